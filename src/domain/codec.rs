@@ -1,0 +1,324 @@
+//! Avro's binary encoding of primitives over borrowed bytes, shared by wire records and changelog values.
+//!
+//! Reading never allocates for strings (they borrow from the input), checks every length against what is left, and bounds
+//! depth by construction: a type is read field by field in schema order, so nothing recurses deeper than the types do.
+//! apache-avro remains the authority; tests compare both, byte by byte.
+
+use super::words::Word;
+use super::{CalendarDay, EventTime, Text};
+
+/// Most items one array may hold; a longer one is refused before it is read.
+pub const ARRAY_ITEMS_MAX: usize = 1 << 20;
+
+/// Why bytes are not what the schema says, and at which byte.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    #[error("ends early: {wanted} more bytes expected at byte {at}, {left} left")]
+    Truncated { at: usize, wanted: usize, left: usize },
+    #[error("{left} bytes follow the end of the record at byte {at}")]
+    Trailing { at: usize, left: usize },
+    #[error("the number at byte {at} is longer than 64 bits or outside its range")]
+    Number { at: usize },
+    #[error("the string at byte {at} is not UTF-8")]
+    Utf8 { at: usize },
+    #[error("a length of {length} at byte {at} is not possible")]
+    Length { at: usize, length: i64 },
+    #[error("branch or symbol {ordinal} at byte {at} is not in the schema")]
+    Ordinal { at: usize, ordinal: i64 },
+}
+
+/// A cursor over one encoded record.
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// The next byte's position.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Errs unless everything was read.
+    pub fn end(&self) -> Result<(), CodecError> {
+        match self.bytes.len() - self.at {
+            0 => Ok(()),
+            left => Err(CodecError::Trailing { at: self.at, left }),
+        }
+    }
+
+    fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
+        let left = self.bytes.len() - self.at;
+        if wanted > left {
+            return Err(CodecError::Truncated { at: self.at, wanted, left });
+        }
+        let taken = &self.bytes[self.at..self.at + wanted];
+        self.at += wanted;
+        Ok(taken)
+    }
+
+    /// A zig-zag variable-length integer.
+    pub fn long(&mut self) -> Result<i64, CodecError> {
+        let start = self.at;
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.take(1)?[0];
+            let low = u64::from(byte & 0x7f);
+            if shift == 63 && low > 1 {
+                break;
+            }
+            value |= low << shift;
+            if byte & 0x80 == 0 {
+                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            }
+        }
+        Err(CodecError::Number { at: start })
+    }
+
+    /// Bytes with their length in front.
+    pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
+        let at = self.at;
+        let length = self.long()?;
+        let wanted = usize::try_from(length).map_err(|_| CodecError::Length { at, length })?;
+        self.take(wanted)
+    }
+
+    fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
+        let at = self.at;
+        let ordinal = self.long()?;
+        usize::try_from(ordinal).ok().filter(|o| *o < below).ok_or(CodecError::Ordinal { at, ordinal })
+    }
+}
+
+/// Appends a zig-zag variable-length integer.
+pub fn put_long(value: i64, out: &mut Vec<u8>) {
+    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// A value with one Avro form: primitives, words, options as `[null, T]`, arrays, and records by [`crate::record!`].
+pub trait Avro<'a>: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError>;
+}
+
+/// Encodes a whole record.
+pub fn encode<'a, T: Avro<'a>>(value: &T, out: &mut Vec<u8>) {
+    value.put(out);
+}
+
+/// Decodes a whole record; bytes left over are an error.
+pub fn decode<'a, T: Avro<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+    let mut reader = Reader::new(bytes);
+    let value = T::get(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Implements [`Avro`] for a struct whose schema has these fields in this order:
+/// `record!(Coupon { code, amount_minor })` or, when it borrows, `record!(Payment<'a> { loan, … })`.
+#[macro_export]
+macro_rules! record {
+    ($name:ident<'a> { $($field:ident),+ $(,)? }) => {
+        impl<'a> $crate::domain::codec::Avro<'a> for $name<'a> { $crate::record!(@body $($field),+); }
+    };
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl<'a> $crate::domain::codec::Avro<'a> for $name { $crate::record!(@body $($field),+); }
+    };
+    (@body $($field:ident),+) => {
+        fn put(&self, out: &mut Vec<u8>) { $($crate::domain::codec::Avro::put(&self.$field, out);)+ }
+        fn get(reader: &mut $crate::domain::codec::Reader<'a>) -> Result<Self, $crate::domain::codec::CodecError> {
+            Ok(Self { $($field: $crate::domain::codec::Avro::get(reader)?),+ })
+        }
+    };
+}
+
+/// Raw bytes (Avro `bytes`); a plain `Vec<u8>` would be an array of numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub Vec<u8>);
+
+impl<'a> Avro<'a> for i64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(*self, out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        reader.long()
+    }
+}
+
+impl<'a> Avro<'a> for i32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(i64::from(*self), out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let at = reader.at;
+        reader.long()?.try_into().map_err(|_| CodecError::Number { at })
+    }
+}
+
+impl<'a> Avro<'a> for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let at = reader.at;
+        match reader.take(1)?[0] {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(CodecError::Ordinal { at, ordinal: i64::from(other) }),
+        }
+    }
+}
+
+impl<'a> Avro<'a> for &'a str {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.len() as i64, out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let bytes = reader.bytes()?;
+        std::str::from_utf8(bytes).map_err(|_| CodecError::Utf8 { at: reader.at - bytes.len() })
+    }
+}
+
+impl<'a> Avro<'a> for Text {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.len() as i64, out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        <&str>::get(reader).map(Text::from)
+    }
+}
+
+impl<'a> Avro<'a> for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.len() as i64, out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        <&str>::get(reader).map(String::from)
+    }
+}
+
+impl<'a> Avro<'a> for Bytes {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.0.len() as i64, out);
+        out.extend_from_slice(&self.0);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        reader.bytes().map(|b| Bytes(b.to_vec()))
+    }
+}
+
+impl<'a> Avro<'a> for EventTime {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.0, out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        reader.long().map(EventTime)
+    }
+}
+
+impl<'a> Avro<'a> for CalendarDay {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        i32::get(reader).map(CalendarDay)
+    }
+}
+
+impl<'a, T: Word> Avro<'a> for T {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_long(self.ordinal() as i64, out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let at = reader.at;
+        let ordinal = reader.ordinal(T::ALL.len())?;
+        T::at(ordinal).ok_or(CodecError::Ordinal { at, ordinal: ordinal as i64 })
+    }
+}
+
+impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            None => out.push(0),
+            Some(value) => {
+                out.push(2);
+                value.put(out);
+            }
+        }
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        match reader.ordinal(2)? {
+            0 => Ok(None),
+            _ => T::get(reader).map(Some),
+        }
+    }
+}
+
+impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        if !self.is_empty() {
+            put_long(self.len() as i64, out);
+            self.iter().for_each(|item| item.put(out));
+        }
+        out.push(0);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let mut items = Vec::new();
+        loop {
+            let at = reader.at;
+            let length = reader.long()?;
+            if length == 0 {
+                return Ok(items);
+            }
+            if length < 0 {
+                reader.long()?; // a negative count is followed by the block's size in bytes
+            }
+            let count = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
+            if count > ARRAY_ITEMS_MAX || items.len() + count > ARRAY_ITEMS_MAX {
+                return Err(CodecError::Length { at, length });
+            }
+            for _ in 0..count {
+                items.push(T::get(reader)?);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_round_trip_at_their_edges() {
+        for value in [0, 1, -1, 63, 64, -65, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            value.put(&mut out);
+            assert_eq!(decode::<i64>(&out), Ok(value));
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_errors() {
+        assert!(matches!(decode::<i64>(&[0xff; 11]), Err(CodecError::Number { at: 0 })));
+        assert!(matches!(decode::<&str>(&[0x08, b'a']), Err(CodecError::Truncated { .. })));
+        assert!(matches!(decode::<&str>(&[0x01]), Err(CodecError::Length { .. })));
+        assert!(matches!(decode::<Option<i64>>(&[4]), Err(CodecError::Ordinal { .. })));
+        assert!(matches!(decode::<bool>(&[1, 0]), Err(CodecError::Trailing { .. })));
+        let mut giant = Vec::new();
+        put_long(1 << 40, &mut giant);
+        assert!(matches!(decode::<Vec<i64>>(&giant), Err(CodecError::Length { .. })));
+    }
+}

@@ -1,0 +1,81 @@
+//! The audit of every yes and every no.
+
+use serde::{Deserialize, Serialize};
+
+use super::candidate::{Arm, Source};
+use super::{CandidateKind, EventTime, Text};
+use crate::{record, words};
+
+words! {
+    pub enum StageName {
+        Customer = "customer",
+        Partner = "partner",
+    }
+}
+
+words! {
+    pub enum DecisionKind {
+        Yes = "yes",
+        No = "no",
+        TooLate = "too_late",
+        Revoked = "revoked",
+        Expired = "expired",
+    }
+}
+
+/// One check with what was seen and what was asked, as text that a person can read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: Text,
+    pub passed: bool,
+    pub observed: Text,
+    pub required: Text,
+}
+record!(Check { name, passed, observed, required });
+
+/// One decision (`reflow.decisions`, keyed by customer).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub decision: Text,
+    pub candidate: Text,
+    pub customer: Text,
+    pub partner: Text,
+    pub drawdown: Option<Text>,
+    pub candidate_kind: CandidateKind,
+    pub kind: DecisionKind,
+    pub stage: StageName,
+    /// All failing codes of the stage that decided; empty for a yes.
+    pub reasons: Vec<Text>,
+    pub checks: Vec<Check>,
+    pub arm: Arm,
+    pub policy_version: Text,
+    pub policy_hash: Text,
+    pub event_time: EventTime,
+    pub decided_at: EventTime,
+    pub source: Source,
+    /// The writing shard of `stage`, the position in its chain from 1, and the hash of the decision before (empty for the first).
+    pub shard: i32,
+    pub sequence: i64,
+    pub prev_hash: Text,
+}
+record!(Decision {
+    decision,
+    candidate,
+    customer,
+    partner,
+    drawdown,
+    candidate_kind,
+    kind,
+    stage,
+    reasons,
+    checks,
+    arm,
+    policy_version,
+    policy_hash,
+    event_time,
+    decided_at,
+    source,
+    shard,
+    sequence,
+    prev_hash
+});

@@ -1,0 +1,118 @@
+//! What the stages say to each other: fact bundles from the customer stage, replies from the partner stage.
+
+use serde::{Deserialize, Serialize};
+
+use super::counter::Tally;
+use super::fate::FateCounts;
+use super::{Candidate, Counter, EventTime, Text};
+use crate::{record, words};
+
+/// A change of one counter in one cell: contribution after minus contribution before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    pub partner: Text,
+    pub counter: Counter,
+    /// Start of the cell in UTC milliseconds: a minute or, for families by day, a midnight ([`super::counter::Family::by_day`]).
+    pub at: i64,
+    pub change: Tally,
+}
+record!(Delta { partner, counter, at, change });
+
+words! {
+    /// How a candidate ended, as the customer stage sees it.
+    pub enum SettlementKind {
+        /// The own offer was accepted and the partner drawdown cancelled by the customer.
+        Diverted = "diverted",
+        /// The partner drawdown went through.
+        Kept = "kept",
+        /// The drawdown ended otherwise (declined, cancelled, timed out, rerouted), or the right to act ended.
+        Revoked = "revoked",
+    }
+}
+
+/// The end of a candidate; the pane change it implies is in the same bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    pub candidate: Text,
+    pub customer: Text,
+    pub partner: Text,
+    pub kind: SettlementKind,
+    /// The `END_…` code of what ended it.
+    pub reason: Text,
+    pub at: EventTime,
+}
+record!(Settlement { candidate, customer, partner, kind, reason, at });
+
+/// What passed the customer stage and asks for room at the partner's guard, quota and ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    pub partner: Text,
+    pub drawdown: Text,
+    /// The minute cell the drawdown stands in, and what the guard's horizons are measured by.
+    pub requested_at: EventTime,
+    pub amount_minor: i64,
+    /// The trigger's event time: the policy version is the one in force then.
+    pub triggered_at: EventTime,
+    /// Draft, complete but for status and `decided_at`.
+    pub candidate: Candidate,
+}
+record!(Proposal { partner, drawdown, requested_at, amount_minor, triggered_at, candidate });
+
+/// The newest accepted event time of a partner on one customer shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerClock {
+    pub partner: Text,
+    pub event_time: EventTime,
+}
+record!(PartnerClock { partner, event_time });
+
+/// Who speaks and as of when; a bundle with nothing else is a heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleHeader {
+    pub source_shard: i32,
+    /// How many customer shards there are: a partner is idle only when all of them are current.
+    pub source_shards: i32,
+    /// Transactions of that shard with a bundle for this partition, from 1 without gaps.
+    pub sequence: i64,
+    pub now: EventTime,
+    /// Highest accepted event time of the shard.
+    pub high_event_time: EventTime,
+    /// Records not yet read, as far as known.
+    pub backlog: i64,
+    pub policy_version: Text,
+    pub fates: FateCounts,
+}
+record!(BundleHeader { source_shard, source_shards, sequence, now, high_event_time, backlog, policy_version, fates });
+
+/// Everything one customer shard has to say to one partner-stage partition in one transaction (`reflow.partner-facts`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactBundle {
+    pub header: BundleHeader,
+    pub clocks: Vec<PartnerClock>,
+    pub deltas: Vec<Delta>,
+    pub settlements: Vec<Settlement>,
+    pub proposals: Vec<Proposal>,
+}
+record!(FactBundle { header, clocks, deltas, settlements, proposals });
+
+words! {
+    pub enum Verdict {
+        Admitted = "admitted",
+        Refused = "refused",
+        TooLate = "too_late",
+        /// The candidate has ended and its tombstone is written: the customer is free for another one.
+        Released = "released",
+    }
+}
+
+/// The partner stage's answer to a proposal, or the release of a candidate (`reflow.replies`, to the proposing shard's partition).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    pub candidate: Text,
+    pub customer: Text,
+    pub verdict: Verdict,
+    pub reasons: Vec<Text>,
+    pub at: EventTime,
+    pub expires_at: Option<EventTime>,
+}
+record!(Reply { candidate, customer, verdict, reasons, at, expires_at });

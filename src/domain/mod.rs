@@ -1,0 +1,45 @@
+//! The words: ids, money, rates, event time, events, offer, candidate, decision, reason codes.
+//!
+//! Everything else speaks in these types. The module is pure: no IO, no clock, no randomness, nothing of ours below it.
+//! Money is integer minor units with a currency, rates are parts per million, times are UTC milliseconds.
+
+pub mod alert;
+pub mod candidate;
+pub mod codec;
+pub mod counter;
+pub mod decision;
+pub mod events;
+pub mod fact;
+pub mod fate;
+pub mod journal;
+pub mod output;
+pub mod partition;
+pub mod reason;
+pub mod time;
+pub mod view;
+pub mod words;
+
+pub use candidate::{Candidate, CandidateKind, CandidateStatus};
+pub use counter::{Counter, Family};
+pub use decision::Decision;
+pub use events::{ApplicationEvent, Command, CustomerEvent, Outcome, RepaymentEvent};
+pub use fact::{Delta, FactBundle, Proposal, Reply, Settlement};
+pub use fate::{DeadLetter, Fate};
+pub use output::Output;
+pub use reason::ReasonCode;
+pub use time::{CalendarDay, EventTime};
+
+/// A short owned string; up to 24 bytes live inside it without a heap allocation.
+pub type Text = compact_str::CompactString;
+
+/// A 128-bit id that is a hash of what caused the thing, in lower-case hexadecimal (32 characters).
+///
+/// The parts are separated by a zero byte, which no token may contain, so two different lists never hash alike.
+pub fn content_id(parts: &[&[u8]]) -> Text {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+        hasher.update(&[0]);
+    }
+    Text::from(&hasher.finalize().to_hex().as_str()[..32])
+}

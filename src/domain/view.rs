@@ -1,0 +1,124 @@
+//! Read models: the partner view and the partner pane.
+
+use serde::{Deserialize, Serialize};
+
+use super::counter::Tally;
+use super::{Counter, EventTime, Text};
+use crate::{record, words};
+
+words! {
+    pub enum Tile {
+        Hour = "hour",
+        Day = "day",
+    }
+}
+
+words! {
+    /// What a rate can be trusted for.
+    pub enum DataState {
+        Live = "live",
+        /// All shards are current and the partner is silent.
+        Idle = "idle",
+        /// A shard's heartbeat is missing or behind.
+        Stale = "stale",
+        /// Fewer than the minimum number of cases.
+        TooFew = "too_few",
+    }
+}
+
+words! {
+    pub enum GuardState {
+        Open = "open",
+        Closed = "closed",
+    }
+}
+
+/// A rate with its n and its Wilson interval (Wilson 1927, z = 1.96), parts per million; null when n is 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// The exact name (`limit_approval`, `drawdown_pass`, `overdue_instalments_31_60`, …).
+    pub name: Text,
+    pub window: Text,
+    pub hits: i64,
+    pub n: i64,
+    pub rate_ppm: Option<i64>,
+    pub low_ppm: Option<i64>,
+    pub high_ppm: Option<i64>,
+    pub state: DataState,
+}
+record!(Rate { name, window, hits, n, rate_ppm, low_ppm, high_ppm, state });
+
+/// The guard's reading of one horizon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardReading {
+    pub horizon: Text,
+    pub state: GuardState,
+    pub n: i64,
+    pub reserved: i64,
+    pub observed_ppm: Option<i64>,
+    pub projected_ppm: Option<i64>,
+    pub without_reflow_ppm: Option<i64>,
+    pub effect_ppm: Option<i64>,
+    pub effect_max_ppm: Option<i64>,
+}
+record!(GuardReading {
+    horizon,
+    state,
+    n,
+    reserved,
+    observed_ppm,
+    projected_ppm,
+    without_reflow_ppm,
+    effect_ppm,
+    effect_max_ppm
+});
+
+/// The state of a partner (`reflow.partners`, compacted, keyed by partner).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerView {
+    pub partner: Text,
+    pub at: EventTime,
+    pub last_event_at: Option<EventTime>,
+    pub state: DataState,
+    pub rates: Vec<Rate>,
+    pub guard: Vec<GuardReading>,
+    pub quota_day_used: i64,
+    pub quota_day_max: Option<i64>,
+    pub live_candidates: i64,
+    pub outstanding: Tally,
+    pub currency: Option<Text>,
+    pub policy_version: Text,
+}
+record!(PartnerView {
+    partner,
+    at,
+    last_event_at,
+    state,
+    rates,
+    guard,
+    quota_day_used,
+    quota_day_max,
+    live_candidates,
+    outstanding,
+    currency,
+    policy_version
+});
+
+/// One counter of a pane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaneCell {
+    pub counter: Counter,
+    pub tally: Tally,
+}
+record!(PaneCell { counter, tally });
+
+/// An hourly or daily tile of a partner, absolute values (`reflow.partner-panes`, compacted, keyed by partner, tile and start).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerPane {
+    pub partner: Text,
+    pub tile: Tile,
+    /// Cut in UTC. For the due book: midnight UTC of the due date.
+    pub start: EventTime,
+    pub cells: Vec<PaneCell>,
+}
+record!(PartnerPane { partner, tile, start, cells });

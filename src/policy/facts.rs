@@ -1,0 +1,74 @@
+//! What the customer stage knows when it asks the policy: everything about one customer at one trigger, nothing else.
+
+use crate::domain::candidate::Source;
+use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskVerdict};
+use crate::domain::{CandidateKind, EventTime};
+
+/// How the customer has repaid, over all partners and the own product.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Days past due today: the maximum over open loans, 0 when nothing is unpaid.
+    pub dpd_now: i32,
+    /// Worst days past due seen in the last 24 months.
+    pub worst_dpd_24m: i32,
+    /// One bit per month that was late, bit 0 the current month, 24 bits.
+    pub late_months: u32,
+    pub compensated: bool,
+    pub written_off: bool,
+}
+
+/// The cross-marketing consent given to this lender, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsentFact<'a> {
+    pub consent: &'a str,
+    pub text_version: &'a str,
+    pub given_at: EventTime,
+    pub withdrawn_at: Option<EventTime>,
+}
+
+/// What the partner flow gave the customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartnerLimit<'a> {
+    pub limit_minor: Option<i64>,
+    pub all_in_cost_ppm: Option<i64>,
+    pub term_months: Option<i32>,
+    pub repayment_method: Option<RepaymentMethod>,
+    pub product_kind: Option<ProductKind>,
+    pub currency: Option<&'a str>,
+}
+
+/// The facts of one real-time trigger.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    pub now: EventTime,
+    /// When the drawdown was requested or risk-passed, whichever triggers.
+    pub event_time: EventTime,
+    pub requested_at: EventTime,
+    pub customer: &'a str,
+    pub partner: &'a str,
+    pub application: &'a str,
+    pub drawdown: &'a str,
+    pub amount_minor: Option<i64>,
+    pub kind: CandidateKind,
+    pub limit: PartnerLimit<'a>,
+    pub consent: Option<ConsentFact<'a>>,
+    /// Bit set of [`crate::domain::events::Flag`] ordinals.
+    pub flags: u32,
+    pub staff: bool,
+    pub test_order: bool,
+    /// Tokens of the application form and the credit report, where known.
+    pub employers: &'a [&'a str],
+    pub region: Option<&'a str>,
+    pub standing: Standing,
+    pub verdict: Option<RiskVerdict<'a>>,
+    /// Admitted candidates of this customer over all partners, newest first.
+    pub offered_at: &'a [EventTime],
+    /// A candidate of this customer is live, or ended but not yet released.
+    pub live: bool,
+    /// A proposal of this customer waits for its reply.
+    pub pending: bool,
+    pub lenders: Option<i32>,
+    pub debt_burden_ppm: Option<i64>,
+    pub own_product: Option<OwnProductState>,
+    pub source: &'a Source,
+}
