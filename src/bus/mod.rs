@@ -1,1 +1,11 @@
-//! To come.
+//! Kafka: the topic table, consumers, transactional producers, restore.
+
+pub mod consumer;
+pub mod errors;
+pub mod outbox;
+pub mod producer;
+pub mod restore;
+pub mod topics;
+
+pub use outbox::{Outbox, Outgoing};
+pub use topics::{Topic, Topics};

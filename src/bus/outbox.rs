@@ -1,0 +1,85 @@
+//! The records of one transaction, encoded into one buffer before the transaction is opened.
+
+use std::ops::Range;
+
+use super::topics::Topic;
+
+/// One record to be produced.
+#[derive(Clone, Debug)]
+struct Entry {
+    topic: Topic,
+    partition: i32,
+    key: Range<usize>,
+    /// `None` is a tombstone.
+    value: Option<Range<usize>>,
+}
+
+/// Records in the order in which they are produced. Cleared and reused: a steady state allocates nothing.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+/// A borrowed record of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    pub topic: Topic,
+    pub partition: i32,
+    pub key: &'a [u8],
+    pub value: Option<&'a [u8]>,
+}
+
+impl Outbox {
+    /// Appends a record; `value` writes the value's bytes.
+    pub fn push(&mut self, topic: Topic, partition: i32, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
+        let (key, start) = self.key(key);
+        value(&mut self.bytes);
+        let value = Some(start..self.bytes.len());
+        self.entries.push(Entry { topic, partition, key, value });
+    }
+
+    /// Appends a tombstone.
+    pub fn push_tombstone(&mut self, topic: Topic, partition: i32, key: &[u8]) {
+        let (key, _) = self.key(key);
+        self.entries.push(Entry { topic, partition, key, value: None });
+    }
+
+    fn key(&mut self, key: &[u8]) -> (Range<usize>, usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        (start..self.bytes.len(), self.bytes.len())
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Encoded bytes so far, keys and values.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The records from position `from` on.
+    pub fn since(&self, from: usize) -> impl Iterator<Item = Outgoing<'_>> {
+        self.entries[from.min(self.entries.len())..].iter().map(|entry| Outgoing {
+            topic: entry.topic,
+            partition: entry.partition,
+            key: &self.bytes[entry.key.clone()],
+            value: entry.value.clone().map(|range| &self.bytes[range]),
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.since(0)
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+    }
+}

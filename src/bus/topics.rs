@@ -1,0 +1,160 @@
+//! The one table of topics: name, key, partitions, clean-up, retention, and which stage reads them.
+
+use crate::domain::decision::StageName;
+use crate::domain::words::Word;
+use crate::wire::Schema;
+use crate::words;
+
+words! {
+    /// Every topic, by its name without the configured prefix (`reflow.` by default).
+    pub enum Topic {
+        Replies = "replies",
+        Applications = "applications",
+        Repayments = "repayments",
+        Customers = "customers",
+        Outcomes = "outcomes",
+        Commands = "commands",
+        PartnerFacts = "partner-facts",
+        CandidatesRealtime = "candidates.realtime",
+        CandidatesOffline = "candidates.offline",
+        CandidatesReferral = "candidates.referral",
+        CandidatesActive = "candidates.active",
+        Partners = "partners",
+        PartnerPanes = "partner-panes",
+        Decisions = "decisions",
+        Alerts = "alerts",
+        DeadLetters = "dead-letters",
+        Journal = "journal",
+        CustomerChangelog = "customer-changelog",
+        PartnerChangelog = "partner-changelog",
+    }
+}
+
+/// Whose shards a topic has as many partitions as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    Customers,
+    Partners,
+}
+
+/// What becomes of old records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// The latest value per key stays.
+    Compact,
+    /// Kept for that many hours.
+    Hours(i64),
+    /// Kept until somebody deletes them: internal topics carry increments and never expire unread.
+    Forever,
+}
+
+/// How a topic is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    pub topic: Topic,
+    pub key: &'static str,
+    pub spread: Spread,
+    pub cleanup: Cleanup,
+    /// Changelogs have their own versioned binary form instead of a schema.
+    pub schema: Option<Schema>,
+    /// The stage that reads it as input.
+    pub read_by: Option<StageName>,
+    /// Taken first in every turn.
+    pub first: bool,
+}
+
+const DAYS_30: Cleanup = Cleanup::Hours(30 * 24);
+const DAYS_400: Cleanup = Cleanup::Hours(400 * 24);
+
+impl Topic {
+    pub fn layout(self) -> Layout {
+        use Cleanup::{Compact, Forever};
+        use Spread::{Customers, Partners};
+        let customer = Some(StageName::Customer);
+        let (key, spread, cleanup, schema, read_by, first) = match self {
+            Topic::Replies => ("customer", Customers, Forever, Some(Schema::Reply), customer, true),
+            Topic::Applications => ("customer", Customers, DAYS_400, Some(Schema::Application), customer, true),
+            Topic::Repayments => ("customer", Customers, DAYS_400, Some(Schema::Repayment), customer, false),
+            Topic::Customers => ("customer", Customers, DAYS_400, Some(Schema::Customer), customer, false),
+            Topic::Outcomes => ("customer", Customers, DAYS_400, Some(Schema::Outcome), customer, false),
+            Topic::Commands => ("customer", Customers, DAYS_400, Some(Schema::Command), customer, false),
+            Topic::PartnerFacts => {
+                ("source shard", Partners, Forever, Some(Schema::FactBundle), Some(StageName::Partner), true)
+            }
+            Topic::CandidatesRealtime | Topic::CandidatesOffline | Topic::CandidatesReferral => {
+                ("customer", Customers, DAYS_30, Some(Schema::Candidate), None, false)
+            }
+            Topic::CandidatesActive => ("customer", Customers, Compact, Some(Schema::Candidate), None, false),
+            Topic::Partners => ("partner", Partners, Compact, Some(Schema::PartnerView), None, false),
+            Topic::PartnerPanes => {
+                ("partner, tile, start", Partners, Compact, Some(Schema::PartnerPane), None, false)
+            }
+            Topic::Decisions => ("customer", Customers, DAYS_400, Some(Schema::Decision), None, false),
+            Topic::Alerts => ("partner or shard", Partners, DAYS_30, Some(Schema::Alert), None, false),
+            Topic::DeadLetters => ("as in the record", Customers, DAYS_400, Some(Schema::DeadLetter), None, false),
+            Topic::Journal => ("stage and shard", Customers, DAYS_400, Some(Schema::Journal), None, false),
+            Topic::CustomerChangelog => ("state key", Customers, Compact, None, None, false),
+            Topic::PartnerChangelog => ("state key", Partners, Compact, None, None, false),
+        };
+        Layout { topic: self, key, spread, cleanup, schema, read_by, first }
+    }
+
+    /// The input topics of a stage, those that are taken first in front.
+    pub fn inputs(stage: StageName) -> impl Iterator<Item = Topic> {
+        Topic::ALL.iter().copied().filter(move |topic| topic.layout().read_by == Some(stage))
+    }
+
+    pub fn changelog(stage: StageName) -> Topic {
+        match stage {
+            StageName::Customer => Topic::CustomerChangelog,
+            StageName::Partner => Topic::PartnerChangelog,
+        }
+    }
+}
+
+/// The names and partition counts of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    pub prefix: String,
+    pub customer_shards: i32,
+    pub partner_shards: i32,
+}
+
+impl Topics {
+    pub fn name(&self, topic: Topic) -> String {
+        format!("{}{}", self.prefix, topic.name())
+    }
+
+    pub fn partitions(&self, topic: Topic) -> i32 {
+        match topic.layout().spread {
+            Spread::Customers => self.customer_shards,
+            Spread::Partners => self.partner_shards,
+        }
+    }
+
+    /// The topic of that full name.
+    pub fn topic(&self, name: &str) -> Option<Topic> {
+        Topic::named(name.strip_prefix(self.prefix.as_str())?)
+    }
+
+    pub fn shards(&self, stage: StageName) -> i32 {
+        match stage {
+            StageName::Customer => self.customer_shards,
+            StageName::Partner => self.partner_shards,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_of_a_stage_are_co_partitioned_and_the_urgent_ones_come_first() {
+        for stage in [StageName::Customer, StageName::Partner] {
+            let inputs: Vec<Layout> = Topic::inputs(stage).map(Topic::layout).collect();
+            assert!(inputs.iter().all(|layout| layout.spread == inputs[0].spread));
+            assert!(inputs.is_sorted_by_key(|layout| !layout.first));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Client settings. What exactly-once and memory bounds depend on is fixed here; the rest is the user's.
+
+use rdkafka::ClientConfig;
+
+use super::Config;
+use crate::domain::decision::StageName;
+
+/// Settings a user may not change: changing one breaks a promise.
+pub(super) const FIXED: [&str; 16] = [
+    "bootstrap.servers", "group.id", "transactional.id", "enable.idempotence", "isolation.level", "enable.auto.commit",
+    "enable.auto.offset.store", "auto.offset.reset", "allow.auto.create.topics", "partition.assignment.strategy",
+    "enable.partition.eof", "delivery.report.only.error", "partitioner", "acks", "group.instance.id", "transaction.timeout.ms",
+];
+
+/// Bytes of fetched records that wait in one lane, over all its partitions.
+const LANE_FETCHED_KIB_MAX: usize = 128 * 1024;
+/// Bytes of produced records that wait for the broker in one lane, KiB.
+const LANE_PRODUCED_KIB_MAX: &str = "65536";
+/// After that silence a worker's shards go to another one, milliseconds.
+const SESSION_MS: &str = "30000";
+
+impl Config {
+    /// Settings of any client.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        for (name, value) in &self.kafka.properties {
+            client.set(name, value);
+        }
+        client
+            .set("bootstrap.servers", &self.kafka.bootstrap)
+            .set("allow.auto.create.topics", "false")
+            .set("enable.metrics.push", "false")
+            .set("log_level", "4");
+        client
+    }
+
+    /// Settings of a handle that only reads: restore, tables, audits.
+    pub fn reader(&self) -> ClientConfig {
+        let mut client = self.client();
+        client
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true")
+            .set("fetch.queue.backoff.ms", "5")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "16384");
+        client
+    }
+
+    /// Settings of a lane's consumer.
+    pub fn lane_consumer(&self, stage: StageName, lane: u32) -> ClientConfig {
+        let partitions = self.topics().shards(stage).max(1) as usize * 6;
+        let mut client = self.reader();
+        client
+            .set("group.id", self.group(stage))
+            // The assignor sorts by member id, which begins with it: a restart gets its old shards back.
+            .set("client.id", format!("{}{stage}-{:03}-{lane:02}", self.kafka.prefix, self.instance))
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "false")
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", SESSION_MS)
+            .set("heartbeat.interval.ms", "3000")
+            .set("fetch.wait.max.ms", "20")
+            // The limit counts per queue, and every partition has a queue.
+            .set("queued.max.messages.kbytes", (LANE_FETCHED_KIB_MAX / partitions).max(512).to_string());
+        client
+    }
+
+    /// Settings of a lane's transactional producer.
+    pub fn lane_producer(&self) -> ClientConfig {
+        let mut client = self.client();
+        client
+            .set("enable.idempotence", "true")
+            .set("transaction.timeout.ms", self.transaction.timeout_ms.to_string())
+            .set("delivery.report.only.error", "true")
+            .set("partitioner", "murmur2_random")
+            .set("queue.buffering.max.kbytes", LANE_PRODUCED_KIB_MAX)
+            .set("queue.buffering.max.messages", "1000000")
+            .set("linger.ms", "1")
+            .set("retry.backoff.ms", "5")
+            .set("compression.type", "lz4");
+        client
+    }
+
+    pub fn group(&self, stage: StageName) -> String {
+        format!("{}{stage}", self.kafka.prefix)
+    }
+
+    /// Stable per instance and lane: a restart fences its own past, nobody else's.
+    pub fn transactional_id(&self, stage: StageName, lane: u32) -> String {
+        format!("{}{stage}-{:03}-{lane:02}", self.kafka.prefix, self.instance)
+    }
+}
