@@ -103,10 +103,7 @@ impl Inbox {
 
     /// Serves the group; says what it noted since the last call, and hands over any record that was fetched before its
     /// partition got a queue of its own.
-    pub fn serve(
-        &self,
-        mut stray: impl FnMut(&BorrowedMessage<'_>),
-    ) -> (Option<Rebalanced>, Result<(), KafkaError>) {
+    pub fn serve(&self, mut stray: impl FnMut(&BorrowedMessage<'_>)) -> (Option<Rebalanced>, Result<(), KafkaError>) {
         let mut result = Ok(());
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
             match polled {

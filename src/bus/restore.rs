@@ -73,8 +73,11 @@ pub fn restore(
 fn wait_until_stable(reader: &BaseConsumer, topic: &str, partition: i32, high: i64) -> Result<(), RestoreError> {
     let began = Instant::now();
     loop {
-        let stable = stable_end(reader, topic, partition)
-            .map_err(|error| RestoreError::Kafka { topic: topic.to_owned(), partition, error })?;
+        let stable = stable_end(reader, topic, partition).map_err(|error| RestoreError::Kafka {
+            topic: topic.to_owned(),
+            partition,
+            error,
+        })?;
         if stable >= high {
             return Ok(());
         }

@@ -86,9 +86,7 @@ impl Topic {
             }
             Topic::CandidatesActive => ("customer", Customers, Compact, Some(Schema::Candidate), None, false),
             Topic::Partners => ("partner", Partners, Compact, Some(Schema::PartnerView), None, false),
-            Topic::PartnerPanes => {
-                ("partner, tile, start", Partners, Compact, Some(Schema::PartnerPane), None, false)
-            }
+            Topic::PartnerPanes => ("partner, tile, start", Partners, Compact, Some(Schema::PartnerPane), None, false),
             Topic::Decisions => ("customer", Customers, DAYS_400, Some(Schema::Decision), None, false),
             Topic::Alerts => ("partner or shard", Partners, DAYS_30, Some(Schema::Alert), None, false),
             Topic::DeadLetters => ("as in the record", Customers, DAYS_400, Some(Schema::DeadLetter), None, false),

@@ -7,9 +7,22 @@ use crate::domain::decision::StageName;
 
 /// Settings a user may not change: changing one breaks a promise.
 pub(super) const FIXED: [&str; 16] = [
-    "bootstrap.servers", "group.id", "transactional.id", "enable.idempotence", "isolation.level", "enable.auto.commit",
-    "enable.auto.offset.store", "auto.offset.reset", "allow.auto.create.topics", "partition.assignment.strategy",
-    "enable.partition.eof", "delivery.report.only.error", "partitioner", "acks", "group.instance.id", "transaction.timeout.ms",
+    "bootstrap.servers",
+    "group.id",
+    "transactional.id",
+    "enable.idempotence",
+    "isolation.level",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "allow.auto.create.topics",
+    "partition.assignment.strategy",
+    "enable.partition.eof",
+    "delivery.report.only.error",
+    "partitioner",
+    "acks",
+    "group.instance.id",
+    "transaction.timeout.ms",
 ];
 
 /// Bytes of fetched records that wait in one lane, over all its partitions.

@@ -25,10 +25,7 @@ pub enum ConfigError {
 }
 
 /// Loads and checks the configuration. Without a file: defaults and environment.
-pub fn load(
-    file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
+pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let mut config = match file {
         Some(file) => parse(file)?,
         None => Config::default(),

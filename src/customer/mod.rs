@@ -50,6 +50,11 @@ impl Shard {
     /// Ends the transaction: one bundle per partner-stage partition that has something to hear, or a heartbeat where owed.
     pub fn seal(&mut self, _now: EventTime, _backlog: i64, _policy_version: &str, _out: &mut Vec<Output>) {}
 
+    /// True when the open batch holds a proposal or a settlement: somebody waits for it.
+    pub fn proposes(&self) -> bool {
+        false
+    }
+
     /// True when a tick would do something: a heartbeat is owed.
     pub fn due(&self, _now: EventTime) -> bool {
         false

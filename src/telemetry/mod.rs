@@ -1,1 +1,3 @@
-//! To come.
+//! What is logged and counted: one function per thing that happens.
+
+pub mod events;

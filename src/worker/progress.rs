@@ -1,0 +1,65 @@
+//! What a shard remembers of its own work, written inside each transaction and checked against the committed offsets on restore.
+
+use crate::bus::Topic;
+use crate::domain::codec::{self, Avro, CodecError};
+use crate::domain::{EventTime, Text};
+use crate::record;
+
+/// First byte of the changelog key of the progress entry; the tables of a stage use other tags.
+pub const PROGRESS_KEY: &[u8] = b"p";
+/// Format of the progress value.
+const FORMAT: u8 = 1;
+
+/// Next offset of one input topic of the shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub topic: Topic,
+    pub next: i64,
+}
+record!(Position { topic, next });
+
+/// A shard's progress as of its last transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Journal sequence, from 1 without gaps.
+    pub sequence: i64,
+    pub decisions: i64,
+    /// Hash of the last decision; empty before the first.
+    pub decision_hash: Text,
+    /// Per shard, time never goes back.
+    pub now: EventTime,
+    /// Highest accepted event time.
+    pub high: EventTime,
+    pub positions: Vec<Position>,
+    /// Partition counts the state was made under.
+    pub customer_shards: i32,
+    pub partner_shards: i32,
+}
+record!(Progress { sequence, decisions, decision_hash, now, high, positions, customer_shards, partner_shards });
+
+impl Progress {
+    /// The next offset to read, where one is known.
+    pub fn next(&self, topic: Topic) -> Option<i64> {
+        self.positions.iter().find(|position| position.topic == topic).map(|position| position.next)
+    }
+
+    pub fn advance(&mut self, topic: Topic, next: i64) {
+        match self.positions.iter_mut().find(|position| position.topic == topic) {
+            Some(position) => position.next = next,
+            None => self.positions.push(Position { topic, next }),
+        }
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(FORMAT);
+        self.put(out);
+    }
+
+    pub fn decode(value: &[u8]) -> Result<Self, CodecError> {
+        match value.split_first() {
+            Some((&FORMAT, body)) => codec::decode(body),
+            Some((other, _)) => Err(CodecError::Ordinal { at: 0, ordinal: i64::from(*other) }),
+            None => Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }),
+        }
+    }
+}

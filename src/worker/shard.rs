@@ -1,0 +1,380 @@
+//! A shard runner: one pure stage shard with its progress, journal and decision chain.
+//!
+//! A batch is `open`, any number of `take` and `tick`, `close` (which encodes everything into the outbox), and then `commit`
+//! or `undo`. Nothing here knows Kafka: the lane and the file runner drive it alike.
+
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::encode;
+use super::progress::{PROGRESS_KEY, Progress};
+use super::stage::{Raw, Stage};
+use crate::bus::{Outbox, Topic, Topics};
+use crate::config::Config;
+use crate::domain::alert::{Alert, AlertKind, Severity};
+use crate::domain::codec::{self, Bytes};
+use crate::domain::decision::StageName;
+use crate::domain::fate::{DeadLetterClass, FateCounts};
+use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
+use crate::domain::words::Word;
+use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, content_id};
+use crate::policy::PolicySet;
+use crate::wire::{Schema, SchemaIds};
+
+/// What every shard of a process shares.
+#[derive(Clone)]
+pub struct Shared {
+    pub config: Arc<Config>,
+    pub topics: Arc<Topics>,
+    pub names: Arc<Vec<String>>,
+    pub ids: Arc<SchemaIds>,
+    pub policies: Arc<PolicySet>,
+    pub clock: Arc<Clock>,
+}
+
+impl Shared {
+    pub fn new(config: Config, policies: PolicySet) -> Self {
+        let topics = config.topics();
+        let names = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
+        let clock = Clock::new(config.clock);
+        Self {
+            topics: Arc::new(topics),
+            names: Arc::new(names),
+            ids: Arc::new(SchemaIds::default()),
+            policies: Arc::new(policies),
+            clock: Arc::new(clock),
+            config: Arc::new(config),
+        }
+    }
+
+    pub fn topic_name(&self, topic: Topic) -> &str {
+        &self.names[topic.ordinal()]
+    }
+}
+
+/// What a closed batch did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Closed {
+    pub fates: FateCounts,
+    pub records: i64,
+    /// Records of internal topics (bundles, replies), counted apart.
+    pub internal: FateCounts,
+}
+
+/// One shard of one stage with everything that belongs to it.
+pub struct ShardRunner {
+    shared: Shared,
+    stage: Stage,
+    shard: i32,
+    committed: Progress,
+    progress: Progress,
+    open: bool,
+    now: EventTime,
+    runs: Vec<Run>,
+    closed: Closed,
+    outputs: Vec<Output>,
+    dead: Vec<(DeadLetter, Vec<u8>)>,
+    backlog: i64,
+}
+
+impl ShardRunner {
+    pub fn new(stage: StageName, shard: i32, shared: &Shared) -> Self {
+        let progress = Progress {
+            customer_shards: shared.topics.customer_shards,
+            partner_shards: shared.topics.partner_shards,
+            ..Progress::default()
+        };
+        Self {
+            stage: Stage::new(stage, shard, &shared.config),
+            shared: shared.clone(),
+            shard,
+            committed: progress.clone(),
+            progress,
+            open: false,
+            now: EventTime::default(),
+            runs: Vec::new(),
+            closed: Closed::default(),
+            outputs: Vec::new(),
+            dead: Vec::new(),
+            backlog: 0,
+        }
+    }
+
+    pub fn shard(&self) -> i32 {
+        self.shard
+    }
+
+    /// Progress as of the last committed batch.
+    pub fn progress(&self) -> &Progress {
+        &self.committed
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// True when somebody waits for what this batch says: a candidate, a reply or a proposal is among its outputs.
+    pub fn somebody_waits(&self) -> bool {
+        match &self.stage {
+            Stage::Customer(shard) => shard.proposes(),
+            Stage::Partner(_) => self.outputs.iter().any(|output| matches!(output, Output::Reply { .. })),
+        }
+    }
+
+    /// Takes one changelog entry during restore.
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        if key == PROGRESS_KEY {
+            let Some(value) = value else { return Ok(()) };
+            let progress = Progress::decode(value).map_err(|error| error.to_string())?;
+            self.committed = progress.clone();
+            self.progress = progress;
+            return Ok(());
+        }
+        self.stage.load(key, value).map_err(|error| error.to_string())
+    }
+
+    /// Notes where the inputs begin, for topics that were never read.
+    pub fn start_at(&mut self, topic: Topic, next: i64) {
+        self.committed.advance(topic, next);
+        self.progress.advance(topic, next);
+    }
+
+    /// Records between `next` and `low` are gone: the next batch says so, once and loudly.
+    pub fn note_gap(&mut self, topic: Topic, next: i64, low: i64) {
+        let detail = format!("{topic}: offsets {next} to {} were deleted before they were read", low - 1);
+        let stage = Text::from(self.stage.name().name());
+        let name = topic.name();
+        let alert = Alert {
+            alert: content_id(&[
+                b"gap",
+                stage.as_bytes(),
+                name.as_bytes(),
+                &low.to_be_bytes(),
+                &self.shard.to_be_bytes(),
+            ]),
+            kind: AlertKind::Gap,
+            severity: Severity::Critical,
+            partner: None,
+            stage,
+            shard: self.shard,
+            at: self.now,
+            detail,
+        };
+        self.open();
+        self.outputs.push(Output::Alert(Box::new(alert)));
+    }
+
+    /// Opens a batch unless one is open; `now` is read here, once.
+    pub fn open(&mut self) {
+        if !self.open {
+            self.open = true;
+            self.now = self.shared.clock.now(self.progress.high, self.progress.now);
+        }
+    }
+
+    /// Opens a batch as of `now` (the file runner has one clock for all shards).
+    pub fn open_at(&mut self, now: EventTime) {
+        if !self.open {
+            self.open = true;
+            self.now = now.max(self.progress.now);
+        }
+    }
+
+    /// Applies one record.
+    pub fn take(&mut self, raw: Raw<'_>) {
+        let limit = self.shared.config.transaction.record_bytes_max;
+        let size = raw.value.map_or(0, <[u8]>::len);
+        let taken = if size > limit {
+            let detail = format!("{size} bytes; at most {limit} are read");
+            super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
+        } else {
+            self.stage.take(raw, &self.shared.ids, self.now, &self.shared.policies, &mut self.outputs)
+        };
+        if let Some(time) = taken.event_time {
+            self.progress.high = self.progress.high.max(time);
+            // With an event clock nothing is known before the first record.
+            if self.now == EventTime::default() && !self.shared.clock.runs_by_itself() {
+                self.now = time;
+            }
+        }
+        match raw.topic.layout().schema {
+            Some(Schema::Reply | Schema::FactBundle) => self.closed.internal.count(&taken.fate),
+            _ => self.closed.fates.count(&taken.fate),
+        }
+        match taken.fate {
+            Fate::Late(detail) => self.bury(raw, DeadLetterClass::Late, detail),
+            Fate::DeadLettered(class, detail) => self.bury(raw, class, detail),
+            Fate::Applied | Fate::Duplicate | Fate::Ignored(_) => {}
+        }
+        self.closed.records += 1;
+        self.progress.advance(raw.topic, raw.offset + 1);
+        self.journal_record(raw.topic, raw.offset);
+    }
+
+    /// A tick, when something is due.
+    pub fn tick(&mut self) {
+        let now = self.shared.clock.now(self.progress.high, self.progress.now).max(self.now);
+        if self.shared.clock.runs_by_itself() && self.stage.due(now) {
+            self.open();
+            self.tick_open();
+        }
+    }
+
+    /// A tick as of `now`, when something is due (the file runner).
+    pub fn tick_at(&mut self, now: EventTime) {
+        if self.stage.due(now.max(self.progress.now)) {
+            self.open_at(now);
+            self.tick_open();
+        }
+    }
+
+    fn tick_open(&mut self) {
+        self.stage.tick(self.now, &self.shared.policies, &mut self.outputs);
+        self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
+    }
+
+    /// Records known to wait unread, for the heartbeat.
+    pub fn set_backlog(&mut self, backlog: i64) {
+        self.backlog = backlog;
+    }
+
+    /// Ends the batch: bundles, changelog, journal and progress go to the outbox; every output is shown to `seen`.
+    pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(&Output)) -> Closed {
+        let first = outbox.len();
+        let shared = self.shared.clone();
+        self.stage.seal(self.now, self.backlog, &shared.policies, &mut self.outputs);
+        for output in &mut self.outputs {
+            chain(output, self.shard, &mut self.progress);
+            encode::output(output, self.shard, &shared.topics, &shared.ids, outbox);
+            seen(output);
+        }
+        for (letter, key) in &self.dead {
+            let partition = letter.partition.rem_euclid(shared.topics.partitions(Topic::DeadLetters).max(1));
+            outbox.push(Topic::DeadLetters, partition, key, |out| shared.ids.encode(Schema::DeadLetter, letter, out));
+        }
+        self.progress.sequence += 1;
+        self.progress.now = self.now;
+        let entry = self.journal_entry(digests(outbox, first));
+        let key = format!("{}\0{}", entry.stage, entry.shard);
+        let partition = self.shard.rem_euclid(shared.topics.partitions(Topic::Journal).max(1));
+        outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
+        self.stage.changes(self.shard, outbox);
+        let changelog = Topic::changelog(self.stage.name());
+        outbox.push(changelog, self.shard, PROGRESS_KEY, |out| self.progress.encode(out));
+        self.closed
+    }
+
+    /// The batch is in the log.
+    pub fn commit(&mut self) {
+        self.stage.commit();
+        self.committed = self.progress.clone();
+        self.clear();
+    }
+
+    /// The batch did not happen.
+    pub fn undo(&mut self) {
+        self.stage.undo();
+        self.progress = self.committed.clone();
+        self.clear();
+    }
+
+    /// Next offsets of the open batch.
+    pub fn positions(&self) -> impl Iterator<Item = (Topic, i64)> {
+        self.progress.positions.iter().map(|position| (position.topic, position.next))
+    }
+
+    fn clear(&mut self) {
+        self.open = false;
+        self.closed = Closed::default();
+        self.runs.clear();
+        self.outputs.clear();
+        self.dead.clear();
+    }
+
+    fn bury(&mut self, raw: Raw<'_>, class: DeadLetterClass, detail: String) {
+        let letter = DeadLetter {
+            topic: Text::from(raw.topic_name),
+            partition: raw.partition,
+            offset: raw.offset,
+            timestamp: raw.timestamp,
+            key: raw.key.map(|key| Bytes(key.to_vec())),
+            value: raw.value.map(|value| Bytes(value.to_vec())),
+            headers: (raw.headers)(),
+            class,
+            stage: Text::from(self.stage.name().name()),
+            detail,
+            rejected_at: self.now,
+        };
+        self.dead.push((letter, raw.key.unwrap_or_default().to_vec()));
+    }
+
+    fn journal_record(&mut self, topic: Topic, offset: i64) {
+        if let Some(run) = self.runs.last_mut()
+            && run.kind == StepKind::Records
+            && run.topic == topic.name()
+        {
+            run.to = offset;
+            run.records += 1;
+            return;
+        }
+        let topic = Text::from(topic.name());
+        self.runs.push(Run { kind: StepKind::Records, topic, from: offset, to: offset, records: 1 });
+    }
+
+    fn journal_entry(&mut self, outputs: Vec<OutputDigest>) -> JournalEntry {
+        let policy = self.shared.policies.in_force(self.now);
+        JournalEntry {
+            stage: self.stage.name(),
+            shard: self.shard,
+            sequence: self.progress.sequence,
+            writer: Text::from(self.shared.config.transactional_id(self.stage.name(), 0)),
+            build: Text::from(env!("CARGO_PKG_VERSION")),
+            now: self.now,
+            policy_version: policy.map(|policy| policy.version.clone()).unwrap_or_default(),
+            policy_hash: policy.map(|policy| policy.hash.clone()).unwrap_or_default(),
+            runs: std::mem::take(&mut self.runs),
+            fates: self.closed.fates,
+            outputs,
+        }
+    }
+}
+
+/// Gives a decision its place in the shard's chain.
+fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
+    if let Output::Decision(decision) = output {
+        progress.decisions += 1;
+        decision.shard = shard;
+        decision.sequence = progress.decisions;
+        decision.prev_hash = std::mem::take(&mut progress.decision_hash);
+        let mut body = Vec::new();
+        codec::encode(decision.as_ref(), &mut body);
+        progress.decision_hash = Text::from(&blake3::hash(&body).to_hex().as_str()[..32]);
+    }
+}
+
+/// Count and digest per topic of the records from `first` on, in topic order.
+fn digests(outbox: &Outbox, first: usize) -> Vec<OutputDigest> {
+    let mut sums: Vec<(Topic, i64, blake3::Hasher)> = Vec::new();
+    for record in outbox.since(first) {
+        let at = match sums.iter().position(|(topic, ..)| *topic == record.topic) {
+            Some(at) => at,
+            None => {
+                sums.push((record.topic, 0, blake3::Hasher::new()));
+                sums.len() - 1
+            }
+        };
+        let (_, records, hasher) = &mut sums[at];
+        *records += 1;
+        hasher.update(&(record.key.len() as u64).to_le_bytes()).update(record.key);
+        hasher.update(&record.value.map_or(u64::MAX, |value| value.len() as u64).to_le_bytes());
+        hasher.update(record.value.unwrap_or_default());
+    }
+    sums.sort_by_key(|(topic, ..)| *topic);
+    sums.into_iter()
+        .map(|(topic, records, hasher)| OutputDigest {
+            topic: Text::from(topic.name()),
+            records,
+            digest: Text::from(&hasher.finalize().to_hex().as_str()[..32]),
+        })
+        .collect()
+}

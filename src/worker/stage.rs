@@ -1,0 +1,193 @@
+//! One shape for both stages: what a shard runner asks of a pure stage.
+
+use crate::bus::{Outbox, Topic};
+use crate::config::Config;
+use crate::domain::candidate::Source;
+use crate::domain::codec::CodecError;
+use crate::domain::decision::StageName;
+use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
+use crate::domain::{EventTime, FactBundle, Fate, Output, Reply, Text};
+use crate::policy::PolicySet;
+use crate::wire::{Schema, SchemaIds, WireError, decode_event};
+use crate::{customer, partner};
+
+/// A record as it came, with its true coordinates.
+#[derive(Clone, Copy)]
+pub struct Raw<'a> {
+    pub topic: Topic,
+    pub topic_name: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: Option<EventTime>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// Read only when the record is rejected.
+    pub headers: &'a dyn Fn() -> Vec<Header>,
+}
+
+/// What one record did, and the time it carries.
+#[derive(Debug)]
+pub struct Taken {
+    pub fate: Fate,
+    /// Event time of an accepted record: it may move an `event` clock.
+    pub event_time: Option<EventTime>,
+}
+
+impl Taken {
+    fn dead(class: DeadLetterClass, detail: impl std::fmt::Display) -> Self {
+        Self { fate: Fate::DeadLettered(class, detail.to_string()), event_time: None }
+    }
+}
+
+/// A shard of either stage.
+pub enum Stage {
+    Customer(Box<customer::Shard>),
+    Partner(Box<partner::Shard>),
+}
+
+impl Stage {
+    pub fn new(stage: StageName, shard: i32, config: &Config) -> Self {
+        match stage {
+            StageName::Customer => Self::Customer(Box::new(customer::Shard::new(config.customer_settings(shard)))),
+            StageName::Partner => Self::Partner(Box::new(partner::Shard::new(config.partner_settings(shard)))),
+        }
+    }
+
+    pub fn name(&self) -> StageName {
+        match self {
+            Self::Customer(_) => StageName::Customer,
+            Self::Partner(_) => StageName::Partner,
+        }
+    }
+
+    /// Decodes and applies one record.
+    pub fn take(
+        &mut self,
+        raw: Raw<'_>,
+        ids: &SchemaIds,
+        now: EventTime,
+        policies: &PolicySet,
+        out: &mut Vec<Output>,
+    ) -> Taken {
+        let Some(value) = raw.value else {
+            return Taken { fate: Fate::Ignored(IgnoreReason::Tombstone), event_time: None };
+        };
+        match self {
+            Self::Customer(shard) if raw.topic == Topic::Replies => match ids.decode::<Reply>(Schema::Reply, value) {
+                Ok(reply) => {
+                    let fate = shard.step(customer::Input::Reply(&reply), now, policies, out);
+                    Taken { fate, event_time: None }
+                }
+                Err(error) => undecodable(error),
+            },
+            Self::Customer(shard) => take_event(shard, raw, value, ids, now, policies, out),
+            Self::Partner(shard) => match ids.decode::<FactBundle>(Schema::FactBundle, value) {
+                Ok(bundle) => {
+                    let fate = shard.step(partner::Input::Bundle(&bundle), now, policies, out);
+                    Taken { fate, event_time: Some(bundle.header.now) }
+                }
+                Err(error) => undecodable(error),
+            },
+        }
+    }
+
+    pub fn tick(&mut self, now: EventTime, policies: &PolicySet, out: &mut Vec<Output>) {
+        match self {
+            Self::Customer(shard) => shard.step(customer::Input::Tick, now, policies, out),
+            Self::Partner(shard) => shard.step(partner::Input::Tick, now, policies, out),
+        };
+    }
+
+    /// True when a tick would do something.
+    pub fn due(&self, now: EventTime) -> bool {
+        match self {
+            Self::Customer(shard) => shard.due(now),
+            Self::Partner(shard) => shard.due(now),
+        }
+    }
+
+    pub fn seal(&mut self, now: EventTime, backlog: i64, policies: &PolicySet, out: &mut Vec<Output>) {
+        match self {
+            Self::Customer(shard) => {
+                let version = policies.in_force(now).map_or("", |policy| policy.version.as_str());
+                shard.seal(now, backlog, version, out);
+            }
+            Self::Partner(shard) => shard.seal(now, policies, out),
+        }
+    }
+
+    /// Appends the batch's changelog entries.
+    pub fn changes(&self, shard: i32, outbox: &mut Outbox) {
+        let topic = Topic::changelog(self.name());
+        let mut entry = |key: &[u8], value: Option<&[u8]>| match value {
+            Some(value) => outbox.push(topic, shard, key, |out| out.extend_from_slice(value)),
+            None => outbox.push_tombstone(topic, shard, key),
+        };
+        match self {
+            Self::Customer(shard) => shard.changes(&mut entry),
+            Self::Partner(shard) => shard.changes(&mut entry),
+        }
+    }
+
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), CodecError> {
+        match self {
+            Self::Customer(shard) => shard.load(key, value),
+            Self::Partner(shard) => shard.load(key, value),
+        }
+    }
+
+    pub fn commit(&mut self) {
+        match self {
+            Self::Customer(shard) => shard.commit(),
+            Self::Partner(shard) => shard.commit(),
+        }
+    }
+
+    pub fn undo(&mut self) {
+        match self {
+            Self::Customer(shard) => shard.undo(),
+            Self::Partner(shard) => shard.undo(),
+        }
+    }
+}
+
+fn undecodable(error: WireError) -> Taken {
+    let class = match error {
+        WireError::Short(_) | WireError::Magic(_) | WireError::SchemaId { .. } => DeadLetterClass::Framing,
+        WireError::Decode { .. } => DeadLetterClass::Decode,
+    };
+    Taken::dead(class, error)
+}
+
+fn take_event(
+    shard: &mut customer::Shard,
+    raw: Raw<'_>,
+    value: &[u8],
+    ids: &SchemaIds,
+    now: EventTime,
+    policies: &PolicySet,
+    out: &mut Vec<Output>,
+) -> Taken {
+    let Some(schema) = raw.topic.layout().schema else {
+        return Taken::dead(DeadLetterClass::Framing, format_args!("{} is not an input topic", raw.topic));
+    };
+    let event = match decode_event(schema, value, ids) {
+        Ok(event) => event,
+        Err(error) => return undecodable(error),
+    };
+    if let (Some(key), Some(customer)) = (raw.key, event.customer())
+        && key != customer.as_bytes()
+    {
+        let key = String::from_utf8_lossy(key);
+        return Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"));
+    }
+    let source = Source {
+        topic: Text::from(raw.topic_name),
+        partition: raw.partition,
+        offset: raw.offset,
+        event_id: Text::from(event.event_id()),
+    };
+    let fate = shard.step(customer::Input::Event { event: &event, source: &source }, now, policies, out);
+    let accepted = matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(_));
+    Taken { fate, event_time: accepted.then(|| event.event_time()) }
+}

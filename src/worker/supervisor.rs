@@ -1,0 +1,100 @@
+//! Starting, watching and stopping the lanes of a process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::lane::{Assignment, Lane, LaneError};
+use super::models::Models;
+use super::shard::Shared;
+use crate::domain::decision::StageName;
+use crate::telemetry::events;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("{stage} lane {lane}: {error}")]
+    Lane { stage: StageName, lane: u32, error: LaneError },
+    #[error("{stage} lane {lane} panicked")]
+    Panicked { stage: StageName, lane: u32 },
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running worker; dropping it stops the lanes.
+pub struct Worker {
+    pub models: Arc<Models>,
+    stop: Arc<AtomicBool>,
+    lanes: Vec<(StageName, u32, JoinHandle<Result<(), LaneError>>)>,
+}
+
+/// Starts every lane of the configured stages.
+pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> Result<Worker, WorkerError> {
+    let mut worker = Worker { models: Arc::default(), stop: Arc::default(), lanes: Vec::new() };
+    for stage in &shared.config.stages {
+        let lanes = match stage {
+            StageName::Customer => shared.config.lanes.customer,
+            StageName::Partner => shared.config.lanes.partner,
+        };
+        for lane in 0..lanes {
+            worker.lanes.push((*stage, lane, worker.spawn(shared, *stage, lane, assignment(*stage))?));
+        }
+    }
+    Ok(worker)
+}
+
+impl Worker {
+    fn spawn(
+        &self,
+        shared: &Shared,
+        stage: StageName,
+        lane: u32,
+        assignment: Assignment,
+    ) -> Result<JoinHandle<Result<(), LaneError>>, std::io::Error> {
+        let (shared, models, stop) = (shared.clone(), self.models.clone(), self.stop.clone());
+        std::thread::Builder::new().name(format!("{stage}-{lane}")).spawn(move || {
+            let ended =
+                Lane::open(&shared, stage, lane, models, stop.clone()).and_then(|mut running| running.run(&assignment));
+            if let Err(error) = &ended {
+                events::lane_ended(stage, lane, error);
+                // One lane gone: the process ends, so that its shards go to a healthy one.
+                stop.store(true, Ordering::Relaxed);
+            }
+            ended
+        })
+    }
+
+    pub fn lanes(&self) -> u64 {
+        self.lanes.len() as u64
+    }
+
+    /// True once a lane has ended or `stop` was asked for.
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A handle that asks the lanes to stop after their current transaction.
+    pub fn stopper(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// Stops the lanes and waits for them; the first error wins.
+    pub fn join(mut self) -> Result<(), WorkerError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut first = Ok(());
+        for (stage, lane, thread) in self.lanes.drain(..) {
+            thread.thread().unpark();
+            let ended = match thread.join() {
+                Ok(ended) => ended.map_err(|error| WorkerError::Lane { stage, lane, error }),
+                Err(_) => Err(WorkerError::Panicked { stage, lane }),
+            };
+            first = first.and(ended);
+        }
+        first
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
