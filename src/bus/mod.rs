@@ -2,6 +2,7 @@
 
 pub mod consumer;
 pub mod errors;
+pub mod memory;
 pub mod outbox;
 pub mod producer;
 pub mod restore;

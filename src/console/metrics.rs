@@ -1,0 +1,102 @@
+//! The metrics, in OpenMetrics text, made from the read models when somebody asks.
+
+use std::sync::atomic::Ordering;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::domain::words::Word;
+use crate::worker::models::{Models, ShardState};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Shard {
+    stage: String,
+    shard: i32,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PartnerRate {
+    partner: String,
+    rate: String,
+    window: String,
+}
+
+/// Everything as of now.
+pub fn exposition(models: &Models, lanes: u64) -> String {
+    let mut registry = Registry::with_prefix("reflow");
+    fates(&mut registry, models);
+    let totals = [
+        ("transactions", "Committed transactions", &models.transactions),
+        ("transactions_aborted", "Aborted or unknown transactions", &models.aborted),
+        ("produced_records", "Records produced", &models.produced),
+        ("produced_bytes", "Bytes produced, keys and values", &models.produced_bytes),
+    ];
+    for (name, help, value) in totals {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value.load(Ordering::Relaxed));
+        registry.register(name, help, counter);
+    }
+    by_kind(&mut registry, "decisions", "Decisions by kind", models.decisions.iter().map(|e| (e.key().name().to_owned(), *e.value())));
+    by_kind(&mut registry, "refusals", "Failing reason codes of the noes", models.reasons.iter().map(|e| (e.key().to_string(), *e.value())));
+    shards(&mut registry, models, lanes);
+    rates(&mut registry, models);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+    text
+}
+
+fn fates(registry: &mut Registry, models: &Models) {
+    let fates = models.fates();
+    let rows = [
+        ("applied", fates.applied),
+        ("duplicate", fates.duplicate),
+        ("late", fates.late),
+        ("ignored", fates.ignored),
+        ("dead_lettered", fates.dead_lettered),
+    ];
+    let rows = rows.into_iter().map(|(fate, count)| (fate.to_owned(), u64::try_from(count).unwrap_or(0)));
+    by_kind(registry, "records", "Input records by fate; the sum is what was consumed", rows);
+}
+
+fn by_kind(registry: &mut Registry, name: &str, help: &str, rows: impl Iterator<Item = (String, u64)>) {
+    let family = Family::<Kind, Counter>::default();
+    for (kind, count) in rows {
+        family.get_or_create(&Kind { kind }).inc_by(count);
+    }
+    registry.register(name, help, family);
+}
+
+fn shards(registry: &mut Registry, models: &Models, lanes: u64) {
+    let family = Family::<Shard, Gauge>::default();
+    for entry in &models.shards {
+        let (stage, shard) = entry.key();
+        let running = i64::from(*entry.value() == ShardState::Running);
+        family.get_or_create(&Shard { stage: stage.name().to_owned(), shard: *shard }).set(running);
+    }
+    registry.register("shard_running", "1 when the shard is restored and running, 0 while it restores", family);
+    let ready: Gauge = Gauge::default();
+    ready.set(i64::from(models.ready(lanes)));
+    registry.register("ready", "1 when every lane has its shards restored", ready);
+}
+
+fn rates(registry: &mut Registry, models: &Models) {
+    let family = Family::<PartnerRate, Gauge>::default();
+    for entry in &models.partners {
+        for rate in &entry.value().rates {
+            if let Some(ppm) = rate.rate_ppm {
+                let (partner, name, window) = (entry.key().to_string(), rate.name.to_string(), rate.window.to_string());
+                family.get_or_create(&PartnerRate { partner, rate: name, window }).set(ppm);
+            }
+        }
+    }
+    registry.register("partner_rate_ppm", "Windowed rates per partner, parts per million", family);
+}

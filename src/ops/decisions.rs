@@ -1,0 +1,71 @@
+//! `reflow decisions`: every yes and no about a customer or a partner, with reasons and checks.
+
+use super::exit::{Ended, Failure};
+use super::reading::{From, read};
+use crate::bus::Topic;
+use crate::config::Config;
+use crate::domain::partition::partition_of;
+use crate::domain::words::Word;
+use crate::domain::{Decision, EventTime};
+use crate::wire::{Schema, SchemaIds};
+
+/// Whose decisions are asked for.
+#[derive(Clone, Debug)]
+pub enum Of {
+    /// Reads one partition only.
+    Customer(String),
+    Partner(String),
+}
+
+/// Prints decisions in the order of their time; with `json` one object a line.
+pub fn decisions(config: &Config, of: &Of, since: Option<EventTime>, json: bool) -> Ended {
+    let topics = config.topics();
+    let only = match of {
+        Of::Customer(token) => Some(partition_of(token.as_bytes(), topics.partitions(Topic::Decisions))),
+        Of::Partner(_) => None,
+    };
+    let ids = SchemaIds::default();
+    let mut found: Vec<Decision> = Vec::new();
+    let from = since.map_or(From::Beginning, From::Time);
+    read(config, &topics.name(Topic::Decisions), only, from, |_, _, _, value| {
+        if let Some(Ok(decision)) = value.map(|value| ids.decode::<Decision>(Schema::Decision, value)) {
+            let wanted = match of {
+                Of::Customer(token) => decision.customer == token.as_str(),
+                Of::Partner(partner) => decision.partner == partner.as_str(),
+            };
+            if wanted {
+                found.push(decision);
+            }
+        }
+    })?;
+    found.sort_by_key(|decision| (decision.decided_at, decision.stage, decision.shard, decision.sequence));
+    for decision in &found {
+        if json {
+            println!("{}", serde_json::to_string(decision).map_err(Failure::reach)?);
+        } else {
+            print!("{}", in_words(decision));
+        }
+    }
+    if found.is_empty() { Err(Failure::finding("no decisions found")) } else { Ok(()) }
+}
+
+/// A decision as a person reads it.
+fn in_words(decision: &Decision) -> String {
+    let mut text = format!(
+        "{}  {:8} {}  customer {}  partner {}  by the {} stage, policy {}\n",
+        decision.decided_at,
+        decision.kind.name(),
+        decision.candidate_kind.name(),
+        decision.customer,
+        decision.partner,
+        decision.stage.name(),
+        decision.policy_version,
+    );
+    if !decision.reasons.is_empty() {
+        text.push_str(&format!("    because {}\n", decision.reasons.join(", ")));
+    }
+    for check in decision.checks.iter().filter(|check| !check.passed) {
+        text.push_str(&format!("    {}: {} (asked for: {})\n", check.name, check.observed, check.required));
+    }
+    text
+}

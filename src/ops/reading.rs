@@ -1,0 +1,87 @@
+//! Reading a topic as it stands now, for tables and audits: read-committed, from the start (or a time) to the end as of now.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::exit::Failure;
+use crate::config::Config;
+use crate::domain::EventTime;
+
+/// Longest silence of the broker while reading, seconds.
+const SILENCE_SECS_MAX: u64 = 30;
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug)]
+pub enum From {
+    Beginning,
+    /// The first record appended at or after that moment.
+    Time(EventTime),
+}
+
+/// Feeds every committed record of the partitions (all when `None`) to `record`: partition, offset, key, value.
+pub fn read(
+    config: &Config,
+    topic: &str,
+    only: Option<i32>,
+    from: From,
+    mut record: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
+) -> Result<u64, Failure> {
+    let failed = |error: KafkaError| {
+        Failure::reach(format!("{topic}: {error}; is the broker at {} up, and do the topics exist?", config.kafka.bootstrap))
+    };
+    let mut settings = config.reader();
+    settings.set("group.id", format!("{}reading", config.kafka.prefix));
+    settings.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    let consumer: BaseConsumer = settings.create().map_err(failed)?;
+    let wait = Duration::from_secs(SILENCE_SECS_MAX);
+    let metadata = consumer.fetch_metadata(Some(topic), wait).map_err(failed)?;
+    let partitions: Vec<i32> = metadata
+        .topics()
+        .iter()
+        .flat_map(|topic| topic.partitions().iter().map(|partition| partition.id()))
+        .filter(|partition| only.is_none_or(|only| only == *partition))
+        .collect();
+    if partitions.is_empty() {
+        return Err(Failure::reach(format!("{topic} does not exist; create it with `reflow topics apply`")));
+    }
+    consumer.assign(&starts(&consumer, topic, &partitions, from).map_err(failed)?).map_err(failed)?;
+    let (mut open, mut records, mut heard) = (partitions.len(), 0, Instant::now());
+    while open > 0 {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                records += 1;
+                record(message.partition(), message.offset(), message.key().unwrap_or_default(), message.payload());
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error)) => eprintln!("{topic}: {error}"),
+            None if heard.elapsed() > wait => return Err(Failure::reach(format!("{topic}: no answer for {SILENCE_SECS_MAX} s"))),
+            None => {}
+        }
+    }
+    Ok(records)
+}
+
+fn starts(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partitions: &[i32],
+    from: From,
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        let offset = match from {
+            From::Beginning => Offset::Beginning,
+            From::Time(at) => Offset::Offset(at.0),
+        };
+        list.add_partition_offset(topic, *partition, offset)?;
+    }
+    match from {
+        From::Beginning => Ok(list),
+        From::Time(_) => consumer.offsets_for_times(list, Duration::from_secs(SILENCE_SECS_MAX)),
+    }
+}

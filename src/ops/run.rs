@@ -1,0 +1,92 @@
+//! `reflow run`: the worker, with health and metrics beside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::exit::{Ended, Failure};
+use super::{policies, topics};
+use crate::config::{Config, redacted_yaml};
+use crate::console;
+use crate::telemetry::events;
+use crate::worker::lane::Assignment;
+use crate::worker::{self, Shared};
+
+/// Longest pause between two attempts to reach the broker, seconds.
+const BACK_OFF_SECS_MAX: u64 = 30;
+
+/// Prints the effective configuration after checking everything that can be checked without a broker.
+pub fn check(config: &Config) -> Ended {
+    let loaded = policies::load(&config.policies)?;
+    print!("{}", redacted_yaml(config));
+    match loaded.newest() {
+        Some(policy) => eprintln!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from),
+        None => eprintln!("no policy: panes only, no candidates"),
+    }
+    Ok(())
+}
+
+/// Runs until a signal or a failure beyond repair.
+pub fn run(config: Config) -> Ended {
+    let policies = policies::load(&config.policies)?;
+    let stop = stop_on_signals()?;
+    wait_for_broker(&config, &stop)?;
+    let began = Instant::now();
+    let listen = config.http.listen.clone();
+    let shared = Shared::new(config, policies);
+    let worker = worker::start(&shared, |_| Assignment::Group).map_err(Failure::reach)?;
+    let server = console::serve(&listen, worker.models.clone(), worker.lanes()).map_err(Failure::reach)?;
+    let mut ready = false;
+    while !stop.load(Ordering::Relaxed) && !worker.stopping() {
+        if !ready && worker.models.ready(worker.lanes()) {
+            ready = true;
+            events::worker_ready(worker.lanes(), began.elapsed());
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    drop(server);
+    worker.join().map_err(Failure::reach)
+}
+
+/// Asks for the topics until the broker answers; says so at once when it does not.
+fn wait_for_broker(config: &Config, stop: &AtomicBool) -> Ended {
+    let mut pause = 1;
+    loop {
+        match topics::require(config) {
+            Err(failure) if failure.code == 3 => {
+                tracing::error!(error = failure.message, retry_secs = pause, "the broker is away");
+                let until = Instant::now() + Duration::from_secs(pause);
+                while Instant::now() < until {
+                    if stop.load(Ordering::Relaxed) {
+                        return Err(failure);
+                    }
+                    std::thread::park_timeout(Duration::from_millis(100));
+                }
+                pause = (pause * 2).min(BACK_OFF_SECS_MAX);
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// A flag that SIGINT and SIGTERM set.
+pub fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::reach)?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                use tokio::signal::unix::{SignalKind, signal};
+                let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
+                flag.store(true, Ordering::Relaxed);
+            });
+        })
+        .map_err(Failure::reach)?;
+    Ok(stop)
+}
