@@ -1,12 +1,30 @@
-//! Policy documents: parse, check, compare, evaluate.
+//! Policy documents: parse, check, judge.
+//!
+//! A document is text; [`Policy::parse`] turns it into a checked policy or into everything that is wrong with it. A checked
+//! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
+//! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod contract;
 pub mod facts;
+pub mod problem;
+mod caps;
+mod exclusions;
+mod findings;
+mod gates;
+mod offer;
+mod read;
+mod set;
 pub use contract::{Contract, Dates, GuardTerms};
 pub use facts::Facts;
+pub use problem::{Place, Problem};
+pub use set::PolicySet;
+
+use compact_str::format_compact;
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
 use crate::domain::decision::Check;
-use crate::domain::{EventTime, Text};
+use crate::domain::words::Word;
+use crate::domain::{EventTime, ReasonCode, Text};
+use findings::{Case, Findings};
 
 /// What the policy says of one trigger.
 #[derive(Clone, Debug)]
@@ -26,6 +44,7 @@ pub struct Terms {
     pub offer: Offer,
     pub delivery: Delivery,
     pub friction: Friction,
+    /// Empty until policies grade customers.
     pub grade: Option<Text>,
     pub source_disclosure: Option<Text>,
     pub opt_out_link: Option<Text>,
@@ -41,40 +60,95 @@ pub struct Policy {
     /// Content hash of the document, 32 hexadecimal characters.
     pub hash: Text,
     pub effective_from: EventTime,
+    origin: Origin,
+    /// Sorted by partner.
+    contracts: Vec<Contract>,
+    exclusions: exclusions::Exclusions,
+    contact: caps::ContactCap,
+    holdout: Option<caps::Holdout>,
+    /// In the order in which they are tried.
+    offers: Vec<offer::OfferRule>,
+    texts: Texts,
+    friction: Friction,
+}
+
+/// Where the document came from, for problems between documents.
+#[derive(Clone, Debug)]
+struct Origin {
+    file: String,
+    version: Place,
+    effective_from: Place,
+}
+
+/// What every offer must say; set whenever the policy makes offers.
+#[derive(Clone, Debug, Default)]
+struct Texts {
+    source_disclosure: Option<Text>,
+    opt_out_link: Option<Text>,
+    non_personalised_alternative: Option<Text>,
 }
 
 impl Policy {
-    pub fn contract(&self, _partner: &str) -> Option<&Contract> {
-        None
+    /// Reads and checks one document; `file_name` is only used to say where a problem is.
+    pub fn parse(file_name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
+        read::read(file_name, text)
     }
 
-    pub fn judge(&self, _facts: &Facts<'_>) -> Judgement {
-        Judgement { reasons: Vec::new(), checks: Vec::new(), arm: Arm::Treatment, proposal: None }
+    /// The contract of a partner, if the document has one.
+    pub fn contract(&self, partner: &str) -> Option<&Contract> {
+        let index = self.contracts.binary_search_by(|contract| contract.partner.as_str().cmp(partner)).ok()?;
+        self.contracts.get(index)
+    }
+
+    /// All contracts, sorted by partner.
+    pub fn contracts(&self) -> &[Contract] {
+        &self.contracts
+    }
+
+    /// Judges one trigger: every rule is judged and every failing code is given.
+    pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
+        let mut found = Findings::default();
+        let Some(contract) = self.contract(facts.partner) else {
+            let observed = format_compact!("no contract for {}", facts.partner);
+            found.judge(ReasonCode::DataUnknownPartner, false, observed, "a contract for the partner");
+            return found.no(Arm::Treatment);
+        };
+        let case = Case { policy: self, contract, facts };
+        gates::judge(&case, &mut found);
+        exclusions::judge(&case, &mut found);
+        let chosen = offer::judge(&case, &mut found);
+        caps::judge(&case, &mut found);
+        let (Some(chosen), true) = (chosen, found.reasons.is_empty()) else {
+            return found.no(Arm::Treatment);
+        };
+        if self.holdout.as_ref().is_some_and(|holdout| holdout.holds(facts.customer)) {
+            found.judge(ReasonCode::CtrlHoldout, false, "in the holdout", "not in the holdout");
+            return found.no(Arm::Holdout);
+        }
+        let proposal = Some(self.terms(&case, chosen));
+        Judgement { reasons: Vec::new(), checks: found.checks, arm: Arm::Treatment, proposal }
+    }
+
+    fn terms(&self, case: &Case<'_>, chosen: offer::Chosen) -> Terms {
+        Terms {
+            kind: case.facts.kind,
+            offer: chosen.offer,
+            delivery: chosen.delivery,
+            friction: self.friction.clone(),
+            grade: None,
+            source_disclosure: self.texts.source_disclosure.clone(),
+            opt_out_link: self.texts.opt_out_link.clone(),
+            non_personalised_alternative: self.texts.non_personalised_alternative.clone(),
+            decide_by: case.facts.event_time.plus_ms(case.contract.answer_within_ms),
+            valid_for_ms: case.contract.valid_for_ms,
+        }
     }
 }
 
-/// The policy log: every version with its effective time.
-#[derive(Clone, Debug, Default)]
-pub struct PolicySet {
-    versions: Vec<Policy>,
-}
-
-impl PolicySet {
-    /// The policy in force at an event time: the version with the latest `effective_from` not after it.
-    pub fn in_force(&self, at: EventTime) -> Option<&Policy> {
-        self.versions.iter().rev().find(|policy| policy.effective_from <= at)
-    }
-
-    /// The policy of that version and hash.
-    pub fn version(&self, version: &str, hash: &str) -> Option<&Policy> {
-        self.versions.iter().find(|policy| policy.version == version && policy.hash == hash)
-    }
-
-    pub fn newest(&self) -> Option<&Policy> {
-        self.versions.last()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.versions.is_empty()
+impl Findings {
+    /// A judgement without a proposal.
+    fn no(self, arm: Arm) -> Judgement {
+        let reasons = self.reasons.iter().map(|code| Text::const_new(code.name())).collect();
+        Judgement { reasons, checks: self.checks, arm, proposal: None }
     }
 }

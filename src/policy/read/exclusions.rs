@@ -1,0 +1,91 @@
+//! The `exclusions` part: lists of persons and employers, severe overdue, flags, bands, burden.
+
+use jiff::tz::TimeZone;
+
+use super::fields::{Fields, Wrong};
+use super::quantity::{end, percentage_up_to, sentence, token, whole};
+use crate::domain::EventTime;
+use crate::domain::words::Word;
+use crate::policy::exclusions::{Exclusions, FLAGS, Severe, TokenList};
+
+/// Highest debt burden a policy may allow, percent of income.
+const DEBT_BURDEN_PERCENT_MAX: i64 = 1_000;
+/// Longest a customer can be past due, days.
+const DPD_DAYS_MAX: i64 = 10_000;
+/// Months of the lateness strip.
+const STRIP_MONTHS: i64 = 24;
+
+pub fn read(root: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<Exclusions> {
+    let fields = root.group("exclusions", "`exclusions`")?;
+    let staff = list(&fields, "staff", effective_from);
+    let employers = list(&fields, "employers", effective_from);
+    let severe = severe(&fields);
+    let flags = fields.list_or("flags", FLAGS.map(|(flag, _)| flag).to_vec(), |text| {
+        let known = FLAGS.iter().map(|(flag, _)| *flag).find(|flag| flag.name() == text);
+        known.ok_or_else(|| {
+            let names = FLAGS.map(|(flag, _)| flag.name()).join(", ");
+            Wrong::new(
+                format!("one of {names}"),
+                "remove it (opt-out, hardship and the like are gates and always hold)",
+            )
+        })
+    });
+    let risk_bands = fields.list_needed("risk_bands", token);
+    let lenders_max = fields.or("max_lenders", None, |text| whole(0, 10_000)(text).map(Some));
+    let debt_burden_max_ppm =
+        fields.or("max_debt_burden", None, |text| percentage_up_to(text, DEBT_BURDEN_PERCENT_MAX).map(Some));
+    fields.finish();
+    Some(Exclusions {
+        staff: staff?,
+        employers: employers?,
+        severe: severe?,
+        flags: flags?.iter().fold(0, |bits, flag| bits | 1 << flag.ordinal()),
+        risk_bands: risk_bands?,
+        lenders_max: lenders_max?,
+        debt_burden_max_ppm: debt_burden_max_ppm?,
+    })
+}
+
+/// A list of tokens; the outer `None` means a problem was reported. Purpose, owner, source and expiry must be stated.
+fn list(fields: &Fields<'_, '_>, key: &'static str, effective_from: Option<EventTime>) -> Option<Option<TokenList>> {
+    if !fields.has(key) {
+        return Some(None);
+    }
+    let list = fields.group_if_any(key, "a token list")?;
+    let stated = ["purpose", "owner", "source"].map(|part| list.required(part, sentence));
+    let expires = list.required("expires", |text| end(text, &TimeZone::UTC));
+    let tokens = list.list_needed("tokens", token);
+    let place = list.place_of("expires");
+    list.finish();
+    let expires = expires?;
+    if let Some(from) = effective_from.filter(|from| expires <= *from) {
+        let wrong = Wrong::new(format!("a day after `effective_from` ({from})"), "renew the list before it is used");
+        fields.problems.report(place, "a list that has run out before the policy begins", wrong);
+        return None;
+    }
+    let mut tokens = tokens?;
+    tokens.sort_unstable();
+    tokens.dedup();
+    stated.iter().all(Option::is_some).then_some(Some(TokenList { tokens, expires }))
+}
+
+/// The house definition of severe overdue: above 30 days now, 60 in 24 months, three late months in a row or six in all.
+fn severe(fields: &Fields<'_, '_>) -> Option<Severe> {
+    let house = Severe { dpd_now_above: 30, worst_24m_from: 60, consecutive_late_months: 3, late_months: 6 };
+    if !fields.has("severe") {
+        return Some(house);
+    }
+    let severe = fields.group_if_any("severe", "`severe`")?;
+    let dpd_now_above = severe.or("dpd_now_above", house.dpd_now_above, whole(0, DPD_DAYS_MAX));
+    let worst_24m_from = severe.or("worst_24m_from", house.worst_24m_from, whole(1, DPD_DAYS_MAX));
+    let months = house.consecutive_late_months;
+    let consecutive_late_months = severe.or("consecutive_late_months", months, whole(1, STRIP_MONTHS));
+    let late_months = severe.or("late_months", house.late_months, whole(1, STRIP_MONTHS));
+    severe.finish();
+    Some(Severe {
+        dpd_now_above: dpd_now_above?,
+        worst_24m_from: worst_24m_from?,
+        consecutive_late_months: consecutive_late_months?,
+        late_months: late_months?,
+    })
+}

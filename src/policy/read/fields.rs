@@ -1,0 +1,203 @@
+//! Taking a group of keys apart while collecting everything that is wrong with it.
+//!
+//! A reader asks for each key it knows and calls [`Fields::finish`], which reports the keys nobody asked for.
+
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+
+use super::tree::{Entry, Node, Value};
+use crate::domain::words::Word;
+use crate::policy::problem::{Place, Problem};
+
+/// Problems reported for one document; further ones are dropped.
+const PROBLEMS_MAX: usize = 200;
+
+/// What a scalar should have been, and how to mend it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub expected: String,
+    pub next: String,
+}
+
+impl Wrong {
+    pub fn new(expected: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { expected: expected.into(), next: next.into() }
+    }
+}
+
+/// Collects the problems of one document.
+pub struct Problems<'d> {
+    file: &'d str,
+    list: RefCell<Vec<Problem>>,
+}
+
+impl<'d> Problems<'d> {
+    pub fn new(file: &'d str) -> Self {
+        Self { file, list: RefCell::default() }
+    }
+
+    pub fn report(&self, place: Place, found: impl Into<String>, wrong: Wrong) {
+        let mut list = self.list.borrow_mut();
+        if list.len() < PROBLEMS_MAX {
+            let file = self.file.to_owned();
+            list.push(Problem { file, place, found: found.into(), expected: wrong.expected, next: wrong.next });
+        }
+    }
+
+    /// All problems in the order of the document.
+    pub fn into_list(self) -> Vec<Problem> {
+        let mut list = self.list.into_inner();
+        list.sort_by_key(|problem| problem.place);
+        list
+    }
+
+    /// Reads a scalar; a problem is reported and gives `None`.
+    pub fn scalar<T>(&self, node: &Node, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        let value = match &node.value {
+            Value::Text(text) => read(text),
+            _ => Err(Wrong::new("one value", "write the value on the line of its key")),
+        };
+        value.map_err(|wrong| self.report(node.place, node.describe(), wrong)).ok()
+    }
+
+    /// The items of a list; anything else is reported.
+    pub fn items<'n>(&self, node: &'n Node) -> Option<&'n [Node]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            _ => {
+                let wrong = Wrong::new("a list", "write `[one, two]`, or one `- item` a line");
+                self.report(node.place, node.describe(), wrong);
+                None
+            }
+        }
+    }
+}
+
+/// The keys of one group.
+pub struct Fields<'n, 'd> {
+    pub problems: &'n Problems<'d>,
+    /// Where the group starts, and where a missing key is reported.
+    pub place: Place,
+    what: &'static str,
+    entries: &'n [Entry],
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'n, 'd> Fields<'n, 'd> {
+    /// The keys of a node that should be a group; `what` names it in messages.
+    pub fn of(node: &'n Node, what: &'static str, problems: &'n Problems<'d>) -> Option<Self> {
+        let Value::Group(entries) = &node.value else {
+            let wrong = Wrong::new(format!("the keys of {what}"), "write one `key: value` a line, indented below");
+            problems.report(node.place, node.describe(), wrong);
+            return None;
+        };
+        let mut first = FxHashMap::default();
+        for entry in entries {
+            if let Some(line) = first.insert(entry.key.as_str(), entry.place.line) {
+                let wrong = Wrong::new(format!("it once (also on line {line})"), "keep one of the two");
+                problems.report(entry.place, format!("`{}` a second time", entry.key), wrong);
+            }
+        }
+        Some(Self { problems, place: node.place, what, entries, asked: RefCell::default() })
+    }
+
+    /// The value of a key that may be left out. A key that is written without a value is a problem, never the default.
+    pub fn find(&self, key: &'static str) -> Option<&'n Node> {
+        self.asked.borrow_mut().push(key);
+        let node = self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)?;
+        if matches!(node.value, Value::Empty) {
+            let wrong = Wrong::new(format!("a value for `{key}`"), "give it a value or remove the key");
+            self.problems.report(node.place, "no value", wrong);
+            return None;
+        }
+        Some(node)
+    }
+
+    /// True when the key is written, with or without a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Where the key's value stands; where the group starts when it is missing.
+    pub fn place_of(&self, key: &str) -> Place {
+        self.entries.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.node.place)
+    }
+
+    /// The value of a key that must be there.
+    pub fn need(&self, key: &'static str) -> Option<&'n Node> {
+        if !self.has(key) {
+            let wrong = Wrong::new(format!("`{key}`"), format!("add `{key}: …`"));
+            self.problems.report(self.place, format!("{} without `{key}`", self.what), wrong);
+        }
+        self.find(key)
+    }
+
+    pub fn required<T>(&self, key: &'static str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        self.need(key).and_then(|node| self.problems.scalar(node, read))
+    }
+
+    pub fn optional<T>(&self, key: &'static str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        self.find(key).and_then(|node| self.problems.scalar(node, read))
+    }
+
+    /// A key with a default: the outer `None` means a problem was reported.
+    pub fn or<T>(&self, key: &'static str, default: T, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        if self.has(key) { self.optional(key, read) } else { Some(default) }
+    }
+
+    /// A list of scalars that must not be empty once it is written; `None` when it is left out or wrong.
+    pub fn list<T>(&self, key: &'static str, read: impl Fn(&str) -> Result<T, Wrong>) -> Option<Vec<T>> {
+        let node = self.find(key)?;
+        let items = self.problems.items(node)?;
+        if items.is_empty() {
+            let wrong = Wrong::new("at least one item", "name what is meant, or remove the key");
+            self.problems.report(node.place, "an empty list", wrong);
+            return None;
+        }
+        let read: Vec<Option<T>> = items.iter().map(|item| self.problems.scalar(item, &read)).collect();
+        read.into_iter().collect()
+    }
+
+    /// A list with a default for when it is left out; `None` means a problem was reported.
+    pub fn list_or<T>(
+        &self,
+        key: &'static str,
+        default: Vec<T>,
+        read: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<T>> {
+        if self.has(key) { self.list(key, read) } else { Some(default) }
+    }
+
+    /// A list that must be there.
+    pub fn list_needed<T>(&self, key: &'static str, read: impl Fn(&str) -> Result<T, Wrong>) -> Option<Vec<T>> {
+        if self.has(key) {
+            return self.list(key, read);
+        }
+        self.need(key).and(None)
+    }
+
+    /// The keys of a group below this one that must be there.
+    pub fn group(&self, key: &'static str, what: &'static str) -> Option<Fields<'n, 'd>> {
+        self.need(key).and_then(|node| Fields::of(node, what, self.problems))
+    }
+
+    /// The keys of a group below this one that may be left out.
+    pub fn group_if_any(&self, key: &'static str, what: &'static str) -> Option<Fields<'n, 'd>> {
+        self.find(key).and_then(|node| Fields::of(node, what, self.problems))
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self) {
+        let asked = self.asked.borrow();
+        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
+            let wrong = Wrong::new(format!("one of {}", asked.join(", ")), "correct the key or remove it");
+            self.problems.report(entry.place, format!("`{}`, which {} does not know", entry.key, self.what), wrong);
+        }
+    }
+}
+
+/// A word of a closed vocabulary.
+pub fn word<W: Word>(text: &str) -> Result<W, Wrong> {
+    W::named(text).ok_or_else(|| Wrong::new(format!("one of {}", W::NAMES.join(", ")), "choose one of these"))
+}

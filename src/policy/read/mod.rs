@@ -1,0 +1,133 @@
+//! From the text of a document to a policy, or to everything that is wrong with it.
+//!
+//! The text becomes a tree with places; each part is read from it by one file. All problems are collected; only a text that
+//! is no tree stops at its first. What may be left out has a default that permits nothing more than the key would.
+
+mod contracts;
+mod exclusions;
+mod fields;
+mod offers;
+pub(super) mod quantity;
+mod tree;
+#[cfg(test)]
+mod mistakes;
+
+use fields::{Fields, Problems, Wrong};
+use quantity::{duration, moment, sentence, share, token, whole};
+
+use super::caps::{ContactCap, Holdout};
+use super::problem::Problem;
+use super::{Origin, Policy, Texts};
+use crate::domain::Text;
+use crate::domain::candidate::Friction;
+
+/// Most candidates a cap may allow in its window.
+const CAP_COUNT_MAX: i64 = 10_000;
+
+pub fn read(file: &str, text: &str) -> Result<Policy, Vec<Problem>> {
+    let problems = Problems::new(file);
+    let policy = match tree::read(text) {
+        Ok(root) => Fields::of(&root, "a policy", &problems).and_then(|fields| policy(file, text, fields)),
+        Err(broken) => {
+            problems.report(broken.place, broken.found, Wrong::new(broken.expected, broken.next));
+            None
+        }
+    };
+    let list = problems.into_list();
+    match policy {
+        Some(policy) if list.is_empty() => Ok(policy),
+        _ => Err(list),
+    }
+}
+
+fn policy(file: &str, text: &str, root: Fields<'_, '_>) -> Option<Policy> {
+    let version = root.required("version", token);
+    let effective_from = root.required("effective_from", moment);
+    let author = root.required("author", sentence);
+    let approver = root.required("approver", sentence);
+    let reason = root.required("reason", sentence);
+    four_eyes(&root, author.as_ref(), approver.as_ref());
+    let contracts = root.need("contracts").and_then(|node| contracts::read(node, root.problems));
+    let exclusions = exclusions::read(&root, effective_from);
+    let contact = contact(&root);
+    let holdout = if root.has("holdout") { holdout(&root).map(Some) } else { Some(None) };
+    let offers = match root.find("offers") {
+        Some(node) => offers::read(node, root.problems),
+        None => Some(Vec::new()),
+    };
+    let texts = texts(&root);
+    let friction = friction(&root);
+    let places = (root.place_of("version"), root.place_of("effective_from"));
+    root.finish();
+    reason?;
+    Some(Policy {
+        version: version?,
+        hash: Text::from(blake3::hash(text.as_bytes()).to_hex().get(..32)?),
+        effective_from: effective_from?,
+        origin: Origin { file: file.to_owned(), version: places.0, effective_from: places.1 },
+        contracts: contracts?,
+        exclusions: exclusions?,
+        contact: contact?,
+        holdout: holdout?,
+        offers: offers?,
+        texts: texts?,
+        friction: friction?,
+    })
+}
+
+/// Who writes a policy does not approve it.
+fn four_eyes(root: &Fields<'_, '_>, author: Option<&Text>, approver: Option<&Text>) {
+    if let (Some(author), Some(approver)) = (author, approver)
+        && author.to_lowercase() == approver.to_lowercase()
+    {
+        let wrong = Wrong::new("another person than the author", "let a second person approve the document");
+        root.problems.report(root.place_of("approver"), format!("`{approver}`"), wrong);
+    }
+}
+
+fn contact(root: &Fields<'_, '_>) -> Option<ContactCap> {
+    let contact = root.group("contact", "`contact`")?;
+    let cap = contact.group("cap", "`cap`").map(|cap| {
+        let read = (cap.required("count", whole(0, CAP_COUNT_MAX)), cap.required("window", duration));
+        cap.finish();
+        read
+    });
+    let cool_down = contact.required("cool_down", duration);
+    contact.finish();
+    let (count, window_ms) = cap?;
+    Some(ContactCap { count: count?, window_ms: window_ms?, cool_down_ms: cool_down? })
+}
+
+fn holdout(root: &Fields<'_, '_>) -> Option<Holdout> {
+    let holdout = root.group_if_any("holdout", "`holdout`")?;
+    let (salt, share_ppm) = (holdout.required("salt", token), holdout.required("share", share));
+    holdout.finish();
+    Some(Holdout { salt: salt?, share_ppm: share_ppm? })
+}
+
+/// What every offer must say. Without offers the texts may be left out.
+fn texts(root: &Fields<'_, '_>) -> Option<Texts> {
+    if !root.has("texts") && !root.has("offers") {
+        return Some(Texts::default());
+    }
+    if !root.has("texts") {
+        let wrong = Wrong::new("`texts` as well", "add source_disclosure, opt_out_link, non_personalised_alternative");
+        root.problems.report(root.place_of("offers"), "offers without their texts", wrong);
+        return None;
+    }
+    let texts = root.group_if_any("texts", "`texts`")?;
+    let [source_disclosure, opt_out_link, non_personalised_alternative] =
+        ["source_disclosure", "opt_out_link", "non_personalised_alternative"].map(|key| texts.required(key, sentence));
+    texts.finish();
+    Some(Texts {
+        source_disclosure: Some(source_disclosure?),
+        opt_out_link: Some(opt_out_link?),
+        non_personalised_alternative: Some(non_personalised_alternative?),
+    })
+}
+
+fn friction(root: &Fields<'_, '_>) -> Option<Friction> {
+    let must_confirm = root.list_or("must_confirm", Vec::new(), token);
+    let steps_skipped = root.list_or("steps_skipped", Vec::new(), token);
+    Some(Friction { must_confirm: must_confirm?, steps_skipped: steps_skipped?, ..Friction::default() })
+}

@@ -1,0 +1,163 @@
+//! The `offers` part: an ordered list, the first offer that fits is made.
+
+use rustc_hash::FxHashMap;
+
+use super::fields::{Fields, Problems, Wrong, word};
+use super::quantity::{currency, percentage_up_to, share, token, whole};
+use super::tree::{Node, Value};
+use crate::domain::Text;
+use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
+use crate::domain::words::Word;
+use crate::policy::offer::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
+use crate::words;
+
+/// Longest term, months.
+const TERM_MONTHS_MAX: i64 = 600;
+/// Highest annualised cost, and highest raise of a limit, a policy may state, percent.
+const PERCENT_MAX: i64 = 1_000;
+/// Largest amount, minor units.
+const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
+/// The kinds that a real-time trigger can have.
+const KINDS: [CandidateKind; 3] = [CandidateKind::NewRt, CandidateKind::ReturningRt, CandidateKind::UseOwnLimit];
+
+words! {
+    pub enum CouponKind {
+        InterestFree = "interest_free",
+        Repayment = "repayment",
+    }
+}
+
+pub fn read(node: &Node, problems: &Problems<'_>) -> Option<Vec<OfferRule>> {
+    let items = problems.items(node)?;
+    let mut seen: FxHashMap<Text, usize> = FxHashMap::default();
+    let mut offers = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(fields) = Fields::of(item, "an offer", problems) else { continue };
+        let place = fields.place_of("offer");
+        let Some(offer) = offer(fields) else { continue };
+        if let Some(line) = seen.insert(offer.offer.clone(), place.line) {
+            let wrong = Wrong::new(format!("a name of its own (also on line {line})"), "rename one of the offers");
+            problems.report(place, format!("offer `{}` again", offer.offer), wrong);
+        }
+        offers.push(offer);
+    }
+    (offers.len() == items.len()).then_some(offers)
+}
+
+fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
+    let offer = fields.required("offer", token);
+    let code = fields.required("code", token);
+    let product = fields.required("product", token);
+    let kinds = fields.list_needed("kinds", kind);
+    let currency = fields.required("currency", currency);
+    let limit = limit(&fields, kinds.as_deref());
+    let limit_mode = fields.or("limit_mode", LimitMode::Shared, word);
+    let cost = if fields.has("cost") { cost(&fields).map(Some) } else { Some(None) };
+    let term = fields.or("term_months", None, |text| match text {
+        "same" => Ok(Some(TermRule::Same)),
+        _ => whole(1, TERM_MONTHS_MAX)(text).map(|months| i32::try_from(months).ok().map(TermRule::Months)),
+    });
+    let method = fields.or("repayment_method", None, |text| match text {
+        "same" => Ok(Some(MethodRule::Same)),
+        _ => word(text).map(|method| Some(MethodRule::Fixed(method))),
+    });
+    let coupons = if fields.has("coupons") { coupons(&fields) } else { Some(Vec::new()) };
+    let channels = fields.list_needed("channels", token);
+    let [touchpoint, template, deep_link] =
+        ["touchpoint", "template", "deep_link"].map(|key| fields.or(key, None, |text| token(text).map(Some)));
+    fields.finish();
+    Some(OfferRule {
+        offer: offer?,
+        code: code?,
+        product: product?,
+        kinds: kinds?,
+        currency: currency?,
+        limit: limit?,
+        limit_mode: limit_mode?,
+        cost: cost?,
+        term: term?,
+        repayment_method: method?,
+        coupons: coupons?,
+        channels: channels?,
+        touchpoint: touchpoint?,
+        template: template?,
+        deep_link: deep_link?,
+    })
+}
+
+fn kind(text: &str) -> Result<CandidateKind, Wrong> {
+    let known = KINDS.into_iter().find(|kind| kind.name() == text);
+    known.ok_or_else(|| {
+        let names = KINDS.map(CandidateKind::name).join(", ");
+        Wrong::new(format!("one of {names}"), "choose a kind that a real-time trigger can have")
+    })
+}
+
+/// `same`, `own`, `{plus: 20 %}` or `{fixed_minor: 5000000}`.
+fn limit(fields: &Fields<'_, '_>, kinds: Option<&[CandidateKind]>) -> Option<LimitRule> {
+    let node = fields.need("limit")?;
+    let wrong = || Wrong::new("`same`, `own`, `{plus: 20 %}` or `{fixed_minor: 5000000}`", "choose one of these");
+    if !matches!(node.value, Value::Group(_)) {
+        let rule = fields.problems.scalar(node, |text| match text {
+            "same" => Ok(LimitRule::Same),
+            "own" => Ok(LimitRule::Own),
+            _ => Err(wrong()),
+        })?;
+        let own_only = kinds.is_none_or(|kinds| kinds == [CandidateKind::UseOwnLimit]);
+        if matches!(rule, LimitRule::Own) && !own_only {
+            let wrong =
+                Wrong::new("a limit for customers who hold none of ours", "keep `own` for kinds [use_own_limit]");
+            fields.problems.report(node.place, "`own`", wrong);
+            return None;
+        }
+        return Some(rule);
+    }
+    let choice = Fields::of(node, "`limit`", fields.problems)?;
+    let plus = choice.optional("plus", |text| percentage_up_to(text, PERCENT_MAX));
+    let fixed = choice.optional("fixed_minor", whole(1, AMOUNT_MINOR_MAX));
+    let both = choice.has("plus") == choice.has("fixed_minor");
+    choice.finish();
+    if both {
+        fields.problems.report(node.place, "neither or both of `plus` and `fixed_minor`", wrong());
+        return None;
+    }
+    plus.map(LimitRule::Plus).or(fixed.map(LimitRule::Fixed))
+}
+
+/// `18 %` or `{below_partner_by: 2 points}`.
+fn cost(fields: &Fields<'_, '_>) -> Option<CostRule> {
+    let node = fields.find("cost")?;
+    if !matches!(node.value, Value::Group(_)) {
+        return fields.problems.scalar(node, |text| percentage_up_to(text, PERCENT_MAX)).map(CostRule::Fixed);
+    }
+    let choice = Fields::of(node, "`cost`", fields.problems)?;
+    let points = choice.required("below_partner_by", share);
+    choice.finish();
+    points.map(CostRule::BelowPartner)
+}
+
+fn coupons(fields: &Fields<'_, '_>) -> Option<Vec<Coupon>> {
+    let items = fields.find("coupons").and_then(|node| fields.problems.items(node))?;
+    let read: Vec<Option<Coupon>> =
+        items.iter().map(|item| coupon(Fields::of(item, "a coupon", fields.problems)?)).collect();
+    read.into_iter().collect()
+}
+
+fn coupon(fields: Fields<'_, '_>) -> Option<Coupon> {
+    let code = fields.required("code", token);
+    let kind = fields.required("kind", word::<CouponKind>);
+    let amount_minor = fields.or("amount_minor", None, |text| whole(1, AMOUNT_MINOR_MAX)(text).map(Some));
+    let days = fields.or("days", None, |text| whole(1, 3_660)(text).map(|days| i32::try_from(days).ok()));
+    let worth = match kind {
+        Some(CouponKind::InterestFree) => "days",
+        _ => "amount_minor",
+    };
+    if kind.is_some() && !fields.has(worth) {
+        let wrong = Wrong::new(format!("`{worth}`"), format!("say what the coupon is worth: `{worth}: …`"));
+        fields.problems.report(fields.place, "a coupon without its worth", wrong);
+    }
+    let complete = fields.has(worth);
+    fields.finish();
+    let kind = Text::const_new(kind?.name());
+    complete.then_some(Coupon { code: code?, kind, amount_minor: amount_minor?, days: days? })
+}

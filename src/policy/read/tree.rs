@@ -1,0 +1,170 @@
+//! The document as a tree of texts with their places. Scalars stay text: no number of a policy is ever read as a float.
+//!
+//! The language is a small part of YAML. Anchors, aliases and tags are refused: a reviewer sees every value where it acts,
+//! and a document cannot grow when it is read.
+
+use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput, options};
+
+use crate::policy::problem::Place;
+
+/// Longest document, bytes: 10,000 contracts of 800 bytes.
+const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Deepest nesting of lists and groups, levels.
+const DEPTH_LEVELS_MAX: usize = 12;
+
+/// A value and where it starts.
+#[derive(Debug)]
+pub struct Node {
+    pub place: Place,
+    pub value: Value,
+}
+
+#[derive(Debug)]
+pub enum Value {
+    /// A key without a value, `~` or `null`.
+    Empty,
+    Text(String),
+    List(Vec<Node>),
+    Group(Vec<Entry>),
+}
+
+/// One `key: value` of a group, in the order of the document.
+#[derive(Debug)]
+pub struct Entry {
+    pub key: String,
+    pub place: Place,
+    pub node: Node,
+}
+
+/// Why a text is no tree.
+#[derive(Debug)]
+pub struct Broken {
+    pub place: Place,
+    pub found: String,
+    pub expected: &'static str,
+    pub next: &'static str,
+}
+
+impl Node {
+    /// What the node is, for a message.
+    pub fn describe(&self) -> String {
+        match &self.value {
+            Value::Empty => "no value".to_owned(),
+            Value::Text(text) => format!("`{text}`"),
+            Value::List(_) => "a list".to_owned(),
+            Value::Group(_) => "a group of keys".to_owned(),
+        }
+    }
+}
+
+/// Reads the one document of the text.
+pub fn read(text: &str) -> Result<Node, Broken> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let (found, expected) = (format!("{} bytes", text.len()), "at most 8 MiB in one document");
+        return Err(Broken { place: Place { line: 1, column: 1 }, found, expected, next: "shorten its lists" });
+    }
+    let mut events = Events::new(text);
+    let root = loop {
+        match events.next()? {
+            (Event::StreamStart | Event::DocumentStart(..), _) => {}
+            (Event::StreamEnd | Event::DocumentEnd, place) => {
+                let (expected, next) = ("a policy", "start from the example in `policies/`");
+                return Err(Broken { place, found: "an empty document".to_owned(), expected, next });
+            }
+            (event, place) => break events.node(event, place)?,
+        }
+    };
+    loop {
+        match events.next()? {
+            (Event::StreamEnd, _) => return Ok(root),
+            (Event::DocumentStart(..), place) => {
+                let (expected, next) = ("one policy in one file", "move what follows `---` into a file of its own");
+                return Err(Broken { place, found: "a second document".to_owned(), expected, next });
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Events<'t> {
+    parser: Parser<'t, StrInput<'t>>,
+}
+
+impl<'t> Events<'t> {
+    fn new(text: &'t str) -> Self {
+        let options = options! {
+            emit_comments: false,
+            disallow_directives: true,
+            flow_nesting_limit: DEPTH_LEVELS_MAX,
+            block_nesting_limit: DEPTH_LEVELS_MAX,
+        };
+        Self { parser: Parser::new_from_str_with_options(text, options) }
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, Place), Broken> {
+        match self.parser.next() {
+            Some(Ok((event, span))) => Ok((event, place(&span.start))),
+            Some(Err(error)) => Err(syntax(place(error.marker()), error.info())),
+            None => Ok((Event::StreamEnd, Place::default())),
+        }
+    }
+
+    /// The node that begins with this event. The parser bounds the nesting, and so the recursion.
+    fn node(&mut self, event: Event<'t>, place: Place) -> Result<Node, Broken> {
+        let value = match event {
+            Event::Scalar(text, style, 0, None) => match text.as_ref() {
+                "" | "~" | "null" if style == ScalarStyle::Plain => Value::Empty,
+                _ => Value::Text(text.into_owned()),
+            },
+            Event::SequenceStart(_, 0, None) => Value::List(self.list()?),
+            Event::MappingStart(_, 0, None) => Value::Group(self.group()?),
+            _ => {
+                let (expected, next) = ("a plain value", "write the value out where it is used");
+                return Err(Broken {
+                    place,
+                    found: "an anchor, alias or tag (`&`, `*`, `!`)".to_owned(),
+                    expected,
+                    next,
+                });
+            }
+        };
+        Ok(Node { place, value })
+    }
+
+    fn list(&mut self) -> Result<Vec<Node>, Broken> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, place) => items.push(self.node(event, place)?),
+            }
+        }
+    }
+
+    fn group(&mut self) -> Result<Vec<Entry>, Broken> {
+        let mut entries = Vec::new();
+        loop {
+            let (event, place) = self.next()?;
+            if event == Event::MappingEnd {
+                return Ok(entries);
+            }
+            let key = self.node(event, place)?;
+            let Value::Text(name) = key.value else {
+                let (expected, next) = ("a word as key", "write `key: value`");
+                return Err(Broken { place, found: key.describe(), expected, next });
+            };
+            let (event, at) = self.next()?;
+            entries.push(Entry { key: name, place, node: self.node(event, at)? });
+        }
+    }
+}
+
+fn syntax(place: Place, found: String) -> Broken {
+    let next = "check indentation, colons, brackets and quotes there and on the line above";
+    Broken { place, found, expected: "YAML", next }
+}
+
+/// The parser counts lines from 1 and columns from 0.
+fn place(marker: &Marker) -> Place {
+    Place { line: marker.line(), column: marker.col() + 1 }
+}
