@@ -1,1 +1,7 @@
-fn main() {}
+//! The `reflow` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reflow::ops::cli::main()
+}

@@ -10,7 +10,7 @@ use super::kafka::FIXED;
 /// In front of every environment variable; `__` stands between levels: `REFLOW_KAFKA__BOOTSTRAP`.
 const ENV_PREFIX: &str = "REFLOW_";
 /// Variables with that prefix that are not settings.
-const ENV_OTHER: [&str; 4] = ["REFLOW_CONFIG", "REFLOW_CACHE", "REFLOW_REAL_DATA", "REFLOW_LOG"];
+const ENV_OTHER: [&str; 5] = ["REFLOW_CONFIG", "REFLOW_CACHE", "REFLOW_REAL_DATA", "REFLOW_LOG", "REFLOW_LOG_FORMAT"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

@@ -44,8 +44,18 @@ pub fn exposition(models: &Models, lanes: u64) -> String {
         counter.inc_by(value.load(Ordering::Relaxed));
         registry.register(name, help, counter);
     }
-    by_kind(&mut registry, "decisions", "Decisions by kind", models.decisions.iter().map(|e| (e.key().name().to_owned(), *e.value())));
-    by_kind(&mut registry, "refusals", "Failing reason codes of the noes", models.reasons.iter().map(|e| (e.key().to_string(), *e.value())));
+    by_kind(
+        &mut registry,
+        "decisions",
+        "Decisions by kind",
+        models.decisions.iter().map(|e| (e.key().name().to_owned(), *e.value())),
+    );
+    by_kind(
+        &mut registry,
+        "refusals",
+        "Failing reason codes of the noes",
+        models.reasons.iter().map(|e| (e.key().to_string(), *e.value())),
+    );
     shards(&mut registry, models, lanes);
     rates(&mut registry, models);
     let mut text = String::new();

@@ -11,7 +11,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-
 use crate::worker::models::Models;
 
 #[derive(Debug, thiserror::Error)]

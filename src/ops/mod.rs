@@ -1,8 +1,11 @@
-//! The commands for people.
+//! The commands for people, and the launcher of a real broker for tests and the demo.
 
+pub mod broker;
 pub mod cli;
 pub mod decisions;
 pub mod exit;
+mod guarded;
+mod kafka_jars;
 pub mod load;
 pub mod local;
 pub mod moments;

@@ -34,9 +34,13 @@ pub fn partners(config: &Config, json: bool) -> Ended {
         return Ok(());
     }
     let width = views.keys().map(|partner| partner.len()).max().unwrap_or(0).max(7);
-    println!("{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  as of", "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota");
+    println!(
+        "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  as of",
+        "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota"
+    );
     for view in views.values() {
-        let guard = view.guard.iter().find(|reading| reading.horizon == "24h").map_or("-", |reading| reading.state.name());
+        let guard =
+            view.guard.iter().find(|reading| reading.horizon == "24h").map_or("-", |reading| reading.state.name());
         let quota = view.quota_day_max.map_or_else(|| "-".to_owned(), |max| format!("{}/{max}", view.quota_day_used));
         println!(
             "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  {}",
@@ -103,18 +107,27 @@ pub fn history(config: &Config, only: Option<&str>, span: Span, json: bool) -> E
 
 fn print_history(rows: &BTreeMap<(Text, EventTime), BTreeMap<Counter, Tally>>, json: bool) -> Ended {
     if !json {
-        println!("partner\tstart\tsubmitted\tapproved\tdeclined\tdrawdown_requested\tdrawdown_disbursed\tdrawdown_diverted\tinstalments_due\tinstalments_open");
+        println!(
+            "partner\tstart\tsubmitted\tapproved\tdeclined\tdrawdown_requested\tdrawdown_disbursed\tdrawdown_diverted\tinstalments_due\tinstalments_open"
+        );
     }
     for ((partner, start), cells) in rows {
         if json {
-            let counters: BTreeMap<&str, &Tally> = cells.iter().map(|(counter, tally)| (counter.name(), tally)).collect();
+            let counters: BTreeMap<&str, &Tally> =
+                cells.iter().map(|(counter, tally)| (counter.name(), tally)).collect();
             println!("{}", serde_json::json!({"partner": partner, "start": start.to_string(), "counters": counters}));
             continue;
         }
         let count = |counter| cells.get(&counter).map_or(0, |tally| tally.count);
         let columns = [
-            Counter::Submitted, Counter::Approved, Counter::Declined, Counter::DrawdownRequested, Counter::DrawdownDisbursed,
-            Counter::DrawdownDiverted, Counter::InstalmentsDue, Counter::InstalmentsOpen,
+            Counter::Submitted,
+            Counter::Approved,
+            Counter::Declined,
+            Counter::DrawdownRequested,
+            Counter::DrawdownDisbursed,
+            Counter::DrawdownDiverted,
+            Counter::InstalmentsDue,
+            Counter::InstalmentsOpen,
         ];
         let counts: Vec<String> = columns.iter().map(|counter| count(*counter).to_string()).collect();
         println!("{partner}\t{start}\t{}", counts.join("\t"));

@@ -31,7 +31,10 @@ pub fn read(
     mut record: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
 ) -> Result<u64, Failure> {
     let failed = |error: KafkaError| {
-        Failure::reach(format!("{topic}: {error}; is the broker at {} up, and do the topics exist?", config.kafka.bootstrap))
+        Failure::reach(format!(
+            "{topic}: {error}; is the broker at {} up, and do the topics exist?",
+            config.kafka.bootstrap
+        ))
     };
     let mut settings = config.reader();
     settings.set("group.id", format!("{}reading", config.kafka.prefix));
@@ -59,7 +62,9 @@ pub fn read(
             }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => eprintln!("{topic}: {error}"),
-            None if heard.elapsed() > wait => return Err(Failure::reach(format!("{topic}: no answer for {SILENCE_SECS_MAX} s"))),
+            None if heard.elapsed() > wait => {
+                return Err(Failure::reach(format!("{topic}: no answer for {SILENCE_SECS_MAX} s")));
+            }
             None => {}
         }
     }

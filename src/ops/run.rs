@@ -20,7 +20,9 @@ pub fn check(config: &Config) -> Ended {
     let loaded = policies::load(&config.policies)?;
     print!("{}", redacted_yaml(config));
     match loaded.newest() {
-        Some(policy) => eprintln!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from),
+        Some(policy) => {
+            eprintln!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from)
+        }
         None => eprintln!("no policy: panes only, no candidates"),
     }
     Ok(())

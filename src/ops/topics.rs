@@ -124,11 +124,11 @@ impl<'a> Admin<'a> {
     /// Creates what is missing; existing topics are left as they are.
     pub fn create(&self, rows: &[Row]) -> Result<Vec<String>, Failure> {
         let missing: Vec<&Row> = rows.iter().filter(|row| row.state == "missing").collect();
-        let replication = TopicReplication::Fixed(self.config.kafka.replication);
+        let replication = self.config.kafka.replication;
         let topics: Vec<NewTopic<'_>> = missing
             .iter()
             .map(|row| {
-                let topic = NewTopic::new(&row.topic, row.partitions, replication);
+                let topic = NewTopic::new(&row.topic, row.partitions, TopicReplication::Fixed(replication));
                 row.settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
             })
             .collect();
@@ -141,7 +141,9 @@ impl<'a> Admin<'a> {
             .map_err(|error| Failure::reach(format!("topics could not be created: {error}")))?;
         created
             .into_iter()
-            .map(|result| result.map_err(|(topic, code)| Failure::reach(format!("{topic} could not be created: {code}"))))
+            .map(|result| {
+                result.map_err(|(topic, code)| Failure::reach(format!("{topic} could not be created: {code}")))
+            })
             .collect()
     }
 }
@@ -169,7 +171,10 @@ pub fn require(config: &Config) -> Ended {
     let rows = admin.rows()?;
     let missing: Vec<&str> = rows.iter().filter(|row| row.state == "missing").map(|row| row.topic.as_str()).collect();
     if !missing.is_empty() {
-        return Err(Failure::input(format!("missing topics: {}; create them with `reflow topics apply`", missing.join(", "))));
+        return Err(Failure::input(format!(
+            "missing topics: {}; create them with `reflow topics apply`",
+            missing.join(", ")
+        )));
     }
     let differing: Vec<String> = rows
         .iter()
@@ -200,7 +205,8 @@ pub fn topics(config: &Config, what: Do, json: bool) -> Ended {
         rows = admin.rows()?;
     }
     print(&rows, json)?;
-    let existing = rows.iter().filter(|row| row.state != "missing").map(|row| (row.topic.clone(), actual(row))).collect();
+    let existing =
+        rows.iter().filter(|row| row.state != "missing").map(|row| (row.topic.clone(), actual(row))).collect();
     for problem in not_co_partitioned(&rows, &admin.topics, &existing) {
         eprintln!("{problem}");
     }
@@ -225,7 +231,14 @@ fn print(rows: &[Row], json: bool) -> Ended {
     println!("{:width$}  {:>10}  {:22}  state", "topic", "partitions", "key");
     for row in rows {
         let policy = row.settings.get("cleanup.policy").map_or("", String::as_str);
-        println!("{:width$}  {:>10}  {:22}  {:7} {policy} {}", row.topic, row.partitions, row.key, row.state, row.drift.join("; "));
+        println!(
+            "{:width$}  {:>10}  {:22}  {:7} {policy} {}",
+            row.topic,
+            row.partitions,
+            row.key,
+            row.state,
+            row.drift.join("; ")
+        );
     }
     Ok(())
 }

@@ -52,19 +52,3 @@ impl SchemaIds {
         codec::decode(body).map_err(|error| WireError::Decode { schema, error })
     }
 }
-
-/// Reads a record of an input topic.
-pub fn decode_event<'a>(
-    schema: Schema,
-    bytes: &'a [u8],
-    ids: &SchemaIds,
-) -> Result<crate::domain::events::Event<'a>, WireError> {
-    use crate::domain::events::Event;
-    match schema {
-        Schema::Repayment => ids.decode(schema, bytes).map(Event::Repayment),
-        Schema::Customer => ids.decode(schema, bytes).map(Event::Customer),
-        Schema::Outcome => ids.decode(schema, bytes).map(Event::Outcome),
-        Schema::Command => ids.decode(schema, bytes).map(Event::Command),
-        _ => ids.decode(Schema::Application, bytes).map(Event::Application),
-    }
-}

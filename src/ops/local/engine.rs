@@ -132,7 +132,15 @@ impl<L: Listener> Engine<L> {
             while let Some(bundle) = self.memory.take(Topic::PartnerFacts, runner.shard()) {
                 runner.open_at(self.now);
                 let (key, value) = (Some(bundle.key.as_slice()), bundle.value.as_deref());
-                runner.take(raw(&self.shared, Topic::PartnerFacts, runner.shard(), bundle.offset, key, value, &Vec::new));
+                runner.take(raw(
+                    &self.shared,
+                    Topic::PartnerFacts,
+                    runner.shard(),
+                    bundle.offset,
+                    key,
+                    value,
+                    &Vec::new,
+                ));
             }
             if !self.shared.policies.is_empty() {
                 runner.tick_at(self.now);

@@ -195,7 +195,10 @@ impl Serialize for PaneLine<'_> {
             for counter in DUE {
                 map.serialize_entry(counter.name(), &self.tally(counter))?;
             }
-            map.serialize_entry("settled_by_days_late", &Ordered(SETTLED.map(|(days, c)| (days.to_owned(), self.tally(c)))))?;
+            map.serialize_entry(
+                "settled_by_days_late",
+                &Ordered(SETTLED.map(|(days, c)| (days.to_owned(), self.tally(c)))),
+            )?;
             let late = Counter::FIRST_LATE.map(|(days, c)| (days.to_string(), self.first_late(days, c)));
             map.serialize_entry("first_instalment_late", &Ordered(late))?;
         }

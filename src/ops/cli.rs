@@ -1,0 +1,181 @@
+//! The command line: what can be asked for, and how each answer becomes an exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::exit::{Ended, Failure};
+use super::{decisions, load, local, moments, partners, run, topics};
+use crate::config::{self, Config};
+use crate::domain::EventTime;
+use crate::worker::clock;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 a negative finding, 2 wrong input or usage, 3 a part out of reach, 130 interrupted.";
+
+/// Real-time and offline reflow candidates over Kafka, compliance first.
+#[derive(Debug, Parser)]
+#[command(name = "reflow", version, about, after_help = EXIT_CODES, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct Configured {
+    /// Configuration file (YAML); every setting can also be given as REFLOW_… in the environment
+    #[arg(long, env = "REFLOW_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Configured {
+    fn load(&self) -> Result<Config, Failure> {
+        config::load(self.config.as_deref(), std::env::vars()).map_err(Failure::input)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the worker: both stages, or those the configuration names
+    #[command(
+        after_help = "Example: reflow run --config reflow.yaml\n         reflow run --config reflow.yaml --check"
+    )]
+    Run {
+        #[command(flatten)]
+        configured: Configured,
+        /// Print the effective configuration with secrets redacted, check policies, start nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run both stages over files, without a broker
+    #[command(
+        after_help = "Example: reflow local --mapping examples/real-data/bpi2012.mapping.yaml --out out bpi2012_events.csv.gz"
+    )]
+    Local(local::Options),
+    /// Read files into the input topics
+    #[command(after_help = "Example: reflow load --mapping mine.mapping.yaml --dry-run events.csv.gz")]
+    Load {
+        #[command(flatten)]
+        configured: Configured,
+        #[command(flatten)]
+        options: load::Options,
+    },
+    /// Show the state of every partner, or its history
+    #[command(
+        after_help = "Example: reflow partners --json\n         reflow partners history --partner p01 --from 7d --step 1d"
+    )]
+    Partners {
+        #[command(flatten)]
+        configured: Configured,
+        /// JSON instead of a table
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        what: Option<PartnersWhat>,
+    },
+    /// Plan, create or check the topics
+    #[command(after_help = "Example: reflow topics plan\n         reflow topics apply --config reflow.yaml")]
+    Topics {
+        what: topics::Do,
+        #[command(flatten)]
+        configured: Configured,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show decisions with their reasons
+    #[command(
+        after_help = "Example: reflow decisions --customer c-0017\n         reflow decisions --partner p01 --since 24h --json"
+    )]
+    Decisions {
+        #[command(flatten)]
+        configured: Configured,
+        /// The customer's token (reads one partition)
+        #[arg(long, value_name = "TOKEN", conflicts_with = "partner", required_unless_present = "partner")]
+        customer: Option<String>,
+        /// The partner
+        #[arg(long, value_name = "PARTNER")]
+        partner: Option<String>,
+        /// Only what was written since: 2026-03-01, an RFC 3339 time, or a span ago such as 24h
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PartnersWhat {
+    /// Sums of panes per step
+    History {
+        #[arg(long)]
+        partner: Option<String>,
+        /// Begin: a day, an RFC 3339 time, or a span ago
+        #[arg(long, default_value = "7d")]
+        from: String,
+        /// End
+        #[arg(long)]
+        to: Option<String>,
+        /// Whole hours or days
+        #[arg(long, default_value = "1d")]
+        step: String,
+    },
+}
+
+/// Parses the arguments, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("reflow: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Ended {
+    match command {
+        Command::Run { configured, check: true } => run::check(&configured.load()?),
+        Command::Run { configured, check: false } => run::run(configured.load()?),
+        Command::Local(options) => local::local(&options),
+        Command::Load { configured, options } => load::load(&configured.load()?, &options),
+        Command::Partners { configured, json, what: None } => partners::partners(&configured.load()?, json),
+        Command::Partners { configured, json, what: Some(PartnersWhat::History { partner, from, to, step }) } => {
+            let now = clock::wall();
+            let to = to.map_or(Ok(now), |to| moment(&to, now))?;
+            let step_ms = moments::span(&step).map_err(Failure::input)?;
+            let span = partners::Span { from: moment(&from, now)?, to, step_ms };
+            partners::history(&configured.load()?, partner.as_deref(), span, json)
+        }
+        Command::Topics { what, configured, json } => topics::topics(&configured.load()?, what, json),
+        Command::Decisions { configured, customer, partner, since, json } => {
+            let of = match (customer, partner) {
+                (Some(customer), _) => decisions::Of::Customer(customer),
+                (None, partner) => decisions::Of::Partner(partner.unwrap_or_default()),
+            };
+            let since = since.map(|since| moment(&since, clock::wall())).transpose()?;
+            decisions::decisions(&configured.load()?, &of, since, json)
+        }
+    }
+}
+
+fn moment(text: &str, now: EventTime) -> Result<EventTime, Failure> {
+    moments::moment(text, now).map_err(Failure::input)
+}
+
+/// Logs go to standard error: text for a terminal, JSON lines with `REFLOW_LOG_FORMAT=json`; `REFLOW_LOG` filters.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("REFLOW_LOG").unwrap_or_else(|_| "info".into());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let ansi = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    if std::env::var("REFLOW_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(ansi).init();
+    }
+}

@@ -1,0 +1,110 @@
+//! The built `reflow` as a process: started, killed, waited for. It dies with the test that started it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use reflow::ops::guarded::{Guarded, Signal};
+
+use super::{unique, wait_until};
+
+/// The built binary, ready for arguments.
+pub fn reflow() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_reflow"))
+}
+
+/// Runs `reflow` to its end and gives back what it said; fails the test after `secs`.
+#[track_caller]
+pub fn run(args: &[&str], secs: u64) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, err) = (dir.path().join("out"), dir.path().join("err"));
+    let mut command = reflow();
+    command.args(args).stdout(std::fs::File::create(&out).unwrap()).stderr(std::fs::File::create(&err).unwrap());
+    let mut child = command.stdin(std::process::Stdio::null()).spawn().unwrap();
+    let mut status = None;
+    let what = format!("reflow {} to end", args.join(" "));
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until(&what, secs, || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+    }));
+    if let Err(failure) = ended {
+        let _ = child.kill();
+        let _ = child.wait();
+        std::panic::resume_unwind(failure);
+    }
+    Output { status: status.unwrap(), stdout: std::fs::read(out).unwrap(), stderr: std::fs::read(err).unwrap() }
+}
+
+/// A running `reflow`, with its output in a file.
+pub struct Worker {
+    process: Guarded,
+    log: PathBuf,
+    name: String,
+}
+
+impl Worker {
+    /// Starts `reflow` with these arguments; the log goes to the build's scratch directory and is kept.
+    pub fn spawn(name: &str, args: &[&str]) -> Self {
+        Self::spawn_with(name, reflow().args(args))
+    }
+
+    /// Like [`Worker::spawn`], with environment and directory of the command too.
+    pub fn spawn_with(name: &str, command: &Command) -> Self {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(name)).with_extension("log");
+        let _ = std::fs::remove_file(&log);
+        let process = Guarded::spawn(command, &log, None).unwrap();
+        Self { process, log, name: name.to_owned() }
+    }
+
+    /// Ends it at once, as `kill -9` does, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::Kill).unwrap();
+        assert!(self.process.wait(Duration::from_secs(30)).unwrap().is_some(), "{} outlived kill -9", self.name);
+    }
+
+    /// Asks it to end in good order; its exit code comes from [`Worker::wait`].
+    pub fn terminate(&mut self) {
+        self.process.signal(Signal::Terminate).unwrap();
+    }
+
+    pub fn pause(&mut self) {
+        self.process.signal(Signal::Stop).unwrap();
+    }
+
+    pub fn resume(&mut self) {
+        self.process.signal(Signal::Continue).unwrap();
+    }
+
+    /// Its exit code; fails the test, with the log, when it still runs after `secs`.
+    #[track_caller]
+    pub fn wait(&mut self, secs: u64) -> i32 {
+        let ended = self.process.wait(Duration::from_secs(secs)).unwrap();
+        ended.unwrap_or_else(|| panic!("{} still runs after {secs} s; its log:\n{}", self.name, self.log()))
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.exited().unwrap().is_none()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until its log holds a text; fails the test, with the log, when it ends before or `secs` pass.
+    #[track_caller]
+    pub fn wait_for_log(&mut self, text: &str, secs: u64) {
+        let what = format!("{} to say {text:?}", self.name);
+        wait_until(&what, secs, || {
+            let found = self.log().contains(text);
+            assert!(
+                found || self.is_running(),
+                "{} ended without saying {text:?}; its log:\n{}",
+                self.name,
+                self.log()
+            );
+            found
+        });
+    }
+}
