@@ -28,75 +28,77 @@ pub enum RestoreError {
     Entry { topic: String, partition: i32, offset: i64, detail: String },
 }
 
-/// Feeds every changelog entry of one partition to `entry`, in order; returns how many.
-pub fn restore(
-    config: &ClientConfig,
-    topic: &str,
-    partition: i32,
-    mut entry: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
-) -> Result<u64, RestoreError> {
-    let kafka = |error| RestoreError::Kafka { topic: topic.to_owned(), partition, error };
-    let high = high_watermark(config, topic, partition).map_err(kafka)?;
-    if high == 0 {
-        return Ok(0);
+/// Two handles that serve all shards of a lane: connecting costs more than an empty restore.
+pub struct Restorer {
+    committed: BaseConsumer,
+    uncommitted: BaseConsumer,
+}
+
+impl Restorer {
+    pub fn open(config: &ClientConfig) -> Result<Self, KafkaError> {
+        Ok(Self { committed: handle(config, "read_committed")?, uncommitted: handle(config, "read_uncommitted")? })
     }
-    let reader = handle(config, "read_committed").map_err(kafka)?;
-    wait_until_stable(&reader, topic, partition, high)?;
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Beginning).map_err(kafka)?;
-    reader.assign(&list).map_err(kafka)?;
-    let (mut entries, mut heard) = (0, Instant::now());
-    loop {
-        match reader.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => {
-                (entries, heard) = (entries + 1, Instant::now());
-                entry(message.key().unwrap_or_default(), message.payload()).map_err(|detail| RestoreError::Entry {
-                    topic: topic.to_owned(),
-                    partition,
-                    offset: message.offset(),
-                    detail,
-                })?;
+
+    /// Feeds every changelog entry of one partition to `entry`, in order; returns how many.
+    pub fn restore(
+        &self,
+        topic: &str,
+        partition: i32,
+        mut entry: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
+    ) -> Result<u64, RestoreError> {
+        let kafka = |error| RestoreError::Kafka { topic: topic.to_owned(), partition, error };
+        let high = end(&self.uncommitted, topic, partition).map_err(kafka)?;
+        if high == 0 {
+            return Ok(0);
+        }
+        self.wait_until_stable(topic, partition, high)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Beginning).map_err(kafka)?;
+        self.committed.assign(&list).map_err(kafka)?;
+        let (mut entries, mut heard) = (0, Instant::now());
+        loop {
+            match self.committed.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    (entries, heard) = (entries + 1, Instant::now());
+                    entry(message.key().unwrap_or_default(), message.payload()).map_err(|detail| {
+                        RestoreError::Entry { topic: topic.to_owned(), partition, offset: message.offset(), detail }
+                    })?;
+                }
+                // The end fires at the last stable offset, which was seen at or above the watermark before reading began.
+                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => break,
+                Some(Err(error)) => tracing::warn!(%error, topic, partition, "restore"),
+                None if heard.elapsed().as_secs() > SILENCE_SECS_MAX => {
+                    let (topic, secs) = (topic.to_owned(), SILENCE_SECS_MAX);
+                    return Err(RestoreError::Stuck { topic, partition, high, secs });
+                }
+                None => {}
             }
-            // The end fires at the last stable offset, which was seen at or above the watermark before reading began.
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(entries),
-            Some(Err(error)) => tracing::warn!(%error, topic, partition, "restore"),
-            None if heard.elapsed().as_secs() > SILENCE_SECS_MAX => {
+        }
+        self.committed.unassign().map_err(kafka)?;
+        Ok(entries)
+    }
+
+    /// Waits until no open transaction hides a record below `high`.
+    fn wait_until_stable(&self, topic: &str, partition: i32, high: i64) -> Result<(), RestoreError> {
+        let began = Instant::now();
+        loop {
+            let stable = end(&self.committed, topic, partition)
+                .map_err(|error| RestoreError::Kafka { topic: topic.to_owned(), partition, error })?;
+            if stable >= high {
+                return Ok(());
+            }
+            if began.elapsed().as_secs() > SILENCE_SECS_MAX {
                 let (topic, secs) = (topic.to_owned(), SILENCE_SECS_MAX);
                 return Err(RestoreError::Stuck { topic, partition, high, secs });
             }
-            None => {}
+            let _ = self.committed.poll(Duration::from_millis(20)); // nothing is assigned: it only waits
         }
     }
 }
 
-/// Waits until no open transaction hides a record below `high`.
-fn wait_until_stable(reader: &BaseConsumer, topic: &str, partition: i32, high: i64) -> Result<(), RestoreError> {
-    let began = Instant::now();
-    loop {
-        let stable = stable_end(reader, topic, partition).map_err(|error| RestoreError::Kafka {
-            topic: topic.to_owned(),
-            partition,
-            error,
-        })?;
-        if stable >= high {
-            return Ok(());
-        }
-        if began.elapsed().as_secs() > SILENCE_SECS_MAX {
-            let (topic, secs) = (topic.to_owned(), SILENCE_SECS_MAX);
-            return Err(RestoreError::Stuck { topic, partition, high, secs });
-        }
-        let _ = reader.poll(Duration::from_millis(20)); // nothing is assigned: it only waits
-    }
-}
-
-/// The last stable offset, as a read-committed reader is told it.
-fn stable_end(reader: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-    reader.fetch_watermarks(topic, partition, Duration::from_secs(QUERY_SECS_MAX)).map(|(_, end)| end)
-}
-
-fn high_watermark(config: &ClientConfig, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-    let handle = handle(config, "read_uncommitted")?;
-    handle.fetch_watermarks(topic, partition, Duration::from_secs(QUERY_SECS_MAX)).map(|(_, high)| high)
+/// The end of a partition as the handle's isolation sees it: the last stable offset, or the high watermark.
+fn end(handle: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+    handle.fetch_watermarks(topic, partition, Duration::from_secs(QUERY_SECS_MAX)).map(|(_, end)| end)
 }
 
 fn handle(config: &ClientConfig, isolation: &str) -> Result<BaseConsumer, KafkaError> {

@@ -19,7 +19,7 @@ use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
 use crate::bus::consumer::{Inbox, Input, Rebalanced};
 use crate::bus::producer::{Ended, Offsets, Transactions};
-use crate::bus::restore::{RestoreError, restore};
+use crate::bus::restore::{RestoreError, Restorer};
 use crate::bus::{Outbox, Topic};
 use crate::domain::codec::Bytes;
 use crate::domain::decision::StageName;
@@ -166,13 +166,13 @@ impl Lane {
     fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.shards.clear();
         let committed = self.inbox.committed(shards)?;
+        let restorer = Restorer::open(&self.shared.config.reader())?;
         for shard in shards {
             self.models.shards.insert((self.stage, *shard), ShardState::Restoring);
             let mut runner = ShardRunner::new(self.stage, *shard, &self.shared);
             let changelog = self.shared.topic_name(Topic::changelog(self.stage));
             let began = Instant::now();
-            let entries =
-                restore(&self.shared.config.reader(), changelog, *shard, |key, value| runner.load(key, value))?;
+            let entries = restorer.restore(changelog, *shard, |key, value| runner.load(key, value))?;
             self.check(&runner)?;
             for (topic, _, offset) in committed.iter().filter(|(_, other, _)| other == shard) {
                 self.place(&mut runner, *topic, *offset)?;
