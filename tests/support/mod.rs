@@ -67,8 +67,9 @@ pub fn wait_for<T>(what: &str, secs: u64, mut condition: impl FnMut() -> Option<
 /// Says loudly that a test was left out, and why; `./test` counts these lines.
 pub fn skip(why: &str) {
     use std::io::Write;
-    // Straight to the stream: the test harness keeps what `eprintln!` writes to itself when a test passes.
-    writeln!(std::io::stderr(), "SKIP {}: {why}", std::thread::current().name().unwrap_or("test")).unwrap();
+    // Straight to the stream: the test harness keeps what `eprintln!` writes to itself when a test passes. On a line of
+    // its own, because the harness may have begun one.
+    writeln!(std::io::stderr(), "\nSKIP {}: {why}", std::thread::current().name().unwrap_or("test")).unwrap();
 }
 
 /// Client settings for a broker; every client of a test begins with these.
