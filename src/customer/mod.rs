@@ -1,10 +1,37 @@
 //! The customer stage: everything about one customer in one place. Pure.
+//!
+//! An event is [checked](check) for what it must have, *weighed* against the customer's [record] without touching it, judged
+//! by the partner's [clock](clocks), and only then [written](apply). What the record [contributes](contribution) after, minus
+//! what it contributed before, is the delta for the partner stage. A drawdown that asks [triggers](trigger) the policy; what
+//! ends a candidate [settles](settle) it. At the end of the transaction all of it goes out as one [bundle] per partition.
+
+mod apply;
+mod bundle;
+mod check;
+mod clocks;
+mod codec;
+pub mod contribution;
+pub mod record;
+mod settle;
+mod standing;
+mod trigger;
+
+#[cfg(test)]
+mod tests;
 
 use crate::domain::candidate::Source;
-use crate::domain::codec::CodecError;
-use crate::domain::events::Event;
-use crate::domain::{EventTime, Fate, Output, Reply};
+use crate::domain::events::{ApplicationEvent, Event};
+use crate::domain::fact::BundleHeader;
+use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
+use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
 use crate::policy::PolicySet;
+use crate::store::Slots;
+use apply::{Change, reply};
+use bundle::Bundles;
+use clocks::Clocks;
+use contribution::{Cells, Target};
+use record::{Customer, Pending, find_mut};
+use trigger::{Answer, Judge, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
 #[derive(Clone, Debug)]
@@ -34,21 +61,145 @@ pub enum Input<'a> {
 /// One shard of the customer stage.
 pub struct Shard {
     settings: Settings,
+    customers: Slots<Customer>,
+    clocks: Clocks,
+    bundles: Bundles,
+}
+
+/// An event on its way through a step.
+struct Arrival<'a> {
+    event: &'a Event<'a>,
+    source: &'a Source,
+    now: EventTime,
 }
 
 impl Shard {
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let bundles = Bundles::new(settings.partner_partitions);
+        Self { settings, customers: Slots::default(), clocks: Clocks::default(), bundles }
     }
 
     /// Takes one input; outputs of decisions go to `out`, deltas and proposals are kept for [`Shard::seal`].
-    pub fn step(&mut self, _input: Input<'_>, _now: EventTime, _policies: &PolicySet, _out: &mut Vec<Output>) -> Fate {
-        let _ = &self.settings;
+    pub fn step(&mut self, input: Input<'_>, now: EventTime, policies: &PolicySet, out: &mut Vec<Output>) -> Fate {
+        self.step_by(input, now, policies, out)
+    }
+
+    fn step_by<R: Rules>(&mut self, input: Input<'_>, now: EventTime, rules: &R, out: &mut Vec<Output>) -> Fate {
+        match input {
+            Input::Event { event, source } => {
+                let fate = self.take_event(&Arrival { event, source, now }, rules, out);
+                self.bundles.count(&fate);
+                fate
+            }
+            Input::Reply(reply) => self.take_reply(reply),
+            // Heartbeats are all that time alone brings about, and sealing sends them.
+            Input::Tick => Fate::Applied,
+        }
+    }
+
+    /// The fates in their order: invalid, implausible time, late, erased, unchanged, applied.
+    fn take_event<R: Rules>(&mut self, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) -> Fate {
+        let event = arrival.event;
+        if let Err(detail) = check::event(event) {
+            return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
+        }
+        let nobody = Customer::default();
+        let customer = self.customers.get(event.customer().unwrap_or_default()).unwrap_or(&nobody);
+        let erased = customer.erased_at.is_some();
+        let weighed = apply::weigh(customer, event, contract_day(event, rules));
+        if let Err(fate @ Fate::DeadLettered(..)) = weighed {
+            return fate;
+        }
+        if let Err(fate) = self.clocks.judge(event, arrival.now, &self.settings) {
+            return fate;
+        }
+        self.clocks.advance(event);
+        match weighed {
+            _ if erased => Fate::Ignored(IgnoreReason::Erased),
+            Err(fate) => fate,
+            Ok(change) => {
+                self.write(arrival, change, rules, out);
+                Fate::Applied
+            }
+        }
+    }
+
+    /// Writes a change with everything that follows from it.
+    fn write<R: Rules>(&mut self, arrival: &Arrival<'_>, change: Change, rules: &R, out: &mut Vec<Output>) {
+        let token = arrival.event.customer().unwrap_or_default();
+        let target = Target::of(arrival.event);
+        let before = self.footprint(token, target);
+        let written = apply::write(self.customers.edit(token), change, arrival.event);
+        self.contribute(token, target, &before);
+        if let Some(settlement) = written.settlement {
+            self.bundles.settle(settlement);
+        }
+        if let (true, Event::Application(event)) = (written.asked, arrival.event) {
+            self.ask(event, arrival, rules, out);
+        }
+    }
+
+    /// Asks the policy about a drawdown: a proposal makes the customer pending, a no is a decision.
+    fn ask<R: Rules>(&mut self, event: &ApplicationEvent<'_>, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) {
+        let age_secs_max = self.settings.decision_age_secs_max;
+        let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
+        let Some(customer) = self.customers.get(event.customer) else { return };
+        match trigger.ask(customer, rules) {
+            None => {}
+            Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
+            Some(Answer::Proposal(proposal)) => {
+                self.customers.edit(event.customer).wait_for(&proposal);
+                self.bundles.propose(*proposal);
+            }
+        }
+    }
+
+    fn take_reply(&mut self, reply: &Reply) -> Fate {
+        let token = reply.customer.as_str();
+        let unmatched = Fate::Ignored(IgnoreReason::Unmatched);
+        let weighed = self.customers.get(token).map_or(Err(unmatched), |customer| reply::weigh(customer, reply));
+        if let Err(fate) = weighed {
+            return fate;
+        }
+        let target = Target::Candidate(&reply.candidate);
+        let before = self.footprint(token, target);
+        reply::write(self.customers.edit(token), reply);
+        self.contribute(token, target, &before);
         Fate::Applied
     }
 
+    /// What the entity contributes as the record stands.
+    fn footprint(&self, token: &str, target: Target<'_>) -> Cells {
+        let mut cells = Cells::new();
+        if let Some(customer) = self.customers.get(token) {
+            target.footprint(customer, self.settings.end_to_end_days, &mut cells);
+        }
+        cells
+    }
+
+    /// Adds the difference that a change made to what the entity contributes.
+    fn contribute(&mut self, token: &str, target: Target<'_>, before: &Cells) {
+        let after = self.footprint(token, target);
+        let partner = self.customers.get(token).and_then(|customer| target.partner(customer));
+        if let Some(partner) = partner {
+            self.bundles.add(partner, before, after);
+        }
+    }
+
     /// Ends the transaction: one bundle per partner-stage partition that has something to hear, or a heartbeat where owed.
-    pub fn seal(&mut self, _now: EventTime, _backlog: i64, _policy_version: &str, _out: &mut Vec<Output>) {}
+    pub fn seal(&mut self, now: EventTime, backlog: i64, policy_version: &str, out: &mut Vec<Output>) {
+        let header = BundleHeader {
+            source_shard: self.settings.shard,
+            source_shards: self.settings.shards,
+            sequence: 0,
+            now,
+            high_event_time: self.clocks.high(),
+            backlog,
+            policy_version: Text::from(policy_version),
+            fates: FateCounts::default(),
+        };
+        self.bundles.seal(&header, &self.clocks, &self.settings, out);
+    }
 
     /// True when the open batch holds a proposal or a settlement: somebody waits for it.
     pub fn proposes(&self) -> bool {
@@ -56,19 +207,61 @@ impl Shard {
     }
 
     /// True when a tick would do something: a heartbeat is owed.
-    pub fn due(&self, _now: EventTime) -> bool {
-        false
+    pub fn due(&self, now: EventTime) -> bool {
+        self.bundles.due(now, &self.settings)
     }
 
-    /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, _entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {}
-
-    /// Takes one changelog entry during restore.
-    pub fn load(&mut self, _key: &[u8], _value: Option<&[u8]>) -> Result<(), CodecError> {
-        Ok(())
+    /// Every customer with token and slot, in slot order.
+    pub fn customers(&self) -> impl Iterator<Item = (u32, &Text, &Customer)> {
+        self.customers.scan(0)
     }
 
-    pub fn commit(&mut self) {}
+    /// The record of one customer.
+    pub fn customer(&self, token: &str) -> Option<&Customer> {
+        self.customers.get(token)
+    }
 
-    pub fn undo(&mut self) {}
+    /// Highest accepted event time of the shard; 0 before the first.
+    pub fn high_event_time(&self) -> EventTime {
+        self.clocks.high()
+    }
+
+    /// Accepts the batch, which ended with [`Shard::seal`].
+    pub fn commit(&mut self) {
+        self.customers.commit();
+        self.clocks.newest.commit();
+        self.bundles.lines.commit();
+    }
+
+    /// Puts everything back as it was at the last commit.
+    pub fn undo(&mut self) {
+        self.customers.undo();
+        self.clocks.newest.undo();
+        self.bundles.undo();
+    }
+}
+
+impl Customer {
+    /// Notes a proposal: the drawdown has its candidate, and the customer waits for the reply.
+    fn wait_for(&mut self, proposal: &Proposal) {
+        if let Some(drawdown) = find_mut(&mut self.drawdowns, &proposal.partner, &proposal.drawdown) {
+            drawdown.candidate = proposal.candidate.candidate.clone();
+        }
+        self.offering.get_or_insert_default().pending = Some(Pending {
+            candidate: proposal.candidate.candidate.clone(),
+            partner: proposal.partner.clone(),
+            drawdown: proposal.drawdown.clone(),
+            settled: false,
+        });
+    }
+}
+
+/// The event's calendar day in its contract's zone, UTC without a contract. Only repayments are kept by day.
+fn contract_day<R: Rules>(event: &Event<'_>, rules: &R) -> CalendarDay {
+    let at = event.event_time();
+    let contract = match event {
+        Event::Repayment(e) => rules.in_force(at).and_then(|policy| policy.contract(e.partner)),
+        _ => None,
+    };
+    contract.map_or(at.utc_day(), |contract| standing::day_in(&contract.zone, at))
 }

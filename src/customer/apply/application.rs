@@ -1,0 +1,191 @@
+//! Application events: the application, a drawdown under it, or the limit it gave; and what they say of the person.
+
+use super::{invalid, room_for, same_currency, unchanged};
+use crate::customer::check::is_drawdown;
+use crate::customer::record::fact::{Dated, Effect, stand, stand_by, stand_dated};
+use crate::customer::record::{
+    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, Limit, Outcome, Traits,
+    Verdict, find, place,
+};
+use crate::domain::events::{ApplicationEvent, ApplicationKind as Kind, EmployerSource};
+use crate::domain::{Fate, Text};
+
+/// The entries that are new or different after the event.
+#[derive(Debug, Default)]
+pub struct Change {
+    application: Option<Application>,
+    drawdown: Option<Drawdown>,
+    limit: Option<Limit>,
+    traits: Option<Traits>,
+    /// The request, or the passing of the risk step, was not known before.
+    pub asked: bool,
+}
+
+/// What the event would change.
+pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>) -> Result<Change, Fate> {
+    let application = find(&customer.applications, event.partner, event.application);
+    same_currency("application", application.and_then(|a| a.currency.as_deref()), event.currency)?;
+    let mut change = Change::default();
+    let grants = event.kind == Kind::Approved && event.limit_minor.is_some();
+    let mut effect = match event.kind {
+        kind if is_drawdown(kind) => weigh_drawdown(customer, event, &mut change)?,
+        kind if kind >= Kind::LimitGranted => Effect::Same,
+        _ => weigh_application(customer, application, event, &mut change)?,
+    };
+    if grants || event.kind >= Kind::LimitGranted {
+        effect = effect.max(weigh_limit(customer, event, &mut change)?);
+    }
+    effect = effect.max(weigh_traits(customer, event, &mut change));
+    if effect == Effect::Changed { Ok(change) } else { Err(unchanged(effect)) }
+}
+
+impl Change {
+    pub fn write(self, customer: &mut Customer) {
+        if let Some(application) = self.application {
+            place(&mut customer.applications, application);
+        }
+        if let Some(drawdown) = self.drawdown {
+            place(&mut customer.drawdowns, drawdown);
+        }
+        if let Some(limit) = self.limit {
+            place(&mut customer.limits, limit);
+        }
+        if let Some(traits) = self.traits {
+            customer.profile.get_or_insert_default().traits = traits;
+        }
+    }
+}
+
+fn weigh_application(
+    customer: &Customer,
+    known: Option<&Application>,
+    event: &ApplicationEvent<'_>,
+    change: &mut Change,
+) -> Result<Effect, Fate> {
+    if known.is_none() {
+        room_for(customer.applications.len(), APPLICATIONS_MAX, "applications a customer")?;
+    }
+    let mut application = known.cloned().unwrap_or_else(|| Application::new(event.partner, event.application));
+    let at = event.event_time;
+    let effect = match event.kind {
+        Kind::Submitted => Asked::stand(&mut application.submitted, Asked { at, amount_minor: event.amount_minor }),
+        Kind::Preaccepted => stand_by(&mut application.preaccepted_at, at, |at| std::cmp::Reverse(*at)),
+        Kind::Approved => {
+            let amount_minor = event.limit_minor.or(event.amount_minor);
+            stand(&mut application.outcome, Outcome { at, kind: event.kind, amount_minor, cancel_reason: None })
+        }
+        _ => {
+            let amount_minor = event.amount_minor;
+            stand(&mut application.outcome, Outcome { at, kind: event.kind, amount_minor, cancel_reason: None })
+        }
+    };
+    let effect = effect.max(note_currency(&mut application.currency, event.currency));
+    change.application = (effect == Effect::Changed).then_some(application);
+    Ok(effect)
+}
+
+fn weigh_drawdown(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Result<Effect, Fate> {
+    let Some(id) = event.drawdown else { return Err(invalid(format!("drawdown is missing, {} needs it", event.kind))) };
+    let known = find(&customer.drawdowns, event.partner, id);
+    if known.is_none() {
+        room_for(customer.drawdowns.len(), DRAWDOWNS_MAX, "drawdowns a customer")?;
+    }
+    let mut drawdown = known.cloned().unwrap_or_else(|| Drawdown::new(event.partner, id));
+    let (at, amount_minor) = (event.event_time, event.amount_minor);
+    let effect = match event.kind {
+        Kind::DrawdownRequested => {
+            change.asked = !drawdown.request_known;
+            drawdown.request(Asked { at, amount_minor })
+        }
+        Kind::DrawdownRiskPassed => {
+            change.asked = drawdown.risk_passed_at.is_none();
+            stand_by(&mut drawdown.risk_passed_at, at, |at| std::cmp::Reverse(*at)).max(drawdown.seen_at(at))
+        }
+        kind => {
+            let cancel_reason = event.cancel_reason.filter(|_| kind == Kind::DrawdownCancelled);
+            let outcome = Outcome { at, kind, amount_minor, cancel_reason };
+            stand(&mut drawdown.outcome, outcome).max(drawdown.seen_at(at))
+        }
+    };
+    change.drawdown = (effect == Effect::Changed).then_some(drawdown);
+    Ok(effect)
+}
+
+fn weigh_limit(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Result<Effect, Fate> {
+    let product = event.product.unwrap_or_default();
+    let known = find(&customer.limits, event.partner, product);
+    if known.is_none() {
+        room_for(customer.limits.len(), LIMITS_MAX, "limits a customer")?;
+    }
+    let mut limit = known.cloned().unwrap_or_else(|| Limit::new(event.partner, product));
+    same_currency("limit", limit.currency.as_deref(), event.currency)?;
+    let at = event.event_time;
+    let effect = match event.kind {
+        Kind::LimitFrozen | Kind::LimitUnfrozen => {
+            stand(&mut limit.frozen, Dated { at, value: event.kind == Kind::LimitFrozen })
+        }
+        Kind::LimitClosed | Kind::LimitExpired => stand(&mut limit.ended, Dated { at, value: event.kind }),
+        _ => [
+            limit.stated(at),
+            stand_dated(&mut limit.limit_minor, at, event.limit_minor),
+            stand_dated(&mut limit.all_in_cost_ppm, at, event.all_in_cost_ppm),
+            stand_dated(&mut limit.term_months, at, event.term_months),
+            stand_dated(&mut limit.repayment_method, at, event.repayment_method),
+            stand_dated(&mut limit.product_kind, at, event.product_kind),
+        ]
+        .into_iter()
+        .fold(Effect::Same, Effect::max),
+    };
+    let effect = effect.max(note_currency(&mut limit.currency, event.currency));
+    change.limit = (effect == Effect::Changed).then_some(limit);
+    Ok(effect)
+}
+
+/// Region, employer and verdict; without any of them nothing is copied.
+fn weigh_traits(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Effect {
+    if event.region.is_none() && event.employer.is_none() && event.risk_verdict.is_none() {
+        return Effect::Same;
+    }
+    let mut traits = customer.profile.as_ref().map(|profile| profile.traits.clone()).unwrap_or_default();
+    let at = event.event_time;
+    let mut effect = stand_dated(&mut traits.region, at, event.region.map(Text::from));
+    if let Some(employer) = &event.employer {
+        effect = effect.max(traits.set_employer(employer.source, at, employer.token));
+    }
+    if let Some(verdict) = &event.risk_verdict {
+        effect = effect.max(stand(
+            &mut traits.verdict,
+            Verdict {
+                decided_at: verdict.decided_at,
+                valid_days: verdict.valid_days,
+                model: verdict.model.into(),
+                version: verdict.version.into(),
+                band: verdict.band.into(),
+            },
+        ));
+    }
+    change.traits = (effect == Effect::Changed).then_some(traits);
+    effect
+}
+
+impl Traits {
+    /// The employer's keyed token as of an event, by where it was read.
+    pub fn set_employer(&mut self, source: EmployerSource, at: crate::domain::EventTime, token: &str) -> Effect {
+        let standing = match source {
+            EmployerSource::Form => &mut self.employer_form,
+            EmployerSource::CreditReport => &mut self.employer_report,
+        };
+        stand(standing, Dated { at, value: Text::from(token) })
+    }
+}
+
+/// The first currency stated is the thing's currency.
+pub fn note_currency(known: &mut Option<Text>, stated: Option<&str>) -> Effect {
+    match stated {
+        Some(stated) if known.is_none() => {
+            *known = Some(stated.into());
+            Effect::Changed
+        }
+        _ => Effect::Same,
+    }
+}

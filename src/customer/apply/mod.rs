@@ -1,0 +1,108 @@
+//! What an event does to the record: *weighed* against what is known without touching it, then written.
+//!
+//! Weighing finds everything that can be wrong with an event and everything that it would change; a duplicate or a rejected
+//! event therefore never opens the record for change.
+
+pub mod application;
+pub mod outcome;
+pub mod profile;
+pub mod repayment;
+pub mod reply;
+pub mod command;
+
+use super::contribution::Target;
+use super::record::Customer;
+use super::record::fact::Effect;
+use super::settle::{self, End};
+use crate::domain::events::Event;
+use crate::domain::fate::{DeadLetterClass, IgnoreReason};
+use crate::domain::{CalendarDay, EventTime, Fate, Settlement};
+
+/// What an event would change.
+#[expect(clippy::large_enum_variant, reason = "lives on the stack from weighing to writing, one at a time")]
+#[derive(Debug)]
+pub enum Change {
+    Application(application::Change),
+    Repayment(repayment::Change),
+    Profile(profile::Change),
+    Erase(EventTime),
+    Outcome(outcome::Change),
+    /// The standing candidate is to end.
+    Revoke(EventTime),
+}
+
+/// What writing a change implies beside the record.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub settlement: Option<Settlement>,
+    /// The fact that may trigger a decision is new.
+    pub asked: bool,
+}
+
+/// The change an event makes, or the fate of one that makes none. `day`: the calendar day of the event in its contract's zone.
+pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay) -> Result<Change, Fate> {
+    match event {
+        Event::Application(e) => application::weigh(customer, e).map(Change::Application),
+        Event::Repayment(e) => repayment::weigh(customer, e, day).map(Change::Repayment),
+        Event::Customer(e) if e.erased => Ok(Change::Erase(e.event_time)),
+        Event::Customer(e) => profile::weigh(customer, e).map(Change::Profile),
+        Event::Outcome(e) => outcome::weigh(customer, e).map(Change::Outcome),
+        Event::Command(e) => command::weigh(customer, e).map(|()| Change::Revoke(e.event_time)),
+    }
+}
+
+/// Puts the change into the record, and ends the standing candidate where the change ends it.
+pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>) -> Written {
+    let token = event.customer().unwrap_or_default();
+    let mut written = Written::default();
+    match change {
+        Change::Application(change) => {
+            written.asked = change.asked;
+            change.write(customer);
+            if let Target::Drawdown { partner, drawdown } = Target::of(event) {
+                written.settlement = settle::ended_drawdown(customer, token, partner, drawdown);
+            }
+        }
+        Change::Repayment(change) => change.write(customer),
+        Change::Profile(change) => {
+            customer.profile = Some(change.profile);
+            if change.opts_out {
+                written.settlement = settle::end(customer, token, End::opt_out(event.event_time()));
+            }
+        }
+        Change::Erase(at) => {
+            written.settlement = settle::end(customer, token, End::erased(at));
+            *customer = Customer { erased_at: Some(at), ..Customer::default() };
+        }
+        Change::Outcome(change) => change.write(customer),
+        Change::Revoke(at) => written.settlement = settle::end(customer, token, End::command(at)),
+    }
+    written
+}
+
+/// The fate of an event that changes nothing.
+fn unchanged(effect: Effect) -> Fate {
+    match effect {
+        Effect::Outdated => Fate::Ignored(IgnoreReason::Outdated),
+        Effect::Same | Effect::Changed => Fate::Duplicate,
+    }
+}
+
+fn invalid(detail: String) -> Fate {
+    Fate::DeadLettered(DeadLetterClass::Invalid, detail)
+}
+
+/// Errs when the record of this thing has another currency.
+fn same_currency(what: &str, known: Option<&str>, stated: Option<&str>) -> Result<(), Fate> {
+    match (known, stated) {
+        (Some(known), Some(stated)) if known != stated => {
+            Err(invalid(format!("currency is {stated}, the record of this {what} has {known}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Errs when one more would be more than `most`.
+fn room_for(known: usize, most: usize, what: &str) -> Result<(), Fate> {
+    if known < most { Ok(()) } else { Err(invalid(format!("more than {most} {what}"))) }
+}

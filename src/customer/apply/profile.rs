@@ -1,0 +1,128 @@
+//! Customer events: traits, scores, consents, flags, the own product. What an event leaves out stays as it was.
+
+use super::{room_for, unchanged};
+use crate::customer::record::fact::{Dated, Effect, stand_dated};
+use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind};
+use crate::domain::events::{ConsentPurpose, CustomerEvent, Flag, OwnProductState};
+use crate::domain::{Fate, Text};
+
+/// The profile after the event.
+#[derive(Debug)]
+pub struct Change {
+    pub profile: Box<Profile>,
+    /// The event takes the right to act: opted out, or a cross-marketing consent withdrawn.
+    pub opts_out: bool,
+}
+
+/// What the event would change.
+pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>) -> Result<Change, Fate> {
+    let mut profile = customer.profile.clone().unwrap_or_default();
+    let mut opts_out = false;
+    let effect = take_values(&mut profile, event).max(take_scores(&mut profile, event));
+    let effect = effect.max(take_consents(&mut profile, event, &mut opts_out)?);
+    let effect = effect.max(take_flags(&mut profile, event, &mut opts_out));
+    if effect == Effect::Changed { Ok(Change { profile, opts_out }) } else { Err(unchanged(effect)) }
+}
+
+fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
+    let at = event.event_time;
+    let tags = (!event.tags.is_empty()).then(|| event.tags.iter().map(|tag| Text::from(*tag)).collect());
+    let employer = event.employer.as_ref();
+    let own =
+        event.own_product.is_some_and(|state| !matches!(state, OwnProductState::None | OwnProductState::Declined));
+    [
+        stand_dated(&mut profile.traits.region, at, event.region.map(Text::from)),
+        employer.map_or(Effect::Same, |e| profile.traits.set_employer(e.source, at, e.token)),
+        stand_dated(&mut profile.zone, at, event.zone.map(Text::from)),
+        stand_dated(&mut profile.tags, at, tags),
+        stand_dated(&mut profile.lenders, at, event.lenders),
+        stand_dated(&mut profile.debt_burden_ppm, at, event.debt_burden_ppm),
+        stand_dated(&mut profile.own_product, at, event.own_product),
+        stand_dated(&mut profile.own_limit_minor, at, event.own_limit_minor),
+        stand_dated(&mut profile.merged_into, at, event.merged_into.map(Text::from)),
+        if own { profile.came_by_own_door(at) } else { Effect::Same },
+    ]
+    .into_iter()
+    .fold(Effect::Same, Effect::max)
+}
+
+fn take_scores(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
+    let stated = [
+        (ScoreKind::Risk, &event.risk),
+        (ScoreKind::Response, &event.response),
+        (ScoreKind::Conversion, &event.conversion),
+        (ScoreKind::Value, &event.value),
+    ];
+    let mut effect = Effect::Same;
+    for (kind, score) in stated {
+        let Some(score) = score else { continue };
+        effect = effect.max(profile.set_score(ScoreFact {
+            kind,
+            at: event.event_time,
+            scored_at: score.scored_at,
+            value_ppm: score.value_ppm,
+            model: score.model.into(),
+            version: score.version.into(),
+        }));
+    }
+    effect
+}
+
+fn take_consents(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool) -> Result<Effect, Fate> {
+    let mut effect = Effect::Same;
+    for stated in &event.consents {
+        let key = (stated.purpose, stated.controller, stated.recipient);
+        let position = profile.consents.partition_point(|known| known.key() < key);
+        if profile.consents.get(position).is_none_or(|known| known.key() != key) {
+            room_for(profile.consents.len(), CONSENTS_MAX, "consents a customer")?;
+            profile.consents.insert(position, Consent::new(stated.purpose, stated.controller, stated.recipient));
+        }
+        let Some(known) = profile.consents.get_mut(position) else { continue };
+        let given = known.give(Giving {
+            given_at: stated.given_at,
+            consent: stated.consent.into(),
+            text_version: stated.text_version.into(),
+            collected_via: stated.collected_via.map(Text::from),
+        });
+        let withdrawn = stated.withdrawn_at.map_or(Effect::Same, |at| known.withdraw(at));
+        let changed = given.max(withdrawn);
+        *opts_out |= changed == Effect::Changed
+            && stated.purpose == ConsentPurpose::MarketingCross
+            && known.withdrawal().is_some();
+        effect = effect.max(changed);
+    }
+    Ok(effect)
+}
+
+fn take_flags(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool) -> Effect {
+    let mut effect = Effect::Same;
+    for stated in &event.flags {
+        let changed = profile.set_flag(stated.flag, event.event_time, stated.value);
+        *opts_out |= changed == Effect::Changed && stated.flag == Flag::OptOut && stated.value;
+        effect = effect.max(changed);
+    }
+    effect
+}
+
+impl Consent {
+    fn new(purpose: ConsentPurpose, controller: &str, recipient: Option<&str>) -> Self {
+        Self {
+            purpose,
+            controller: controller.into(),
+            recipient: recipient.map(Text::from),
+            giving: None,
+            withdrawn_at: None,
+        }
+    }
+
+    fn key(&self) -> (ConsentPurpose, &str, Option<&str>) {
+        (self.purpose, &self.controller, self.recipient.as_deref())
+    }
+}
+
+impl Profile {
+    /// The state of the customer's account with the own product.
+    pub fn own_state(&self) -> Option<OwnProductState> {
+        self.own_product.map(|Dated { value, .. }| value)
+    }
+}

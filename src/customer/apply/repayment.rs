@@ -1,0 +1,104 @@
+//! Repayment events: disbursement, schedule, payments, close. What comes before its schedule or its loan is kept as it is.
+
+use super::application::note_currency;
+use super::{invalid, room_for, same_currency, unchanged};
+use crate::customer::record::fact::{Effect, stand};
+use crate::customer::record::{
+    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Payment, Schedule, find, find_mut, place,
+};
+use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
+use crate::domain::{CalendarDay, Fate, Text};
+
+/// The part of a loan that is new or different after the event.
+#[derive(Debug)]
+pub struct Change {
+    partner: Text,
+    loan: Text,
+    currency: Option<Text>,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    Disbursed(Option<Disbursed>),
+    Closed(Option<Closed>),
+    Instalment(Instalment),
+}
+
+/// What the event would change. `day`: its calendar day in the contract's zone.
+pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, day: CalendarDay) -> Result<Change, Fate> {
+    let known = find(&customer.loans, event.partner, event.loan);
+    if known.is_none() {
+        room_for(customer.loans.len(), LOANS_MAX, "loans a customer")?;
+    }
+    let mut currency = known.and_then(|loan| loan.currency.clone());
+    same_currency("loan", currency.as_deref(), event.currency)?;
+    let (part, effect) = match event.kind {
+        Kind::Disbursed => {
+            let mut standing = known.and_then(|loan| loan.disbursed);
+            let principal_minor = event.due.map_or(0, |due| due.principal_minor);
+            let fact = Disbursed { at: event.event_time, principal_minor, instalments: event.instalments };
+            let effect = stand(&mut standing, fact);
+            (Part::Disbursed(standing), effect)
+        }
+        Kind::Closed => {
+            let reason =
+                event.close_reason.ok_or_else(|| invalid("close_reason is missing, closed needs it".into()))?;
+            let mut standing = known.and_then(|loan| loan.closed);
+            let effect = Closed::stand(&mut standing, Closed { at: event.event_time, reason, day });
+            (Part::Closed(standing), effect)
+        }
+        _ => {
+            let (instalment, effect) = weigh_instalment(known, event, day)?;
+            (Part::Instalment(instalment), effect)
+        }
+    };
+    let effect = effect.max(note_currency(&mut currency, event.currency));
+    if effect != Effect::Changed {
+        return Err(unchanged(effect));
+    }
+    Ok(Change { partner: event.partner.into(), loan: event.loan.into(), currency, part })
+}
+
+fn weigh_instalment(
+    loan: Option<&Loan>,
+    event: &RepaymentEvent<'_>,
+    day: CalendarDay,
+) -> Result<(Instalment, Effect), Fate> {
+    let missing = |name: &str| invalid(format!("{name} is missing, {} needs it", event.kind));
+    let number = event.instalment.ok_or_else(|| missing("instalment"))?;
+    let known = loan.and_then(|loan| loan.instalment(number));
+    if known.is_none() {
+        room_for(loan.map_or(0, |loan| loan.instalments.len()), INSTALMENTS_MAX, "instalments a loan")?;
+    }
+    let mut instalment = known.copied().unwrap_or_else(|| Instalment::new(number));
+    let at = event.event_time;
+    let effect = match event.kind {
+        Kind::Paid | Kind::PartiallyPaid | Kind::Reversed => {
+            let paid = event.paid.ok_or_else(|| missing("paid"))?;
+            instalment.pay(Payment { at, paid: Some(paid), payer: event.payer.unwrap_or(Payer::Customer), day })
+        }
+        Kind::Waived => instalment.pay(Payment { at, paid: event.paid, payer: Payer::Waiver, day }),
+        _ => {
+            let due_date = event.due_date.ok_or_else(|| missing("due_date"))?;
+            let due = event.due.ok_or_else(|| missing("due"))?;
+            instalment.schedule(Schedule { at, due_date, due })
+        }
+    };
+    Ok((instalment, effect))
+}
+
+impl Change {
+    pub fn write(self, customer: &mut Customer) {
+        if find(&customer.loans, &self.partner, &self.loan).is_none() {
+            place(&mut customer.loans, Loan::new(&self.partner, &self.loan));
+        }
+        let Some(loan) = find_mut(&mut customer.loans, &self.partner, &self.loan) else { return };
+        loan.currency = self.currency;
+        match self.part {
+            Part::Disbursed(disbursed) => loan.disbursed = disbursed,
+            Part::Closed(closed) => loan.closed = closed,
+            Part::Instalment(instalment) => loan.put_instalment(instalment),
+        }
+    }
+}

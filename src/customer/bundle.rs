@@ -1,0 +1,148 @@
+//! What a transaction has to say to the partner stage: one bundle per partition, its deltas added up.
+
+use rustc_hash::FxHashMap;
+
+use super::Settings;
+use super::clocks::Clocks;
+use super::contribution::{Cells, difference};
+use crate::domain::counter::Tally;
+use crate::domain::fact::{BundleHeader, PartnerClock};
+use crate::domain::fate::FateCounts;
+use crate::domain::partition::partition_of;
+use crate::domain::time::SECOND_MS;
+use crate::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use crate::record;
+use crate::store::Sorted;
+
+/// How far the shard has spoken to one partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Bundles sent, without gaps.
+    pub sequence: i64,
+    /// `now` of the last one.
+    pub sent_at: EventTime,
+}
+record!(Line { sequence, sent_at });
+
+/// What one partition is to hear at the end of the transaction.
+#[derive(Debug, Default)]
+struct Parts {
+    deltas: FxHashMap<(Text, Counter, i64), Tally>,
+    settlements: Vec<Settlement>,
+    proposals: Vec<Proposal>,
+    clocks: Vec<PartnerClock>,
+}
+
+/// The bundles of the transaction in the making, and the lines they go out on.
+#[derive(Debug)]
+pub struct Bundles {
+    pub lines: Sorted<i32, Line>,
+    parts: Vec<Parts>,
+    fates: FateCounts,
+}
+
+impl Bundles {
+    pub fn new(partitions: i32) -> Self {
+        let parts = (0..partitions.max(1)).map(|_| Parts::default()).collect();
+        Self { lines: Sorted::default(), parts, fates: FateCounts::default() }
+    }
+
+    fn parts_of(&mut self, partner: &str) -> Option<&mut Parts> {
+        let partition = partition_of(partner.as_bytes(), self.parts.len() as i32);
+        self.parts.get_mut(usize::try_from(partition).ok()?)
+    }
+
+    /// Counts the fate of one event.
+    pub fn count(&mut self, fate: &Fate) {
+        self.fates.count(fate);
+    }
+
+    /// Adds what a change of one entity means for its partner's counters.
+    pub fn add(&mut self, partner: &str, before: &Cells, after: Cells) {
+        let Some(parts) = self.parts_of(partner) else { return };
+        let deltas = &mut parts.deltas;
+        difference(before, after, |counter, at, tally| {
+            deltas.entry((Text::from(partner), counter, at)).or_default().add(tally);
+        });
+    }
+
+    pub fn settle(&mut self, settlement: Settlement) {
+        if let Some(parts) = self.parts_of(&settlement.partner) {
+            parts.settlements.push(settlement);
+        }
+    }
+
+    pub fn propose(&mut self, proposal: Proposal) {
+        if let Some(parts) = self.parts_of(&proposal.partner) {
+            parts.proposals.push(proposal);
+        }
+    }
+
+    /// True when some partition has not heard from the shard for `heartbeat_secs`, or never.
+    pub fn due(&self, now: EventTime, settings: &Settings) -> bool {
+        (0..self.parts.len() as i32).any(|partition| self.owed(partition, now, settings))
+    }
+
+    fn owed(&self, partition: i32, now: EventTime, settings: &Settings) -> bool {
+        let silence_max = settings.heartbeat_secs.saturating_mul(SECOND_MS);
+        self.lines.get(&partition).is_none_or(|line| now.ms_since(line.sent_at) >= silence_max)
+    }
+
+    /// Closes the transaction's bundles: to every partition that has something to hear or is owed a heartbeat.
+    pub fn seal(&mut self, header: &BundleHeader, clocks: &Clocks, settings: &Settings, out: &mut Vec<Output>) {
+        for (partner, newest) in clocks.newest.changed().filter(|(partner, _)| !partner.is_empty()) {
+            if let (Some(parts), Some(event_time)) = (self.parts_of(partner), newest) {
+                parts.clocks.push(PartnerClock { partner: partner.clone(), event_time: *event_time });
+            }
+        }
+        for partition in 0..self.parts.len() as i32 {
+            let owed = self.owed(partition, header.now, settings);
+            let Some(parts) = self.parts.get_mut(partition as usize) else { continue };
+            let bundle = parts.take(header);
+            if !owed && bundle.is_silent() {
+                continue;
+            }
+            let line = self.lines.edit_or(&partition, Line::default);
+            *line = Line { sequence: line.sequence + 1, sent_at: header.now };
+            let header = BundleHeader { sequence: line.sequence, fates: self.fates, ..bundle.header };
+            out.push(Output::Bundle { partition, bundle: Box::new(FactBundle { header, ..bundle }) });
+        }
+        self.fates = FateCounts::default();
+    }
+
+    /// Forgets the transaction in the making.
+    pub fn undo(&mut self) {
+        self.lines.undo();
+        self.fates = FateCounts::default();
+        for parts in &mut self.parts {
+            parts.deltas.clear();
+            parts.settlements.clear();
+            parts.proposals.clear();
+            parts.clocks.clear();
+        }
+    }
+}
+
+impl Parts {
+    /// Everything said so far, in an order that does not depend on how it was gathered.
+    fn take(&mut self, header: &BundleHeader) -> FactBundle {
+        let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
+        let mut deltas: Vec<Delta> =
+            said.map(|((partner, counter, at), change)| Delta { partner, counter, at, change }).collect();
+        deltas.sort_unstable_by(|a, b| (&a.partner, a.counter, a.at).cmp(&(&b.partner, b.counter, b.at)));
+        FactBundle {
+            header: header.clone(),
+            clocks: std::mem::take(&mut self.clocks),
+            deltas,
+            settlements: std::mem::take(&mut self.settlements),
+            proposals: std::mem::take(&mut self.proposals),
+        }
+    }
+}
+
+impl FactBundle {
+    /// Nothing in it but the heartbeat.
+    fn is_silent(&self) -> bool {
+        self.clocks.is_empty() && self.deltas.is_empty() && self.settlements.is_empty() && self.proposals.is_empty()
+    }
+}

@@ -1,0 +1,266 @@
+//! What a record contributes to its partners' counters: pure functions of one entity; a delta is after minus before.
+//!
+//! Formulas: `docs/semantics.md`, section 3.
+
+use smallvec::SmallVec;
+
+use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, find, of_partner};
+use crate::domain::counter::{STOCK_CURRENT, Tally};
+use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
+use crate::domain::time::DAY_MS;
+use crate::domain::{Counter, EventTime, Family};
+
+/// One counter of one cell with what is contributed to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    pub counter: Counter,
+    /// Start of the minute or the day, UTC milliseconds.
+    pub at: i64,
+    pub tally: Tally,
+}
+
+/// The cells of an entity; most have only a few.
+pub type Cells = SmallVec<[Cell; 16]>;
+
+fn by_minute(counter: Counter, at: EventTime, amount_minor: i64, out: &mut Cells) {
+    out.push(Cell { counter, at: Family::minute(at), tally: Tally { count: 1, amount_minor } });
+}
+
+fn by_day(counter: Counter, day: crate::domain::CalendarDay, amount_minor: i64, out: &mut Cells) {
+    out.push(Cell { counter, at: Family::day(day), tally: Tally { count: 1, amount_minor } });
+}
+
+/// An application's; `drawdowns` are those of the same partner.
+pub fn application(application: &Application, drawdowns: &[Drawdown], end_to_end_days: i64, out: &mut Cells) {
+    let decided = application.outcome.and_then(|outcome| {
+        let counters = match outcome.kind {
+            ApplicationKind::Approved => (Counter::Approved, Counter::CohortApproved),
+            ApplicationKind::Declined => (Counter::Declined, Counter::CohortDeclined),
+            ApplicationKind::Cancelled | ApplicationKind::Expired => (Counter::Cancelled, Counter::CohortCancelled),
+            _ => return None,
+        };
+        Some((outcome.at, counters))
+    });
+    if let Some((at, (flow, _))) = decided {
+        by_minute(flow, at, application.outcome_minor(), out);
+    }
+    let Some(submitted) = application.submitted else { return };
+    by_minute(Counter::Submitted, submitted.at, application.submitted_minor(), out);
+    if let Some((_, (_, cohort))) = decided {
+        by_minute(cohort, submitted.at, application.outcome_minor(), out);
+    }
+    let until = submitted.at.plus_ms(end_to_end_days.saturating_mul(DAY_MS));
+    if drawdowns.iter().filter_map(Drawdown::disbursed_at).any(|at| (submitted.at..=until).contains(&at)) {
+        by_minute(Counter::CohortDisbursed, submitted.at, application.submitted_minor(), out);
+    }
+}
+
+/// A drawdown's: the row adds up, requested = what it came to, or pending.
+pub fn drawdown(drawdown: &Drawdown, out: &mut Cells) {
+    let Some(requested) = drawdown.requested else { return };
+    let amount = drawdown.amount_minor();
+    by_minute(Counter::DrawdownRequested, requested.at, amount, out);
+    let Some(outcome) = drawdown.outcome else { return };
+    let counter = match outcome.kind {
+        ApplicationKind::DrawdownDisbursed => Counter::DrawdownDisbursed,
+        ApplicationKind::DrawdownDeclined => Counter::DrawdownDeclined,
+        ApplicationKind::DrawdownTimedOut => Counter::DrawdownTimedOut,
+        ApplicationKind::DrawdownRerouted => Counter::DrawdownRerouted,
+        _ if drawdown.admitted && drawdown.chose_own() => Counter::DrawdownDiverted,
+        _ => Counter::DrawdownCancelled,
+    };
+    by_minute(counter, requested.at, amount, out);
+}
+
+/// An instalment's, once its due date is known.
+pub fn instalment(instalment: &Instalment, loan: &Loan, out: &mut Cells) {
+    let (Some(schedule), Some(state)) = (instalment.schedule, instalment.state(loan.closed.as_ref())) else { return };
+    let (day, due, first) = (schedule.due_date, instalment.due_minor(), instalment.number == 1);
+    by_day(Counter::InstalmentsDue, day, due, out);
+    if first {
+        by_day(Counter::FirstDue, day, due, out);
+    }
+    let unsettled = match state {
+        InstalmentState::Settled { day: settled, by_customer } => {
+            let late = settled.days_since(day);
+            by_day(Counter::settled(late), day, due, out);
+            if late < 0 {
+                by_day(Counter::SettledPrepaid, day, due, out);
+            }
+            if !by_customer {
+                by_day(Counter::SettledCompensated, day, due, out);
+            }
+            for (_, counter) in Counter::FIRST_LATE.into_iter().filter(|(days, _)| first && late >= *days) {
+                by_day(counter, day, due, out);
+            }
+            return;
+        }
+        InstalmentState::Open => Counter::InstalmentsOpen,
+        InstalmentState::WrittenOff { .. } => Counter::InstalmentsWrittenOff,
+        InstalmentState::Restructured { .. } => Counter::InstalmentsRestructured,
+    };
+    by_day(unsettled, day, instalment.remaining_minor(), out);
+    if first {
+        by_day(Counter::FirstOpen, day, instalment.remaining_minor(), out);
+    }
+}
+
+/// A loan's place in the stock: outstanding principal by the oldest unpaid due date.
+pub fn stock(loan: &Loan, out: &mut Cells) {
+    let (Some(disbursed), None) = (loan.disbursed, loan.closed) else { return };
+    let open = loan.states().filter(|(_, _, state)| *state == InstalmentState::Open);
+    let day = open.map(|(_, due_date, _)| due_date).min().unwrap_or(STOCK_CURRENT);
+    let paid = loan.instalments.iter().fold(0i64, |sum, i| sum.saturating_add(i.paid_principal_minor()));
+    let outstanding = disbursed.principal_minor.saturating_sub(paid).max(0);
+    by_day(Counter::StockLoans, day, outstanding, out);
+    if loan.compensated() {
+        by_day(Counter::StockCompensated, day, outstanding, out);
+    }
+}
+
+/// The entity an event or a reply speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    Application {
+        partner: &'a str,
+        application: &'a str,
+    },
+    Drawdown {
+        partner: &'a str,
+        drawdown: &'a str,
+    },
+    Instalment {
+        partner: &'a str,
+        loan: &'a str,
+        number: i32,
+    },
+    Loan {
+        partner: &'a str,
+        loan: &'a str,
+    },
+    /// The drawdown for which that candidate was proposed.
+    Candidate(&'a str),
+    /// Nothing that contributes.
+    Person,
+}
+
+impl<'a> Target<'a> {
+    pub fn of(event: &Event<'a>) -> Self {
+        match event {
+            Event::Application(e) => Self::of_application(e),
+            Event::Repayment(e) => match (e.kind, e.instalment) {
+                (RepaymentKind::Disbursed | RepaymentKind::Closed, _) | (_, None) => {
+                    Self::Loan { partner: e.partner, loan: e.loan }
+                }
+                (_, Some(number)) => Self::Instalment { partner: e.partner, loan: e.loan, number },
+            },
+            Event::Outcome(e) => e.candidate.map_or(Self::Person, Self::Candidate),
+            Event::Customer(_) | Event::Command(_) => Self::Person,
+        }
+    }
+
+    fn of_application(e: &ApplicationEvent<'a>) -> Self {
+        match e.drawdown {
+            Some(drawdown) if super::check::is_drawdown(e.kind) => Self::Drawdown { partner: e.partner, drawdown },
+            _ if e.kind >= ApplicationKind::LimitGranted => Self::Person,
+            _ => Self::Application { partner: e.partner, application: e.application },
+        }
+    }
+
+    fn drawdown<'c>(&self, customer: &'c Customer) -> Option<&'c Drawdown> {
+        match *self {
+            Self::Drawdown { partner, drawdown } => find(&customer.drawdowns, partner, drawdown),
+            Self::Candidate(id) => customer.drawdowns.iter().find(|d| !id.is_empty() && d.candidate == id),
+            _ => None,
+        }
+    }
+
+    /// The partner to whose counters the entity contributes.
+    pub fn partner<'c>(&self, customer: &'c Customer) -> Option<&'c str>
+    where
+        'a: 'c,
+    {
+        match *self {
+            Self::Application { partner, .. }
+            | Self::Drawdown { partner, .. }
+            | Self::Instalment { partner, .. }
+            | Self::Loan { partner, .. } => Some(partner),
+            Self::Candidate(_) => self.drawdown(customer).map(|d| d.partner.as_str()),
+            Self::Person => None,
+        }
+    }
+
+    /// Everything that a change of this entity can change: a superset is fine, what stays the same cancels out.
+    pub fn footprint(&self, customer: &Customer, end_to_end_days: i64, out: &mut Cells) {
+        match *self {
+            Self::Application { partner, application: id } => {
+                if let Some(found) = find(&customer.applications, partner, id) {
+                    application(found, of_partner(&customer.drawdowns, partner), end_to_end_days, out);
+                }
+            }
+            Self::Drawdown { .. } | Self::Candidate(_) => {
+                let Some(found) = self.drawdown(customer) else { return };
+                drawdown(found, out);
+                // Whether the partner's applications led to a disbursement depends on all its drawdowns.
+                let drawdowns = of_partner(&customer.drawdowns, &found.partner);
+                for submitted in of_partner(&customer.applications, &found.partner) {
+                    application(submitted, drawdowns, end_to_end_days, out);
+                }
+            }
+            Self::Instalment { partner, loan: id, number } => {
+                let Some(loan) = find(&customer.loans, partner, id) else { return };
+                stock(loan, out);
+                if let Some(found) = loan.instalment(number) {
+                    instalment(found, loan, out);
+                }
+            }
+            Self::Loan { partner, loan: id } => {
+                let Some(loan) = find(&customer.loans, partner, id) else { return };
+                stock(loan, out);
+                loan.instalments.iter().for_each(|found| instalment(found, loan, out));
+            }
+            Self::Person => {}
+        }
+    }
+}
+
+/// Most cells that are compared with each other; of more, the sums alone find what cancels out.
+const COMPARED_CELLS_MAX: usize = 64;
+
+/// What differs: the changes that lead from `before` to `after`.
+pub fn difference(before: &Cells, mut after: Cells, mut change: impl FnMut(Counter, i64, Tally)) {
+    let compared = before.len() <= COMPARED_CELLS_MAX;
+    for cell in before {
+        match Some(&after).filter(|_| compared).and_then(|after| after.iter().position(|other| other == cell)) {
+            Some(same) => {
+                after.swap_remove(same);
+            }
+            None => {
+                let Tally { count, amount_minor } = cell.tally;
+                change(cell.counter, cell.at, Tally { count: -count, amount_minor: -amount_minor });
+            }
+        }
+    }
+    after.iter().for_each(|cell| change(cell.counter, cell.at, cell.tally));
+}
+
+/// Everything a customer contributes: what the sum of all deltas is checked against.
+pub fn whole(customer: &Customer, end_to_end_days: i64, mut contribute: impl FnMut(&str, Cell)) {
+    let mut each = |partner: &str, cells: Cells| cells.into_iter().for_each(|cell| contribute(partner, cell));
+    for entry in &customer.applications {
+        let mut cells = Cells::new();
+        application(entry, of_partner(&customer.drawdowns, &entry.partner), end_to_end_days, &mut cells);
+        each(&entry.partner, cells);
+    }
+    for entry in &customer.drawdowns {
+        let mut cells = Cells::new();
+        drawdown(entry, &mut cells);
+        each(&entry.partner, cells);
+    }
+    for loan in &customer.loans {
+        let mut cells = Cells::new();
+        stock(loan, &mut cells);
+        loan.instalments.iter().for_each(|entry| instalment(entry, loan, &mut cells));
+        each(&loan.partner, cells);
+    }
+}

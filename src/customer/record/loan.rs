@@ -1,0 +1,195 @@
+//! Loans and their instalments: schedule, standing payment, close, and what follows from them.
+
+use super::Keyed;
+use super::fact::{Effect, stand_by};
+use crate::domain::events::{CloseReason, Components, Payer};
+use crate::domain::{CalendarDay, EventTime, Text};
+use crate::record;
+
+/// Money out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Disbursed {
+    pub at: EventTime,
+    pub principal_minor: i64,
+    pub instalments: Option<i32>,
+}
+record!(Disbursed { at, principal_minor, instalments });
+
+/// The end of a loan, with its calendar day in the contract's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    pub at: EventTime,
+    pub reason: CloseReason,
+    pub day: CalendarDay,
+}
+record!(Closed { at, reason, day });
+
+impl Closed {
+    /// The latest stands, then the reason; the day follows from the time.
+    pub fn stand(standing: &mut Option<Closed>, fact: Closed) -> Effect {
+        stand_by(standing, fact, |closed| (closed.at, closed.reason))
+    }
+}
+
+/// What is due and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pub at: EventTime,
+    pub due_date: CalendarDay,
+    pub due: Components,
+}
+record!(Schedule { at, due_date, due });
+
+/// What has been paid in all, by whom, and on which calendar day in the contract's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payment {
+    pub at: EventTime,
+    /// None: all that is due (a waiver of the rest).
+    pub paid: Option<Components>,
+    pub payer: Payer,
+    pub day: CalendarDay,
+}
+record!(Payment { at, paid, payer, day });
+
+/// One instalment: the standing schedule and the standing payment, each kept without the other too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instalment {
+    pub number: i32,
+    pub schedule: Option<Schedule>,
+    pub payment: Option<Payment>,
+}
+record!(Instalment { number, schedule, payment });
+
+/// What has become of an instalment whose schedule is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstalmentState {
+    Open,
+    /// Settled on that day; `by_customer` is false when somebody else paid.
+    Settled {
+        day: CalendarDay,
+        by_customer: bool,
+    },
+    WrittenOff {
+        day: CalendarDay,
+    },
+    Restructured {
+        day: CalendarDay,
+    },
+}
+
+impl Instalment {
+    pub fn new(number: i32) -> Self {
+        Self { number, schedule: None, payment: None }
+    }
+
+    /// The latest statement stands, then the later due date, then the larger amount.
+    pub fn schedule(&mut self, fact: Schedule) -> Effect {
+        stand_by(&mut self.schedule, fact, |s| {
+            (s.at, s.due_date, s.due.total_minor(), s.due.principal_minor, s.due.interest_minor)
+        })
+    }
+
+    /// The latest payment fact stands, then the larger, then the payer: a later reversal with less paid opens it again.
+    pub fn pay(&mut self, fact: Payment) -> Effect {
+        stand_by(&mut self.payment, fact, |p| {
+            let paid = p.paid.unwrap_or_default();
+            (p.at, p.paid.map_or(i64::MAX, Components::total_minor), p.payer, paid.principal_minor, paid.interest_minor)
+        })
+    }
+
+    pub fn due_minor(&self) -> i64 {
+        self.schedule.map_or(0, |s| s.due.total_minor())
+    }
+
+    /// Paid in all, minor units; a waiver of the rest pays what is due.
+    pub fn paid_minor(&self) -> i64 {
+        self.payment.map_or(0, |p| p.paid.map_or_else(|| self.due_minor(), Components::total_minor))
+    }
+
+    /// Principal paid, minor units.
+    pub fn paid_principal_minor(&self) -> i64 {
+        let due = self.schedule.map_or(0, |s| s.due.principal_minor);
+        self.payment.map_or(0, |p| p.paid.map_or(due, |paid| paid.principal_minor))
+    }
+
+    /// What is left to pay, minor units.
+    pub fn remaining_minor(&self) -> i64 {
+        self.due_minor().saturating_sub(self.paid_minor()).max(0)
+    }
+
+    /// What has become of it, given how the loan was closed; `None` while nothing is known to be due.
+    pub fn state(&self, closed: Option<&Closed>) -> Option<InstalmentState> {
+        let schedule = self.schedule?;
+        if self.paid_minor() >= self.due_minor() {
+            // An instalment with nothing due is settled on its date.
+            let settled = self.payment.map_or((schedule.due_date, true), |p| (p.day, p.payer == Payer::Customer));
+            return Some(InstalmentState::Settled { day: settled.0, by_customer: settled.1 });
+        }
+        Some(closed.map_or(InstalmentState::Open, |closed| match closed.reason {
+            CloseReason::Settled | CloseReason::Prepaid => {
+                InstalmentState::Settled { day: closed.day, by_customer: true }
+            }
+            CloseReason::Compensated | CloseReason::BoughtBack => {
+                InstalmentState::Settled { day: closed.day, by_customer: false }
+            }
+            CloseReason::WrittenOff => InstalmentState::WrittenOff { day: closed.day },
+            CloseReason::Restructured | CloseReason::Transferred => InstalmentState::Restructured { day: closed.day },
+        }))
+    }
+}
+
+/// One loan, known from its disbursement, or from what came before that was heard of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loan {
+    pub partner: Text,
+    pub loan: Text,
+    pub currency: Option<Text>,
+    pub disbursed: Option<Disbursed>,
+    pub closed: Option<Closed>,
+    /// By number.
+    pub instalments: Vec<Instalment>,
+}
+record!(Loan { partner, loan, currency, disbursed, closed, instalments });
+
+impl Loan {
+    pub fn new(partner: &str, loan: &str) -> Self {
+        Self {
+            partner: partner.into(),
+            loan: loan.into(),
+            currency: None,
+            disbursed: None,
+            closed: None,
+            instalments: Vec::new(),
+        }
+    }
+
+    pub fn instalment(&self, number: i32) -> Option<&Instalment> {
+        let position = self.instalments.binary_search_by_key(&number, |i| i.number).ok()?;
+        self.instalments.get(position)
+    }
+
+    /// Places an instalment by its number.
+    pub fn put_instalment(&mut self, instalment: Instalment) {
+        match self.instalments.binary_search_by_key(&instalment.number, |i| i.number) {
+            Ok(position) => self.instalments[position] = instalment,
+            Err(position) => self.instalments.insert(position, instalment),
+        }
+    }
+
+    /// The instalments with what has become of each; those without a schedule are left out.
+    pub fn states(&self) -> impl Iterator<Item = (&Instalment, CalendarDay, InstalmentState)> {
+        let closed = self.closed.as_ref();
+        self.instalments.iter().filter_map(move |i| Some((i, i.schedule?.due_date, i.state(closed)?)))
+    }
+
+    /// Some instalment was settled by another than the customer.
+    pub fn compensated(&self) -> bool {
+        self.states().any(|(_, _, state)| matches!(state, InstalmentState::Settled { by_customer: false, .. }))
+    }
+}
+
+impl Keyed for Loan {
+    fn key(&self) -> (&str, &str) {
+        (&self.partner, &self.loan)
+    }
+}

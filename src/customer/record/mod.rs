@@ -1,0 +1,119 @@
+//! The customer's record: the best fact per key, whatever order the facts came in. Hot parts flat, cold parts boxed.
+
+mod application;
+pub mod fact;
+mod loan;
+mod offering;
+mod profile;
+
+pub use application::{Application, Asked, Drawdown, Limit, Outcome};
+pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Payment, Schedule};
+pub use offering::{Live, OFFERED_MAX, Offering, Pending};
+pub use profile::{Consent, Contact, FlagFact, Giving, Profile, ScoreFact, ScoreKind, Traits, Verdict};
+
+use crate::domain::EventTime;
+use crate::words;
+
+/// Most applications, drawdowns, loans and limits of one customer; a further one is invalid.
+pub const APPLICATIONS_MAX: usize = 512;
+pub const DRAWDOWNS_MAX: usize = 1_024;
+pub const LOANS_MAX: usize = 512;
+pub const LIMITS_MAX: usize = 512;
+/// Most instalments of one loan.
+pub const INSTALMENTS_MAX: usize = 4_096;
+/// Most consents (purpose, controller, recipient) of one customer.
+pub const CONSENTS_MAX: usize = 256;
+/// Newest contacts kept of one customer.
+pub const CONTACTS_MAX: usize = 64;
+
+/// What a list of the record is sorted and found by: the partner and the thing's own id.
+pub trait Keyed {
+    fn key(&self) -> (&str, &str);
+}
+
+/// The entry of that partner and id.
+pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a T> {
+    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
+    items.get(position)
+}
+
+/// The entry of that partner and id, to change.
+pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
+    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
+    items.get_mut(position)
+}
+
+/// Places an entry by its key.
+pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
+    match items.binary_search_by(|known| known.key().cmp(&item.key())) {
+        Ok(position) => items[position] = item,
+        Err(position) => items.insert(position, item),
+    }
+}
+
+/// The entries of one partner.
+pub fn of_partner<'a, T: Keyed>(items: &'a [T], partner: &str) -> &'a [T] {
+    let start = items.partition_point(|item| item.key().0 < partner);
+    let rest = items.get(start..).unwrap_or_default();
+    rest.get(..rest.partition_point(|item| item.key().0 == partner)).unwrap_or_default()
+}
+
+/// Everything known of one customer, over all partners.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Customer {
+    /// Set for an erased customer, of whom nothing else is kept.
+    pub erased_at: Option<EventTime>,
+    pub applications: Vec<Application>,
+    pub drawdowns: Vec<Drawdown>,
+    pub limits: Vec<Limit>,
+    pub loans: Vec<Loan>,
+    pub profile: Option<Box<Profile>>,
+    pub offering: Option<Box<Offering>>,
+}
+
+words! {
+    /// Through which door the customer came.
+    pub enum Origin {
+        OwnFirst = "own_first",
+        PartnerFirst = "partner_first",
+        /// Both doors, at the same moment as far as known.
+        Shared = "shared",
+    }
+}
+
+/// The first event of each door, with what follows from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doors {
+    pub own: Option<EventTime>,
+    pub partner: Option<EventTime>,
+}
+
+impl Doors {
+    pub fn origin(self) -> Option<Origin> {
+        match (self.own, self.partner) {
+            (None, None) => None,
+            (Some(_), None) => Some(Origin::OwnFirst),
+            (None, Some(_)) => Some(Origin::PartnerFirst),
+            (Some(own), Some(partner)) => Some(match own.cmp(&partner) {
+                std::cmp::Ordering::Less => Origin::OwnFirst,
+                std::cmp::Ordering::Greater => Origin::PartnerFirst,
+                std::cmp::Ordering::Equal => Origin::Shared,
+            }),
+        }
+    }
+}
+
+impl Customer {
+    /// When each door was first used: a pure reading of the facts kept.
+    pub fn doors(&self) -> Doors {
+        let applications = self.applications.iter().flat_map(|a| {
+            [a.submitted.map(|asked| asked.at), a.preaccepted_at, a.outcome.map(|o| o.at)].into_iter().flatten()
+        });
+        let drawdowns = self.drawdowns.iter().filter_map(|d| d.requested.map(|asked| asked.at));
+        let loans = self.loans.iter().filter_map(|loan| loan.disbursed.map(|d| d.at));
+        Doors {
+            own: self.profile.as_ref().and_then(|profile| profile.own_since),
+            partner: applications.chain(drawdowns).chain(loans).min(),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! From a drawdown that asks to the policy's answer: a proposal for the partner stage, or a no with all its reasons.
+
+use smallvec::SmallVec;
+
+use super::record::fact::Dated;
+use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
+use super::standing;
+use crate::domain::candidate::{
+    Candidate, CandidateKind, CandidateStatus, Friction, Grounds, ModelUse, RightToAct, Source,
+};
+use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
+use crate::domain::time::SECOND_MS;
+use crate::domain::words::Word;
+use crate::domain::{Decision, EventTime, Proposal, Text, content_id};
+use crate::policy::facts::{ConsentFact, PartnerLimit};
+use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet, Terms};
+
+/// The version of a candidate draft.
+const DRAFT_VERSION: i32 = 1;
+
+/// One policy, as far as this stage asks it.
+pub trait Judge {
+    fn stamp(&self) -> (&Text, &Text);
+    fn contract(&self, partner: &str) -> Option<&Contract>;
+    fn judge(&self, facts: &Facts<'_>) -> Judgement;
+}
+
+/// The policy in force at a moment.
+pub trait Rules {
+    type Policy: Judge;
+    fn in_force(&self, at: EventTime) -> Option<&Self::Policy>;
+}
+
+impl Judge for Policy {
+    fn stamp(&self) -> (&Text, &Text) {
+        (&self.version, &self.hash)
+    }
+    fn contract(&self, partner: &str) -> Option<&Contract> {
+        Policy::contract(self, partner)
+    }
+    fn judge(&self, facts: &Facts<'_>) -> Judgement {
+        Policy::judge(self, facts)
+    }
+}
+
+impl Rules for PolicySet {
+    type Policy = Policy;
+    fn in_force(&self, at: EventTime) -> Option<&Policy> {
+        PolicySet::in_force(self, at)
+    }
+}
+
+/// A drawdown event that may trigger a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Trigger<'a> {
+    pub event: &'a ApplicationEvent<'a>,
+    pub source: &'a Source,
+    pub now: EventTime,
+    /// Oldest trigger that is still decided, seconds.
+    pub age_secs_max: i64,
+}
+
+/// What came of a trigger.
+#[derive(Debug)]
+pub enum Answer {
+    Proposal(Box<Proposal>),
+    No(Box<Decision>),
+}
+
+impl Trigger<'_> {
+    /// Asks the policy in force at the event. No policy, no trigger under the contract, a drawdown that has ended or was
+    /// proposed for, or history: no decision at all.
+    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R) -> Option<Answer> {
+        let at = self.event.event_time;
+        let policy = rules.in_force(at)?;
+        let contract = policy.contract(self.event.partner);
+        let triggers_on = match contract.is_some_and(|contract| contract.triggers_on_risk_passed) {
+            true => ApplicationKind::DrawdownRiskPassed,
+            false => ApplicationKind::DrawdownRequested,
+        };
+        let drawdown = find(&customer.drawdowns, self.event.partner, self.event.drawdown?)?;
+        let history = self.now.ms_since(at) > self.age_secs_max.saturating_mul(SECOND_MS);
+        if self.event.kind != triggers_on || drawdown.outcome.is_some() || !drawdown.candidate.is_empty() || history {
+            return None;
+        }
+        let today = self.now.max(at);
+        let today = contract.map_or(today.utc_day(), |contract| standing::day_in(&contract.zone, today));
+        let employers = customer.profile.as_ref().map(|p| p.traits.employers()).unwrap_or_default();
+        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today));
+        let judgement = policy.judge(&facts);
+        let free = !facts.live && !facts.pending;
+        Some(match judgement {
+            Judgement { reasons, proposal: Some(terms), arm, .. } if reasons.is_empty() && free => {
+                let draft = self.draft(&facts, customer, policy.stamp(), terms, arm);
+                Answer::Proposal(Box::new(self.proposal(&facts, draft)))
+            }
+            judgement => Answer::No(Box::new(self.no(&facts, policy.stamp(), judgement))),
+        })
+    }
+
+    fn facts<'f>(
+        &'f self,
+        customer: &'f Customer,
+        drawdown: &'f Drawdown,
+        employers: &'f [&'f str],
+        standing: crate::policy::facts::Standing,
+    ) -> Facts<'f> {
+        let event = self.event;
+        let profile = customer.profile.as_deref();
+        let traits = profile.map(|profile| &profile.traits);
+        let offering = customer.offering.as_deref();
+        Facts {
+            now: self.now,
+            event_time: event.event_time,
+            requested_at: drawdown.requested.map_or(event.event_time, |asked| asked.at),
+            customer: event.customer,
+            partner: event.partner,
+            application: event.application,
+            drawdown: &drawdown.drawdown,
+            amount_minor: event.amount_minor.or(drawdown.requested.and_then(|asked| asked.amount_minor)),
+            kind: kind_of(customer),
+            limit: self.limit(customer),
+            consent: profile.and_then(|profile| cross_marketing(&profile.consents, event.event_time)),
+            flags: profile.map_or(0, |profile| profile.flag_bits()),
+            staff: event.staff,
+            test_order: event.test_order,
+            employers,
+            region: traits.and_then(|t| t.region.as_ref()).map(|region| region.value.as_str()),
+            standing,
+            verdict: traits.and_then(Traits::verdict),
+            offered_at: offering.map_or(&[], |offering| &offering.offered_at),
+            live: offering.is_some_and(|offering| offering.live.is_some()),
+            pending: offering.is_some_and(|offering| offering.pending.is_some()),
+            lenders: profile.and_then(|profile| profile.lenders).map(|lenders| lenders.value),
+            debt_burden_ppm: profile.and_then(|profile| profile.debt_burden_ppm).map(|burden| burden.value),
+            own_product: profile.and_then(|profile| profile.own_state()),
+            source: self.source,
+        }
+    }
+
+    /// The event's own terms, else those of the limit under its product, else of the partner's latest limit.
+    fn limit<'f>(&'f self, customer: &'f Customer) -> PartnerLimit<'f> {
+        let event = self.event;
+        let named = find(&customer.limits, event.partner, event.product.unwrap_or_default());
+        let latest = || of_partner(&customer.limits, event.partner).iter().max_by_key(|limit| limit.terms_at);
+        let limit = named.or_else(latest);
+        let application = find(&customer.applications, event.partner, event.application);
+        let currency = limit.and_then(|l| l.currency.as_deref());
+        PartnerLimit {
+            limit_minor: event.limit_minor.or(term(limit, |l| l.limit_minor)),
+            all_in_cost_ppm: event.all_in_cost_ppm.or(term(limit, |l| l.all_in_cost_ppm)),
+            term_months: event.term_months.or(term(limit, |l| l.term_months)),
+            repayment_method: event.repayment_method.or(term(limit, |l| l.repayment_method)),
+            product_kind: event.product_kind.or(term(limit, |l| l.product_kind)),
+            currency: event.currency.or(currency).or(application.and_then(|a| a.currency.as_deref())),
+        }
+    }
+
+    fn candidate_id(&self, facts: &Facts<'_>) -> Text {
+        let trigger = self.event.kind.name();
+        content_id(&[
+            b"rt",
+            facts.partner.as_bytes(),
+            facts.drawdown.as_bytes(),
+            facts.customer.as_bytes(),
+            trigger.as_bytes(),
+        ])
+    }
+
+    fn draft(
+        &self,
+        facts: &Facts<'_>,
+        customer: &Customer,
+        (version, hash): (&Text, &Text),
+        terms: Terms,
+        arm: crate::domain::candidate::Arm,
+    ) -> Candidate {
+        let models =
+            facts.verdict.iter().map(|v| ModelUse { model: v.model.into(), version: v.version.into() }).collect();
+        Candidate {
+            candidate: self.candidate_id(facts),
+            customer: facts.customer.into(),
+            kind: terms.kind,
+            status: CandidateStatus::Active,
+            version: DRAFT_VERSION,
+            supersedes: None,
+            campaign: None,
+            arm,
+            origin_ref: origin_ref(facts.partner, facts.customer),
+            decided_at: self.now,
+            decide_by: terms.decide_by,
+            valid_from: self.now,
+            expires_at: self.now.plus_ms(terms.valid_for_ms),
+            act_within_ms: terms.valid_for_ms,
+            send_windows: Vec::new(),
+            revocable_until: None,
+            end_reasons: Vec::new(),
+            offer: terms.offer,
+            delivery: terms.delivery,
+            friction: dated(terms.friction, customer, facts.event_time),
+            right_to_act: RightToAct {
+                consent: facts.consent.map(|consent| consent.consent.into()).unwrap_or_default(),
+                source_disclosure: terms.source_disclosure,
+                opt_out_link: terms.opt_out_link,
+                non_personalised_alternative: terms.non_personalised_alternative,
+            },
+            grounds: Grounds {
+                grade: terms.grade,
+                models,
+                policy_version: version.clone(),
+                policy_hash: hash.clone(),
+                source: self.source.clone(),
+                ..Grounds::default()
+            },
+        }
+    }
+
+    fn proposal(&self, facts: &Facts<'_>, candidate: Candidate) -> Proposal {
+        Proposal {
+            partner: facts.partner.into(),
+            drawdown: facts.drawdown.into(),
+            requested_at: facts.requested_at,
+            amount_minor: facts.amount_minor.unwrap_or(0),
+            triggered_at: facts.event_time,
+            candidate,
+        }
+    }
+
+    fn no(&self, facts: &Facts<'_>, (version, hash): (&Text, &Text), judgement: Judgement) -> Decision {
+        let candidate = self.candidate_id(facts);
+        let (stage, kind) = (StageName::Customer, DecisionKind::No);
+        let draft = DRAFT_VERSION.to_string();
+        let parts = [candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), draft.as_bytes()];
+        Decision {
+            decision: content_id(&parts),
+            candidate,
+            customer: facts.customer.into(),
+            partner: facts.partner.into(),
+            drawdown: Some(facts.drawdown.into()),
+            candidate_kind: facts.kind,
+            kind,
+            stage,
+            reasons: judgement.reasons,
+            checks: judgement.checks,
+            arm: judgement.arm,
+            policy_version: version.clone(),
+            policy_hash: hash.clone(),
+            event_time: facts.event_time,
+            decided_at: self.now,
+            source: self.source.clone(),
+            shard: 0,
+            sequence: 0,
+            prev_hash: Text::default(),
+        }
+    }
+}
+
+/// An opaque reference to the partner's door: it tells two doors of a customer apart and names neither.
+fn origin_ref(partner: &str, customer: &str) -> Text {
+    let id = content_id(&[b"origin", partner.as_bytes(), customer.as_bytes()]);
+    id.chars().take(16).collect()
+}
+
+fn kind_of(customer: &Customer) -> CandidateKind {
+    let own = customer.profile.as_ref().and_then(|profile| profile.own_state());
+    if own == Some(OwnProductState::Active) {
+        CandidateKind::UseOwnLimit
+    } else if !customer.loans.is_empty() || customer.drawdowns.iter().any(|d| d.disbursed_at().is_some()) {
+        CandidateKind::ReturningRt
+    } else {
+        CandidateKind::NewRt
+    }
+}
+
+fn term<T>(limit: Option<&Limit>, part: impl Fn(&Limit) -> Option<Dated<T>>) -> Option<T> {
+    limit.and_then(part).map(|dated| dated.value)
+}
+
+/// The cross-marketing consent to judge by: one that holds at the event, else the latest that does not.
+fn cross_marketing(consents: &[Consent], at: EventTime) -> Option<ConsentFact<'_>> {
+    let given = consents.iter().filter(|consent| consent.purpose == ConsentPurpose::MarketingCross);
+    let facts = given.filter_map(|consent| {
+        let giving = consent.giving.as_ref()?;
+        Some(ConsentFact {
+            consent: &giving.consent,
+            text_version: &giving.text_version,
+            given_at: giving.given_at,
+            withdrawn_at: consent.withdrawal(),
+        })
+    });
+    facts.max_by_key(|fact| (fact.withdrawn_at.is_none() && fact.given_at <= at, fact.given_at))
+}
+
+/// Prefilled fields with the age of what fills them; what is not known better is as of the trigger.
+fn dated(mut friction: Friction, customer: &Customer, event_time: EventTime) -> Friction {
+    let traits = customer.profile.as_ref().map(|profile| &profile.traits);
+    for field in friction.fields.iter_mut().filter(|field| field.as_of == EventTime::default()) {
+        let known = traits.and_then(|t| match field.field.as_str() {
+            "region" => t.region.as_ref(),
+            "employer" => [&t.employer_form, &t.employer_report].into_iter().flatten().max_by_key(|e| e.at),
+            _ => None,
+        });
+        field.as_of = known.map_or(event_time, |dated| dated.at);
+    }
+    friction
+}
+
+impl Traits {
+    /// The employer tokens known, of the form and of the credit report.
+    fn employers(&self) -> SmallVec<[&str; 2]> {
+        [&self.employer_form, &self.employer_report].into_iter().flatten().map(|e| e.value.as_str()).collect()
+    }
+
+    fn verdict(&self) -> Option<RiskVerdict<'_>> {
+        self.verdict.as_ref().map(|v| RiskVerdict {
+            model: &v.model,
+            version: &v.version,
+            band: &v.band,
+            decided_at: v.decided_at,
+            valid_days: v.valid_days,
+        })
+    }
+}
