@@ -82,8 +82,11 @@ impl Restorer {
     fn wait_until_stable(&self, topic: &str, partition: i32, high: i64) -> Result<(), RestoreError> {
         let began = Instant::now();
         loop {
-            let stable = end(&self.committed, topic, partition)
-                .map_err(|error| RestoreError::Kafka { topic: topic.to_owned(), partition, error })?;
+            let stable = end(&self.committed, topic, partition).map_err(|error| RestoreError::Kafka {
+                topic: topic.to_owned(),
+                partition,
+                error,
+            })?;
             if stable >= high {
                 return Ok(());
             }

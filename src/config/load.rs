@@ -5,12 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Config;
+use super::environment::PREFIX;
 use super::kafka::FIXED;
-
-/// In front of every environment variable; `__` stands between levels: `REFLOW_KAFKA__BOOTSTRAP`.
-const ENV_PREFIX: &str = "REFLOW_";
-/// Variables with that prefix that are not settings.
-const ENV_OTHER: [&str; 5] = ["REFLOW_CONFIG", "REFLOW_CACHE", "REFLOW_REAL_DATA", "REFLOW_LOG", "REFLOW_LOG_FORMAT"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -31,9 +27,7 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
         None => Config::default(),
     };
     for (variable, text) in environment {
-        if variable.starts_with(ENV_PREFIX) && !ENV_OTHER.contains(&variable.as_str()) {
-            config = overlay(config, &variable, &text)?;
-        }
+        config = overlay(config, &variable, &text)?;
     }
     check(&config)?;
     Ok(config)
@@ -56,7 +50,7 @@ fn parse(file: &Path) -> Result<Config, ConfigError> {
 fn overlay(config: Config, variable: &str, text: &str) -> Result<Config, ConfigError> {
     let wrong = |detail: String| ConfigError::Environment { variable: variable.to_owned(), detail };
     let mut tree = serde_json::to_value(&config).map_err(|error| wrong(error.to_string()))?;
-    let path = variable[ENV_PREFIX.len()..].to_lowercase();
+    let path = variable[PREFIX.len()..].to_lowercase();
     let mut place = &mut tree;
     let mut levels = path.split("__").peekable();
     while let Some(level) = levels.next() {

@@ -2,6 +2,7 @@
 //!
 //! Every setting has a default; unknown keys are errors with file, line and column. Numbers carry their unit last.
 
+pub mod environment;
 mod kafka;
 mod load;
 mod settings;

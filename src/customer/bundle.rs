@@ -78,6 +78,11 @@ impl Bundles {
         }
     }
 
+    /// True when a proposal or a settlement waits to go out.
+    pub fn urgent(&self) -> bool {
+        self.parts.iter().any(|parts| !parts.proposals.is_empty() || !parts.settlements.is_empty())
+    }
+
     /// True when some partition has not heard from the shard for `heartbeat_secs`, or never.
     pub fn due(&self, now: EventTime, settings: &Settings) -> bool {
         (0..self.parts.len() as i32).any(|partition| self.owed(partition, now, settings))

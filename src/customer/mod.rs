@@ -203,7 +203,7 @@ impl Shard {
 
     /// True when the open batch holds a proposal or a settlement: somebody waits for it.
     pub fn proposes(&self) -> bool {
-        false
+        self.bundles.urgent()
     }
 
     /// True when a tick would do something: a heartbeat is owed.

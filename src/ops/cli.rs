@@ -32,7 +32,7 @@ struct Configured {
 
 impl Configured {
     fn load(&self) -> Result<Config, Failure> {
-        config::load(self.config.as_deref(), std::env::vars()).map_err(Failure::input)
+        config::load(self.config.as_deref(), config::environment::settings()).map_err(Failure::input)
     }
 }
 
@@ -170,10 +170,11 @@ fn moment(text: &str, now: EventTime) -> Result<EventTime, Failure> {
 
 /// Logs go to standard error: text for a terminal, JSON lines with `REFLOW_LOG_FORMAT=json`; `REFLOW_LOG` filters.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("REFLOW_LOG").unwrap_or_else(|_| "info".into());
+    let asked = config::environment::log();
+    let filter = tracing_subscriber::EnvFilter::try_new(asked.filter).unwrap_or_else(|_| "info".into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let ansi = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    if std::env::var("REFLOW_LOG_FORMAT").is_ok_and(|format| format == "json") {
+    let ansi = asked.colour && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    if asked.json {
         builder.json().init();
     } else {
         builder.with_ansi(ansi).init();

@@ -19,12 +19,11 @@ const BACK_OFF_SECS_MAX: u64 = 30;
 pub fn check(config: &Config) -> Ended {
     let loaded = policies::load(&config.policies)?;
     print!("{}", redacted_yaml(config));
-    match loaded.newest() {
-        Some(policy) => {
-            eprintln!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from)
-        }
-        None => eprintln!("no policy: panes only, no candidates"),
-    }
+    let policy = loaded.newest().map_or_else(
+        || "no policy: panes only, no candidates".to_owned(),
+        |policy| format!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from),
+    );
+    eprintln!("{policy}");
     Ok(())
 }
 

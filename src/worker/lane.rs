@@ -187,7 +187,7 @@ impl Lane {
     }
 
     fn check(&self, runner: &ShardRunner) -> Result<(), LaneError> {
-        let (progress, topics) = (runner.progress(), &self.shared.topics);
+        let (progress, topics) = (runner.committed(), &self.shared.topics);
         let (is, is_partner) = (topics.customer_shards, topics.partner_shards);
         let (was, was_partner) = (progress.customer_shards, progress.partner_shards);
         if (was, was_partner) == (is, is_partner) {
@@ -199,7 +199,7 @@ impl Lane {
     /// Settles where an input of a shard is read from: changelog and group must agree; a topic never read begins at its first record.
     fn place(&self, runner: &mut ShardRunner, topic: Topic, committed: Option<i64>) -> Result<(), LaneError> {
         let (low, _) = self.inbox.watermarks(topic, runner.shard())?;
-        match (runner.progress().next(topic), committed) {
+        match (runner.committed().next(topic), committed) {
             (Some(changelog), Some(committed)) if changelog != committed => {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(LaneError::Torn { stage, shard, topic, changelog, committed });
@@ -221,7 +221,7 @@ impl Lane {
             .shards
             .values()
             .flat_map(|runner| {
-                runner.progress().positions.iter().map(|position| (position.topic, runner.shard(), position.next))
+                runner.committed().positions.iter().map(|position| (position.topic, runner.shard(), position.next))
             })
             .collect();
         Ok(self.inbox.assign(&from, &self.thread)?)

@@ -105,7 +105,7 @@ impl ShardRunner {
     }
 
     /// Progress as of the last committed batch.
-    pub fn progress(&self) -> &Progress {
+    pub fn committed(&self) -> &Progress {
         &self.committed
     }
 

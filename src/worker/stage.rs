@@ -153,7 +153,9 @@ impl Stage {
 
 fn undecodable(error: WireError) -> Taken {
     let class = match error {
-        WireError::Short(_) | WireError::Magic(_) | WireError::SchemaId { .. } | WireError::NotAnEvent(_) => DeadLetterClass::Framing,
+        WireError::Short(_) | WireError::Magic(_) | WireError::SchemaId { .. } | WireError::NotAnEvent(_) => {
+            DeadLetterClass::Framing
+        }
         WireError::Decode { .. } => DeadLetterClass::Decode,
     };
     Taken::dead(class, error)

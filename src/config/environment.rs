@@ -1,0 +1,33 @@
+//! What the environment says; read here and nowhere else.
+
+/// In front of every setting; `__` stands between levels: `REFLOW_KAFKA__BOOTSTRAP`.
+pub const PREFIX: &str = "REFLOW_";
+/// Variables with that prefix that are not settings.
+const OTHER: [&str; 6] =
+    ["REFLOW_CONFIG", "REFLOW_CACHE", "REFLOW_REAL_DATA", "REFLOW_LOG", "REFLOW_LOG_FORMAT", "REFLOW_TEST"];
+
+/// Every `REFLOW_…` variable that is a setting.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn settings() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| name.starts_with(PREFIX) && !OTHER.iter().any(|other| name.starts_with(other)))
+}
+
+/// How to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `REFLOW_LOG`: levels per module, `info` by default.
+    pub filter: String,
+    /// `REFLOW_LOG_FORMAT=json`: one JSON object a line.
+    pub json: bool,
+    /// Off when `NO_COLOR` is set.
+    pub colour: bool,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn log() -> Log {
+    Log {
+        filter: std::env::var("REFLOW_LOG").unwrap_or_else(|_| "info".to_owned()),
+        json: std::env::var("REFLOW_LOG_FORMAT").is_ok_and(|format| format == "json"),
+        colour: std::env::var_os("NO_COLOR").is_none(),
+    }
+}
