@@ -4,10 +4,10 @@ use compact_str::format_compact;
 
 use super::findings::{Case, Findings};
 use crate::domain::ReasonCode::ExcNoOffer;
+use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Coupon, Delivery, LimitMode, Offer};
 use crate::domain::events::RepaymentMethod;
 use crate::domain::words::Word;
-use crate::domain::Text;
 use crate::policy::facts::PartnerLimit;
 
 /// One offer the policy makes, before it knows to whom.

@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap;
 use super::fields::{Fields, Problems, Wrong, word};
 use super::quantity::{beginning, currency, day, duration, end, sentence, share, token, whole, zone};
 use super::tree::Node;
-use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::Text;
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::policy::{Contract, Dates, GuardTerms};
 use crate::words;
 
