@@ -105,13 +105,13 @@ impl<'n, 'd> Fields<'n, 'd> {
     /// The value of a key that may be left out. A key that is written without a value is a problem, never the default.
     pub fn find(&self, key: &'static str) -> Option<&'n Node> {
         self.asked.borrow_mut().push(key);
-        let node = self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)?;
-        if matches!(node.value, Value::Empty) {
-            let wrong = Wrong::new(format!("a value for `{key}`"), "give it a value or remove the key");
-            self.problems.report(node.place, "no value", wrong);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        if matches!(entry.node.value, Value::Empty) {
+            let wrong = Wrong::new("a value", "give it a value or remove the key");
+            self.problems.report(entry.place, format!("`{key}` without a value"), wrong);
             return None;
         }
-        Some(node)
+        Some(&entry.node)
     }
 
     /// True when the key is written, with or without a value.
