@@ -102,6 +102,11 @@ impl Topic {
         Topic::ALL.iter().copied().filter(move |topic| topic.layout().read_by == Some(stage))
     }
 
+    /// The input topic whose records have that schema, where there is one.
+    pub fn of_event(schema: Schema) -> Option<Topic> {
+        Topic::inputs(StageName::Customer).find(|topic| topic.layout().schema == Some(schema))
+    }
+
     pub fn changelog(stage: StageName) -> Topic {
         match stage {
             StageName::Customer => Topic::CustomerChangelog,

@@ -3,14 +3,18 @@
 pub mod broker;
 pub mod cli;
 pub mod decisions;
+pub mod demo;
 pub mod exit;
 mod guarded;
 mod kafka_jars;
 pub mod load;
 pub mod local;
+pub mod mapping;
 pub mod moments;
 pub mod partners;
 pub mod policies;
 pub mod reading;
 pub mod run;
+pub mod source;
+pub mod sources;
 pub mod topics;

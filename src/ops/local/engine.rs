@@ -39,9 +39,10 @@ pub struct Engine<L> {
     memory: Memory,
     outbox: Outbox,
     batch: Vec<Incoming>,
+    /// The data's clock: the highest event time that is not too far ahead of what came before.
     now: EventTime,
     fates: FateCounts,
-    pub listener: L,
+    listener: L,
 }
 
 impl<L: Listener> Engine<L> {
@@ -60,13 +61,9 @@ impl<L: Listener> Engine<L> {
         }
     }
 
-    /// The data's clock: the highest event time that is not too far ahead of what came before.
-    pub fn now(&self) -> EventTime {
-        self.now
-    }
-
-    pub fn fates(&self) -> FateCounts {
-        self.fates
+    /// What became of the events, the data's clock at the end, and the listener.
+    pub fn into_parts(self) -> (FateCounts, EventTime, L) {
+        (self.fates, self.now, self.listener)
     }
 
     /// Takes one event; events come in the order in which they are to be read.
