@@ -1,8 +1,50 @@
 //! The partner stage: one owner per partner, who holds panes, windows, guard, quota and ledger. Pure.
+//!
+//! A fact bundle changes the [`panes`], from which [`windows`] are summed and [`rates`] read; a proposal meets [`guard`],
+//! [`quota`] and [`ledger`] in [`admission`] and ends in [`settle`]; [`view`] says how the partner stands.
 
-use crate::domain::codec::CodecError;
-use crate::domain::{EventTime, FactBundle, Fate, Output, Text};
-use crate::policy::PolicySet;
+use crate::domain::codec::{self as avro, Avro, CodecError};
+use crate::domain::time::SECOND_MS;
+use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
+use crate::store::Sorted;
+
+mod admission;
+mod clocks;
+mod codec;
+mod facts;
+mod guard;
+mod ledger;
+mod panes;
+mod partners;
+mod quota;
+mod rates;
+mod saying;
+mod settle;
+mod staleness;
+mod stock;
+mod view;
+mod windows;
+
+#[cfg(test)]
+mod model;
+
+pub use admission::{Contracts, Known};
+pub use facts::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS};
+pub use guard::BASELINE_MS;
+pub use ledger::{ANSWER_KEPT_MS, ANSWERS_MAX, RESERVATIONS_MAX};
+pub use rates::wilson_ppm;
+pub use settle::EXPIRIES_PER_TICK_MAX;
+pub use view::VIEWS_PER_SEAL_MAX;
+
+use clocks::Clocks;
+use codec::tag;
+use ledger::{Answers, Ledger};
+use panes::{Panes, Retention};
+use partners::Partners;
+use quota::Quotas;
+use staleness::StageState;
+use stock::Snapshots;
+use windows::Windows;
 
 /// What a partner shard is told about itself and its bounds.
 #[derive(Clone, Debug)]
@@ -26,40 +68,170 @@ pub struct Settings {
 pub enum Input<'a> {
     Bundle(&'a FactBundle),
     Tick,
+    /// A person paused a partner, or let it go on.
+    Pause {
+        partner: &'a str,
+        paused: bool,
+    },
 }
 
 /// One shard of the partner stage.
 pub struct Shard {
     settings: Settings,
+    panes: Panes,
+    /// Derived from the panes.
+    windows: Windows,
+    snapshots: Sorted<Text, Snapshots>,
+    partners: Partners,
+    clocks: Clocks,
+    quotas: Quotas,
+    ledger: Ledger,
+    answers: Answers,
+    /// One record under the shard's number.
+    stage: Sorted<i32, StageState>,
 }
 
 impl Shard {
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let retention = Retention {
+            minutes_ms: settings.minutes_keep_ms,
+            hours_ms: settings.hours_keep_ms,
+            days_ms: settings.days_keep_ms,
+        };
+        Self {
+            settings,
+            panes: Panes::new(retention),
+            windows: Windows::default(),
+            snapshots: Sorted::default(),
+            partners: Partners::default(),
+            clocks: Clocks::default(),
+            quotas: Quotas::default(),
+            ledger: Ledger::default(),
+            answers: Answers::default(),
+            stage: Sorted::default(),
+        }
     }
 
-    pub fn step(&mut self, _input: Input<'_>, _now: EventTime, _policies: &PolicySet, _out: &mut Vec<Output>) -> Fate {
-        let _ = &self.settings;
+    pub fn step(&mut self, input: Input<'_>, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) -> Fate {
+        self.advance(now, out);
+        match input {
+            Input::Bundle(bundle) => return self.take(bundle, now, policies, out),
+            Input::Pause { partner, paused } => self.pause(&Text::from(partner), paused, now),
+            Input::Tick => self.expire(now, out),
+        }
+        self.report_staleness(now, out);
         Fate::Applied
     }
 
-    /// Ends the transaction: changed tiles as panes, views of changed partners at most every `view_every_ms`.
-    pub fn seal(&mut self, _now: EventTime, _policies: &PolicySet, _out: &mut Vec<Output>) {}
+    /// Moves panes and snapshots to where they stand at `now`.
+    fn advance(&mut self, now: EventTime, out: &mut Vec<Output>) {
+        out.extend(self.panes.fold(now).into_iter().map(|pane| Output::Pane(Box::new(pane))));
+        self.begin_day(now.utc_day());
+    }
 
-    /// True when a tick would do something: an expiry is due, or a view is owed.
-    pub fn due(&self, _now: EventTime) -> bool {
-        false
+    /// The stock as a day begins is what roll rates are measured from.
+    fn begin_day(&mut self, today: CalendarDay) {
+        if self.stage_state().snapshot_day.is_none_or(|day| day < today) {
+            self.edit_stage().snapshot_day = Some(today);
+            for partner in self.partners.names() {
+                stock::snapshot(&mut self.snapshots, &self.panes, &partner, today);
+            }
+        }
+    }
+
+    /// Deltas, then settlements, then proposals: what a proposal meets includes all that its bundle knows.
+    fn take(&mut self, bundle: &FactBundle, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) -> Fate {
+        let (header, source_shard) = (&bundle.header, bundle.header.source_shard);
+        if !self.hear(header, now, out) {
+            return Fate::Duplicate;
+        }
+        self.report_staleness(now, out);
+        self.take_clocks(&bundle.clocks, now);
+        self.take_deltas(bundle, now, out);
+        for settlement in &bundle.settlements {
+            self.settle(settlement, source_shard, now, out);
+        }
+        for proposal in &bundle.proposals {
+            self.propose(proposal, source_shard, now, policies, out);
+        }
+        Fate::Applied
+    }
+
+    fn pause(&mut self, partner: &Text, paused: bool, now: EventTime) {
+        self.partners.edit(partner).paused = paused;
+        self.partners.changed(partner, self.settings.view_every_ms, now);
+    }
+
+    /// Ends the transaction: changed tiles as panes, views of changed partners at most every `view_every_ms`.
+    pub fn seal(&mut self, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) {
+        out.extend(self.panes.changed_tiles().into_iter().map(|pane| Output::Pane(Box::new(pane))));
+        self.write_views(now, policies, out);
+    }
+
+    /// True when a tick would do something: an expiry is due, a view is owed, or the data became stale.
+    pub fn due(&self, now: EventTime) -> bool {
+        self.ledger.is_due(now) || self.partners.is_due(now) || self.staleness_changes(now)
+    }
+
+    fn idle_after_ms(&self) -> i64 {
+        self.settings.idle_after_secs.saturating_mul(SECOND_MS)
     }
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, _entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {}
+    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+        codec::changes(tag::CELL, &self.panes.cells, entry);
+        codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
+        codec::changes(tag::STAGE, &self.stage, entry);
+        self.partners.changes(entry);
+        self.clocks.changes(entry);
+        self.quotas.changes(entry);
+        self.ledger.changes(entry);
+        self.answers.changes(entry);
+    }
 
     /// Takes one changelog entry during restore.
-    pub fn load(&mut self, _key: &[u8], _value: Option<&[u8]>) -> Result<(), CodecError> {
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), CodecError> {
+        fn key_of<K: for<'a> Avro<'a>>(bytes: &[u8]) -> Result<K, CodecError> {
+            avro::decode(bytes)
+        }
+        let Some((tag, key)) = key.split_first() else {
+            return Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 });
+        };
+        self.windows.clear();
+        match *tag {
+            tag::CELL => self.panes.load(key_of(key)?, codec::value(value)?),
+            tag::SNAPSHOT => self.snapshots.load(key_of(key)?, codec::value(value)?),
+            tag::STAGE => self.stage.load(key_of(key)?, codec::value(value)?),
+            tag::PARTNER => self.partners.load(key_of(key)?, codec::value(value)?),
+            tag::SHARD_CLOCK => self.clocks.shards.load(key_of(key)?, codec::value(value)?),
+            tag::QUOTA => self.quotas.days.load(key_of(key)?, codec::value(value)?),
+            tag::RESERVATION => self.ledger.load(key_of(key)?, codec::value(value)?),
+            tag::ANSWER => self.answers.load(key_of(key)?, codec::value(value)?),
+            other => return Err(CodecError::Ordinal { at: 0, ordinal: i64::from(other) }),
+        }
         Ok(())
     }
 
-    pub fn commit(&mut self) {}
+    pub fn commit(&mut self) {
+        self.panes.commit();
+        self.snapshots.commit();
+        self.partners.commit();
+        self.clocks.shards.commit();
+        self.quotas.days.commit();
+        self.ledger.commit();
+        self.answers.commit();
+        self.stage.commit();
+    }
 
-    pub fn undo(&mut self) {}
+    pub fn undo(&mut self) {
+        self.panes.undo();
+        self.windows.clear();
+        self.snapshots.undo();
+        self.partners.undo();
+        self.clocks.shards.undo();
+        self.quotas.days.undo();
+        self.ledger.undo();
+        self.answers.undo();
+        self.stage.undo();
+    }
 }

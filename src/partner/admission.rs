@@ -1,0 +1,276 @@
+//! From proposal to verdict: all failing codes, decision, candidate, reply.
+
+use super::Shard;
+use super::guard::{self, Judgement, Reading};
+use super::ledger::{ANSWER_KEPT_MS, Reservation};
+use super::quota::day_in;
+use super::rates::Drawdowns;
+use super::saying::{Case, decision, text_of};
+use super::windows::Span;
+use crate::domain::decision::{Check, DecisionKind};
+use crate::domain::fact::Verdict;
+use crate::domain::{Candidate, CandidateStatus, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text};
+use crate::policy::{Contract, GuardTerms, PolicySet};
+
+/// What the policy log says of one partner.
+#[derive(Clone, Copy, Debug)]
+pub enum Known<'a> {
+    /// No such policy version here.
+    NoPolicy,
+    /// The version has no contract for the partner.
+    NoContract,
+    Contract(&'a Contract),
+}
+
+/// Where contracts are looked up: the policy log.
+pub trait Contracts {
+    /// The contract under exactly the version and content hash that a proposal names.
+    fn named(&self, version: &str, hash: &str, partner: &str) -> Known<'_>;
+    /// The contract in force, for views.
+    fn in_force(&self, now: EventTime, partner: &str) -> Option<&Contract>;
+    /// The version in force, for views; empty when there is none.
+    fn version_in_force(&self, now: EventTime) -> Text;
+}
+
+impl Contracts for PolicySet {
+    fn named(&self, version: &str, hash: &str, partner: &str) -> Known<'_> {
+        match self.version(version, hash) {
+            None => Known::NoPolicy,
+            Some(policy) => policy.contract(partner).map_or(Known::NoContract, Known::Contract),
+        }
+    }
+
+    fn in_force(&self, now: EventTime, partner: &str) -> Option<&Contract> {
+        PolicySet::in_force(self, now)?.contract(partner)
+    }
+
+    fn version_in_force(&self, now: EventTime) -> Text {
+        PolicySet::in_force(self, now).map(|policy| policy.version.clone()).unwrap_or_default()
+    }
+}
+
+/// A verdict with everything that speaks against, and what was looked at.
+#[derive(Clone, Debug)]
+pub struct Ruling {
+    pub verdict: Verdict,
+    pub reasons: Vec<ReasonCode>,
+    pub checks: Vec<Check>,
+}
+
+/// What an admission is judged by besides the proposal.
+pub struct Situation<'a> {
+    pub now: EventTime,
+    pub stale: bool,
+    pub paused: bool,
+    pub ledger_full: bool,
+    /// Contract, guard and today's admissions, as far as there is a contract.
+    pub terms: Result<(&'a Contract, &'a Judgement, i64), ReasonCode>,
+}
+
+/// Judges one proposal; every failing code is given.
+pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
+    let late = situation.now > candidate.decide_by;
+    let mut reasons: Vec<ReasonCode> = situation.terms.as_ref().err().copied().into_iter().collect();
+    let simple = [
+        (late, ReasonCode::GateDeadline),
+        (situation.stale, ReasonCode::DataStale),
+        (situation.paused, ReasonCode::HoldPartnerPaused),
+    ];
+    reasons.extend(simple.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code));
+    let mut checks = vec![
+        check("deadline", !late, situation.now.to_string(), format!("by {}", candidate.decide_by)),
+        check(
+            "data",
+            !situation.stale,
+            (if situation.stale { "stale" } else { "current" }).to_string(),
+            "current".to_string(),
+        ),
+    ];
+    if let Ok((contract, guard, used)) = situation.terms {
+        let mut held = guard.failing(&contract.guard);
+        if situation.ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {
+            held.insert(0, ReasonCode::HoldReflowEffect);
+        }
+        reasons.extend(held);
+        checks.extend(guard.checks(&contract.guard));
+        let below = used < contract.quota_per_day;
+        if !below {
+            reasons.push(ReasonCode::HoldQuotaDay);
+        }
+        checks.push(check("quota_day", below, used.to_string(), format!("below {}", contract.quota_per_day)));
+    }
+    let verdict = match () {
+        _ if reasons.is_empty() => Verdict::Admitted,
+        _ if late => Verdict::TooLate,
+        _ => Verdict::Refused,
+    };
+    Ruling { verdict, reasons, checks }
+}
+
+fn check(name: &str, passed: bool, observed: String, required: String) -> Check {
+    Check { name: Text::from(name), passed, observed: Text::from(observed), required: Text::from(required) }
+}
+
+impl Shard {
+    /// Answers one proposal: exactly one reply, and what follows from it.
+    pub(super) fn propose(
+        &mut self,
+        proposal: &Proposal,
+        source_shard: i32,
+        now: EventTime,
+        contracts: &impl Contracts,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(reply) = self.answered(&proposal.candidate.candidate) {
+            out.push(Output::Reply { shard: source_shard, reply });
+            return;
+        }
+        let grounds = &proposal.candidate.grounds;
+        let known = contracts.named(&grounds.policy_version, &grounds.policy_hash, &proposal.partner);
+        let ruling = match known {
+            Known::Contract(contract) => self.judge_under(contract, proposal, now, out),
+            Known::NoPolicy => self.judge_without(ReasonCode::DataPolicyChanged, proposal, now),
+            Known::NoContract => self.judge_without(ReasonCode::DataUnknownPartner, proposal, now),
+        };
+        match known {
+            Known::Contract(contract) if ruling.verdict == Verdict::Admitted => {
+                self.admit(contract, proposal, source_shard, ruling, now, out);
+            }
+            _ => self.refuse(proposal, source_shard, ruling, now, out),
+        }
+        self.partners.changed(&proposal.partner, self.settings.view_every_ms, now);
+    }
+
+    /// The answer that a candidate was given before, if it is known still.
+    fn answered(&self, candidate: &Text) -> Option<Reply> {
+        let live = self.ledger.get(candidate).map(|reservation| Reply {
+            candidate: candidate.clone(),
+            customer: reservation.candidate.customer.clone(),
+            verdict: Verdict::Admitted,
+            reasons: Vec::new(),
+            at: reservation.candidate.decided_at,
+            expires_at: Some(reservation.candidate.expires_at),
+        });
+        live.or_else(|| self.answers.get(candidate))
+    }
+
+    fn judge_under(
+        &mut self,
+        contract: &Contract,
+        proposal: &Proposal,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) -> Ruling {
+        let guard = self.guard(&proposal.partner, &contract.guard, now);
+        self.report_guard(&proposal.partner, &guard.failing(&contract.guard), now, out);
+        let used = self.quotas.used(&proposal.partner, day_in(&contract.zone, now));
+        judge(&proposal.candidate, &self.situation(proposal, now, Ok((contract, &guard, used))))
+    }
+
+    fn judge_without(&self, missing: ReasonCode, proposal: &Proposal, now: EventTime) -> Ruling {
+        judge(&proposal.candidate, &self.situation(proposal, now, Err(missing)))
+    }
+
+    fn situation<'a>(
+        &self,
+        proposal: &Proposal,
+        now: EventTime,
+        terms: Result<(&'a Contract, &'a Judgement, i64), ReasonCode>,
+    ) -> Situation<'a> {
+        Situation {
+            now,
+            stale: self.is_stale(now),
+            paused: self.partners.get(&proposal.partner).is_some_and(|state| state.paused),
+            ledger_full: self.ledger.is_full(),
+            terms,
+        }
+    }
+
+    /// Reads every horizon as it would stand with one candidate more.
+    pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
+        let baseline_ppm = guard::baseline_ppm(&self.drawdowns(partner, guard::BASELINE_MS, now));
+        let mut readings = Vec::with_capacity(terms.horizons.len());
+        for (name, length_ms) in &terms.horizons {
+            let drawdowns = self.drawdowns(partner, *length_ms, now);
+            let reserved = self.reserved(partner, *length_ms, now);
+            readings.push(Reading::new(name.clone(), drawdowns, reserved, baseline_ppm));
+        }
+        Judgement { readings, live: self.ledger.live(partner) }
+    }
+
+    pub(super) fn drawdowns(&mut self, partner: &str, length_ms: i64, now: EventTime) -> Drawdowns {
+        Drawdowns::of(&self.windows.sum(&self.panes, partner, Family::DrawdownCohort, length_ms, now))
+    }
+
+    /// Live reservations whose request lies in the window, which begins where the pane begins that its first minute is in.
+    pub(super) fn reserved(&self, partner: &str, length_ms: i64, now: EventTime) -> i64 {
+        let span = Span::ending(&self.panes, now, length_ms);
+        self.ledger.requests(partner, EventTime(span.first)).count() as i64
+    }
+
+    fn admit(
+        &mut self,
+        contract: &Contract,
+        proposal: &Proposal,
+        source_shard: i32,
+        ruling: Ruling,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) {
+        let candidate = Candidate {
+            status: CandidateStatus::Active,
+            version: 1,
+            decided_at: now,
+            valid_from: now,
+            expires_at: now.plus_ms(contract.valid_for_ms),
+            ..proposal.candidate.clone()
+        };
+        self.quotas.admit(&proposal.partner, day_in(&contract.zone, now));
+        self.reply(&candidate, source_shard, &ruling, Some(candidate.expires_at), now, out);
+        out.push(Output::Candidate(Box::new(candidate.clone())));
+        out.push(decision(&Case::of(proposal, &candidate), DecisionKind::Yes, Vec::new(), ruling.checks, now));
+        self.ledger.reserve(Reservation {
+            partner: proposal.partner.clone(),
+            drawdown: proposal.drawdown.clone(),
+            requested_at: proposal.requested_at,
+            triggered_at: proposal.triggered_at,
+            source_shard,
+            candidate,
+        });
+    }
+
+    fn refuse(
+        &mut self,
+        proposal: &Proposal,
+        source_shard: i32,
+        ruling: Ruling,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) {
+        self.reply(&proposal.candidate, source_shard, &ruling, None, now, out);
+        let kind = if ruling.verdict == Verdict::TooLate { DecisionKind::TooLate } else { DecisionKind::No };
+        let reasons = ruling.reasons.iter().map(|code| text_of(*code)).collect();
+        out.push(decision(&Case::of(proposal, &proposal.candidate), kind, reasons, ruling.checks, now));
+    }
+
+    fn reply(
+        &mut self,
+        candidate: &Candidate,
+        source_shard: i32,
+        ruling: &Ruling,
+        expires_at: Option<EventTime>,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) {
+        let reply = Reply {
+            candidate: candidate.candidate.clone(),
+            customer: candidate.customer.clone(),
+            verdict: ruling.verdict,
+            reasons: ruling.reasons.iter().map(|code| text_of(*code)).collect(),
+            at: now,
+            expires_at,
+        };
+        self.answers.remember(&reply, candidate.decide_by.max(now).plus_ms(ANSWER_KEPT_MS));
+        out.push(Output::Reply { shard: source_shard, reply });
+    }
+}

@@ -1,0 +1,129 @@
+//! Changelog entries: a key is one tag byte and the key's Avro form, a value one format version byte and the record.
+
+use smallvec::SmallVec;
+
+use crate::domain::Counter;
+use crate::domain::codec::{Avro, CodecError, Reader, put_long};
+use crate::domain::counter::{Family, Tally};
+use crate::store::Sorted;
+
+/// The format in which values are written; another one is refused at restore.
+pub const FORMAT: u8 = 1;
+
+/// One tag byte per table.
+pub mod tag {
+    pub const ANSWER: u8 = b'a';
+    pub const CELL: u8 = b'c';
+    pub const SNAPSHOT: u8 = b'd';
+    pub const STAGE: u8 = b'm';
+    pub const PARTNER: u8 = b'n';
+    pub const QUOTA: u8 = b'q';
+    pub const RESERVATION: u8 = b'r';
+    pub const SHARD_CLOCK: u8 = b's';
+}
+
+/// The tallies of one pane, by the slot of their counter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell(SmallVec<[Tally; 7]>);
+
+impl Cell {
+    pub fn of(family: Family) -> Self {
+        Self(SmallVec::from_elem(Tally::default(), family.width()))
+    }
+
+    /// Adds to one counter and gives its tally.
+    pub fn add(&mut self, counter: Counter, change: Tally) -> Tally {
+        self.add_at(counter.slot(), change)
+    }
+
+    fn add_at(&mut self, slot: usize, change: Tally) -> Tally {
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, Tally::default());
+        }
+        match self.0.get_mut(slot) {
+            Some(tally) => {
+                tally.add(change);
+                *tally
+            }
+            None => change,
+        }
+    }
+
+    pub fn merge(&mut self, other: &Cell) {
+        other.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero()).for_each(|(slot, tally)| {
+            self.add_at(slot, *tally);
+        });
+    }
+
+    pub fn get(&self, counter: Counter) -> Tally {
+        self.0.get(counter.slot()).copied().unwrap_or_default()
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(|tally| tally.is_zero())
+    }
+
+    /// The counters that are not zero.
+    pub fn tallies(&self, family: Family) -> impl Iterator<Item = (Counter, Tally)> {
+        let counted = self.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero());
+        counted.filter_map(move |(slot, tally)| family.counter(slot).map(|counter| (counter, *tally)))
+    }
+}
+
+/// An array of tallies; counters that a later build appends to a family are read as zero here.
+impl<'a> Avro<'a> for Cell {
+    fn put(&self, out: &mut Vec<u8>) {
+        if !self.0.is_empty() {
+            put_long(self.0.len() as i64, out);
+            self.0.iter().for_each(|tally| tally.put(out));
+        }
+        out.push(0);
+    }
+
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Vec::<Tally>::get(reader).map(|tallies| Self(SmallVec::from_vec(tallies)))
+    }
+}
+
+/// Tells every entry of a table that the batch changed.
+pub fn changes<K, V>(tag: u8, table: &Sorted<K, V>, entry: &mut dyn FnMut(&[u8], Option<&[u8]>))
+where
+    K: Ord + Clone + for<'a> Avro<'a>,
+    V: Clone + for<'a> Avro<'a>,
+{
+    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+    for (key, value) in table.changed() {
+        key_bytes.clear();
+        key_bytes.push(tag);
+        key.put(&mut key_bytes);
+        value_bytes.clear();
+        value_bytes.push(FORMAT);
+        if let Some(value) = value {
+            value.put(&mut value_bytes);
+        }
+        entry(&key_bytes, value.map(|_| value_bytes.as_slice()));
+    }
+}
+
+/// Reads a whole value behind its format byte.
+pub fn value<T: for<'a> Avro<'a>>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    match bytes.split_first() {
+        None => Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }),
+        Some((&FORMAT, record)) => crate::domain::codec::decode(record).map(Some),
+        Some((other, _)) => Err(CodecError::Ordinal { at: 0, ordinal: i64::from(*other) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_format_is_refused() {
+        assert_eq!(value::<i64>(None), Ok(None));
+        assert_eq!(value::<i64>(Some(&[FORMAT, 4])), Ok(Some(2)));
+        assert_eq!(value::<i64>(Some(&[9, 4])), Err(CodecError::Ordinal { at: 0, ordinal: 9 }));
+        assert!(value::<i64>(Some(&[])).is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! The ledger: live reservations by candidate, by expiry and by partner, and the answers that were given.
+
+use super::codec::{self, tag};
+use crate::domain::fact::Verdict;
+use crate::domain::time::HOUR_MS;
+use crate::domain::{Candidate, EventTime, Reply, Text};
+use crate::record;
+use crate::store::Sorted;
+
+/// Most live reservations of a shard, over all partners; a further proposal is refused.
+pub const RESERVATIONS_MAX: usize = 1_000_000;
+/// Most answers that are remembered; the one to be forgotten first makes room.
+pub const ANSWERS_MAX: usize = 100_000;
+/// How long after `decide_by` an answer is remembered, milliseconds.
+pub const ANSWER_KEPT_MS: i64 = HOUR_MS;
+/// Outdated answers dropped with each new one: more than one, so that they do not pile up.
+const FORGOTTEN_PER_ANSWER: usize = 4;
+
+/// An admitted candidate that has not ended: its drawdown may still become a diversion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub partner: Text,
+    pub drawdown: Text,
+    pub requested_at: EventTime,
+    pub triggered_at: EventTime,
+    /// The customer shard that proposed.
+    pub source_shard: i32,
+    /// Active, version 1; `expires_at` is the reservation's.
+    pub candidate: Candidate,
+}
+record!(Reservation { partner, drawdown, requested_at, triggered_at, source_shard, candidate });
+
+impl Reservation {
+    fn by_expiry(&self) -> (EventTime, Text) {
+        (self.candidate.expires_at, self.candidate.candidate.clone())
+    }
+
+    fn by_partner(&self) -> (Text, EventTime, Text) {
+        (self.partner.clone(), self.requested_at, self.candidate.candidate.clone())
+    }
+}
+
+/// Live reservations; the two lists are derived from the first.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    pub(super) by_candidate: Sorted<Text, Reservation>,
+    by_expiry: Sorted<(EventTime, Text), ()>,
+    by_partner: Sorted<(Text, EventTime, Text), ()>,
+}
+
+impl Ledger {
+    pub fn get(&self, candidate: &Text) -> Option<&Reservation> {
+        self.by_candidate.get(candidate)
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.by_candidate.len() >= RESERVATIONS_MAX
+    }
+
+    pub fn reserve(&mut self, reservation: Reservation) {
+        self.by_expiry.put(reservation.by_expiry(), ());
+        self.by_partner.put(reservation.by_partner(), ());
+        self.by_candidate.put(reservation.candidate.candidate.clone(), reservation);
+    }
+
+    /// Takes a reservation out.
+    pub fn end(&mut self, candidate: &Text) -> Option<Reservation> {
+        let reservation = self.by_candidate.remove(candidate)?;
+        self.by_expiry.remove(&reservation.by_expiry());
+        self.by_partner.remove(&reservation.by_partner());
+        Some(reservation)
+    }
+
+    /// The first `most` candidates that have expired, earliest first.
+    pub fn expired(&self, now: EventTime, most: usize) -> Vec<Text> {
+        let expired = self.by_expiry.iter().take_while(|((at, _), _)| *at <= now);
+        expired.take(most).map(|((_, candidate), _)| candidate.clone()).collect()
+    }
+
+    pub fn is_due(&self, now: EventTime) -> bool {
+        self.by_expiry.iter().next().is_some_and(|((at, _), _)| *at <= now)
+    }
+
+    /// The request times of the partner's live reservations, from `from` on, earliest first.
+    pub fn requests(&self, partner: &str, from: EventTime) -> impl Iterator<Item = EventTime> {
+        let start = (Text::from(partner), from, Text::default());
+        let live = self.by_partner.range(start..).take_while(move |((p, ..), _)| p == partner);
+        live.map(|((_, requested_at, _), _)| *requested_at)
+    }
+
+    /// How many reservations of the partner are live.
+    pub fn live(&self, partner: &str) -> i64 {
+        self.requests(partner, EventTime(i64::MIN)).count() as i64
+    }
+
+    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+        codec::changes(tag::RESERVATION, &self.by_candidate, entry);
+    }
+
+    pub fn load(&mut self, candidate: Text, reservation: Option<Reservation>) {
+        if let Some(known) = self.by_candidate.get(&candidate) {
+            self.by_expiry.load(known.by_expiry(), None);
+            self.by_partner.load(known.by_partner(), None);
+        }
+        if let Some(new) = &reservation {
+            self.by_expiry.load(new.by_expiry(), Some(()));
+            self.by_partner.load(new.by_partner(), Some(()));
+        }
+        self.by_candidate.load(candidate, reservation);
+    }
+
+    pub fn commit(&mut self) {
+        self.by_candidate.commit();
+        self.by_expiry.commit();
+        self.by_partner.commit();
+    }
+
+    pub fn undo(&mut self) {
+        self.by_candidate.undo();
+        self.by_expiry.undo();
+        self.by_partner.undo();
+    }
+}
+
+/// An answer as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub customer: Text,
+    pub verdict: Verdict,
+    pub reasons: Vec<Text>,
+    pub at: EventTime,
+    pub expires_at: Option<EventTime>,
+    pub forget_at: EventTime,
+}
+record!(Answer { customer, verdict, reasons, at, expires_at, forget_at });
+
+/// Answers given lately. Exactly-once and the bundle sequence already keep a proposal from coming twice; this is the
+/// second line, so that a customer shard that lost its memory of a proposal cannot spend the quota again.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    pub(super) by_candidate: Sorted<Text, Answer>,
+    /// Derived from `forget_at`.
+    by_age: Sorted<(EventTime, Text), ()>,
+}
+
+impl Answers {
+    /// The reply that was given to this candidate.
+    pub fn get(&self, candidate: &Text) -> Option<Reply> {
+        self.by_candidate.get(candidate).map(|answer| Reply {
+            candidate: candidate.clone(),
+            customer: answer.customer.clone(),
+            verdict: answer.verdict,
+            reasons: answer.reasons.clone(),
+            at: answer.at,
+            expires_at: answer.expires_at,
+        })
+    }
+
+    pub fn remember(&mut self, reply: &Reply, forget_at: EventTime) {
+        self.forget(reply.at);
+        self.by_age.put((forget_at, reply.candidate.clone()), ());
+        let answer = Answer {
+            customer: reply.customer.clone(),
+            verdict: reply.verdict,
+            reasons: reply.reasons.clone(),
+            at: reply.at,
+            expires_at: reply.expires_at,
+            forget_at,
+        };
+        self.by_candidate.put(reply.candidate.clone(), answer);
+    }
+
+    fn forget(&mut self, now: EventTime) {
+        let full = self.by_candidate.len() >= ANSWERS_MAX;
+        let old = self.by_age.iter().take(FORGOTTEN_PER_ANSWER).enumerate();
+        let gone: Vec<_> =
+            old.filter(|(i, ((at, _), _))| *at <= now || full && *i == 0).map(|(_, (k, _))| k.clone()).collect();
+        for key in gone {
+            self.by_candidate.remove(&key.1);
+            self.by_age.remove(&key);
+        }
+    }
+
+    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+        codec::changes(tag::ANSWER, &self.by_candidate, entry);
+    }
+
+    pub fn load(&mut self, candidate: Text, answer: Option<Answer>) {
+        if let Some(known) = self.by_candidate.get(&candidate) {
+            self.by_age.load((known.forget_at, candidate.clone()), None);
+        }
+        if let Some(new) = &answer {
+            self.by_age.load((new.forget_at, candidate.clone()), Some(()));
+        }
+        self.by_candidate.load(candidate, answer);
+    }
+
+    pub fn commit(&mut self) {
+        self.by_candidate.commit();
+        self.by_age.commit();
+    }
+
+    pub fn undo(&mut self) {
+        self.by_candidate.undo();
+        self.by_age.undo();
+    }
+}

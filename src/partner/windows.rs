@@ -1,0 +1,132 @@
+//! Sums over a window that ends now, from panes, with running totals per partner.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::codec::Cell;
+use super::panes::{CellKey, Panes, Width};
+use crate::domain::counter::{Family, Tally};
+use crate::domain::time::MINUTE_MS;
+use crate::domain::{CalendarDay, Counter, EventTime, Text};
+
+/// Most partners whose running totals are kept; beyond it they are dropped and added up again.
+pub const PARTNERS_CACHED_MAX: usize = 8_192;
+
+/// A window in UTC milliseconds: the first and the last pane start that belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Span {
+    /// The window of `length_ms` that ends with the minute of `now`. Where it would begin inside a folded pane it begins
+    /// with that pane, which counts as a whole.
+    pub fn ending(panes: &Panes, now: EventTime, length_ms: i64) -> Self {
+        let last = Family::minute(now);
+        let length = EventTime(length_ms).floor(MINUTE_MS).0.max(MINUTE_MS);
+        let first = last.saturating_sub(length).saturating_add(MINUTE_MS).max(i64::MIN / 2);
+        Self { first: panes.pane_start(Family::DrawdownCohort, first, now), last }
+    }
+
+    fn covers(self, key: &CellKey) -> bool {
+        key.width != Width::Older && (self.first..=self.last).contains(&key.start)
+    }
+}
+
+/// Adds up the panes of one flow family in a window.
+pub fn sum(panes: &Panes, partner: &str, family: Family, span: Span) -> Cell {
+    let mut sum = Cell::of(family);
+    for width in [Width::Minute, Width::Hour, Width::Day] {
+        panes.range(partner, family, width, span.first, span.last).for_each(|(_, cell)| sum.merge(cell));
+    }
+    sum
+}
+
+/// Adds up the due book over due dates, first and last included. `Older` is not part of any such range.
+pub fn due(panes: &Panes, partner: &str, first: CalendarDay, last: CalendarDay) -> Cell {
+    let mut sum = Cell::of(Family::DueBook);
+    let days = panes.range(partner, Family::DueBook, Width::Day, Family::day(first), Family::day(last));
+    days.for_each(|(_, cell)| sum.merge(cell));
+    sum
+}
+
+/// The due book beyond retention.
+pub fn due_older(panes: &Panes, partner: &str) -> Cell {
+    let mut sum = Cell::of(Family::DueBook);
+    panes.range(partner, Family::DueBook, Width::Older, 0, 0).for_each(|(_, cell)| sum.merge(cell));
+    sum
+}
+
+/// Running totals of the flow windows that are asked for; all of it is derived from the panes.
+#[derive(Clone, Debug, Default)]
+pub struct Windows {
+    partners: FxHashMap<Text, Totals>,
+}
+
+/// The totals of one partner, good for one minute of `now`.
+#[derive(Clone, Debug, Default)]
+struct Totals {
+    minute: i64,
+    sums: SmallVec<[(Family, Span, Cell); 4]>,
+}
+
+impl Windows {
+    /// The sum of a flow family over the window of `length_ms` that ends `now`.
+    pub fn sum(&mut self, panes: &Panes, partner: &str, family: Family, length_ms: i64, now: EventTime) -> Cell {
+        let span = Span::ending(panes, now, length_ms);
+        if !self.partners.contains_key(partner) {
+            if self.partners.len() >= PARTNERS_CACHED_MAX {
+                self.partners.clear();
+            }
+            self.partners.insert(Text::from(partner), Totals::default());
+        }
+        let Some(totals) = self.partners.get_mut(partner) else { return sum(panes, partner, family, span) };
+        if totals.minute != span.last {
+            *totals = Totals { minute: span.last, sums: SmallVec::new() };
+        }
+        if let Some((_, _, known)) = totals.sums.iter().find(|(f, s, _)| *f == family && *s == span) {
+            return known.clone();
+        }
+        let fresh = sum(panes, partner, family, span);
+        totals.sums.push((family, span, fresh.clone()));
+        fresh
+    }
+
+    /// Takes a delta that was placed in a pane.
+    pub fn add(&mut self, key: &CellKey, counter: Counter, change: Tally) {
+        let Some(totals) = self.partners.get_mut(&key.partner) else { return };
+        let covering = totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key));
+        covering.for_each(|(_, _, cell)| {
+            cell.add(counter, change);
+        });
+    }
+
+    /// Forgets everything: the panes were put back or loaded.
+    pub fn clear(&mut self) {
+        self.partners.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::panes::Retention;
+    use super::*;
+    use crate::domain::time::{DAY_MS, HOUR_MS};
+
+    #[test]
+    fn a_window_ends_with_the_minute_of_now_and_begins_with_a_whole_pane() {
+        let panes = Panes::new(Retention { minutes_ms: 2 * HOUR_MS, hours_ms: 35 * DAY_MS, days_ms: 800 * DAY_MS });
+        let now = EventTime(100 * DAY_MS + 10 * HOUR_MS + 30_500);
+        let minute = 100 * DAY_MS + 10 * HOUR_MS;
+        let span = |length_ms| Span::ending(&panes, now, length_ms);
+        assert_eq!(span(HOUR_MS), Span { first: minute - HOUR_MS + MINUTE_MS, last: minute });
+        assert_eq!(span(DAY_MS), Span { first: minute - DAY_MS, last: minute });
+        assert_eq!(span(40 * DAY_MS), Span { first: 60 * DAY_MS, last: minute });
+        let key = |width, start| CellKey { partner: Text::from("p"), family: Family::DrawdownCohort, width, start };
+        assert!(span(HOUR_MS).covers(&key(Width::Minute, minute)));
+        assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute + MINUTE_MS)), "the next minute is the future");
+        assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute - HOUR_MS)), "sixty minutes, not sixty-one");
+        assert!(!span(80 * 365 * DAY_MS).covers(&key(Width::Older, 0)));
+    }
+}
