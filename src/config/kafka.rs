@@ -96,6 +96,19 @@ impl Config {
         client
     }
 
+    /// Settings of a producer that loads files: idempotent, no transactions.
+    pub fn loader(&self) -> ClientConfig {
+        let mut client = self.client();
+        client
+            .set("enable.idempotence", "true")
+            .set("delivery.report.only.error", "true")
+            .set("partitioner", "murmur2_random")
+            .set("queue.buffering.max.kbytes", LANE_PRODUCED_KIB_MAX)
+            .set("linger.ms", "20")
+            .set("compression.type", "lz4");
+        client
+    }
+
     pub fn group(&self, stage: StageName) -> String {
         format!("{}{stage}", self.kafka.prefix)
     }

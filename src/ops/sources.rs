@@ -66,7 +66,9 @@ struct Watching {
 impl Watching {
     fn new(rejected_to: Option<&Path>) -> Result<Self, Failure> {
         let create = |path: &Path| {
-            File::create(path).map(BufWriter::new).map_err(|error| Failure::reach(format!("{}: {error}", path.display())))
+            File::create(path)
+                .map(BufWriter::new)
+                .map_err(|error| Failure::reach(format!("{}: {error}", path.display())))
         };
         let bar = ProgressBar::new(0);
         if let Ok(style) = ProgressStyle::with_template("reading {wide_bar} {bytes}/{total_bytes} {eta}") {

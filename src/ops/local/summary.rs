@@ -67,7 +67,13 @@ impl<'a> Summary<'a> {
             "{} events up to {}: {applied} applied, {duplicate} duplicate, {late} late, {ignored} ignored, {dead_lettered} dead-lettered",
             self.consumed, self.as_of
         );
-        eprintln!("{} panes, {} candidates, {} noes; results in {}", self.panes, self.candidates, self.noes(), out.display());
+        eprintln!(
+            "{} panes, {} candidates, {} noes; results in {}",
+            self.panes,
+            self.candidates,
+            self.noes(),
+            out.display()
+        );
     }
 
     fn noes(&self) -> u64 {
