@@ -199,11 +199,14 @@ impl<'a> Target<'a> {
                 }
             }
             Self::Drawdown { .. } | Self::Candidate(_) => {
-                let Some(found) = self.drawdown(customer) else { return };
-                drawdown(found, out);
-                // Whether the partner's applications led to a disbursement depends on all its drawdowns.
-                let drawdowns = of_partner(&customer.drawdowns, &found.partner);
-                for submitted in of_partner(&customer.applications, &found.partner) {
+                if let Some(found) = self.drawdown(customer) {
+                    drawdown(found, out);
+                }
+                // Whether the partner's applications led to a disbursement depends on all its drawdowns. They contribute
+                // before the drawdown is known too, so they are named either way.
+                let partner = self.partner(customer).unwrap_or_default();
+                let drawdowns = of_partner(&customer.drawdowns, partner);
+                for submitted in of_partner(&customer.applications, partner) {
                     application(submitted, drawdowns, end_to_end_days, out);
                 }
             }

@@ -1,1 +1,5 @@
+mod candidates;
+mod fates;
 mod fixture;
+mod funnel;
+mod repaying;

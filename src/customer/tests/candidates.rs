@@ -1,0 +1,299 @@
+//! A candidate's life as the customer stage sees it: trigger, proposal, reply, end, release.
+
+use super::fixture::*;
+use crate::domain::candidate::CandidateKind;
+use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::events::*;
+use crate::domain::fact::{SettlementKind, Verdict};
+use crate::domain::fate::IgnoreReason;
+use crate::domain::time::{DAY_MS, MINUTE_MS};
+use crate::domain::{Counter, Decision, EventTime, Family, Fate, Output, Proposal, Settlement, Text, content_id};
+use ApplicationKind as Kind;
+
+fn requested() -> ApplicationEvent<'static> {
+    drawdown(Kind::DrawdownRequested, NOW)
+}
+
+/// A desk with one proposal, and the proposal.
+fn proposed() -> (Desk, Proposal) {
+    let mut desk = Desk::new(Fixed::yes());
+    assert_eq!(desk.application(requested()), Fate::Applied);
+    let proposal = desk.seal().proposals.remove(0);
+    (desk, proposal)
+}
+
+/// A desk with one live candidate, and its id.
+fn live() -> (Desk, Text) {
+    let (mut desk, proposal) = proposed();
+    let id = proposal.candidate.candidate;
+    assert_eq!(desk.reply(Verdict::Admitted, &id), Fate::Applied);
+    desk.now = NOW.plus_ms(MINUTE_MS);
+    desk.seal();
+    (desk, id)
+}
+
+fn settlements(desk: &mut Desk) -> Vec<(SettlementKind, String)> {
+    desk.now = desk.now.plus_ms(MINUTE_MS);
+    let settled = |s: Settlement| {
+        assert_eq!((s.partner.as_str(), s.customer.as_str()), ("p1", "c1"));
+        (s.kind, s.reason.to_string())
+    };
+    desk.seal().settlements.into_iter().map(settled).collect()
+}
+
+fn decisions(desk: &Desk) -> Vec<&Decision> {
+    desk.out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Decision(decision) => Some(&**decision),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_request_becomes_a_proposal_that_names_no_partner() {
+    let (desk, proposal) = proposed();
+    let id = content_id(&[b"rt", b"p1", b"d1", b"c1", b"drawdown_requested"]);
+    let candidate = &proposal.candidate;
+    assert_eq!((&candidate.candidate, candidate.kind, candidate.version), (&id, CandidateKind::NewRt, 1));
+    assert_eq!((proposal.requested_at, proposal.triggered_at, proposal.amount_minor), (NOW, NOW, 1_000));
+    assert_eq!(candidate.expires_at, NOW.plus_ms(3_600_000));
+    assert_eq!((candidate.grounds.policy_version.as_str(), candidate.grounds.source.offset), ("v7", 41));
+    assert_eq!(candidate.origin_ref, content_id(&[b"origin", b"p1", b"c1"])[..16]);
+    let mut text = Vec::new();
+    crate::domain::codec::encode(candidate, &mut text);
+    assert!(!text.windows(2).any(|two| two == b"p1"));
+    assert_eq!(decisions(&desk), Vec::<&Decision>::new());
+}
+
+#[test]
+fn a_no_is_a_decision_with_its_reasons() {
+    let mut desk = Desk::new(Fixed::no("GATE_NO_CONSENT"));
+    desk.application(requested());
+    let id = content_id(&[b"rt", b"p1", b"d1", b"c1", b"drawdown_requested"]);
+    let decisions = decisions(&desk);
+    let [no] = decisions.as_slice() else { panic!("one decision") };
+    assert_eq!(
+        (no.kind, no.stage, no.reasons.as_slice()),
+        (DecisionKind::No, StageName::Customer, &["GATE_NO_CONSENT".into()][..])
+    );
+    assert_eq!((&no.candidate, no.drawdown.as_deref()), (&id, Some("d1")));
+    assert_eq!(no.decision, content_id(&[id.as_bytes(), b"customer", b"no", b"1"]));
+    assert_eq!(desk.seal().proposals, []);
+}
+
+#[test]
+fn what_triggers_no_decision() {
+    let asked = |rules: Fixed, events: &[ApplicationEvent<'static>]| {
+        let mut desk = Desk::new(rules);
+        events.iter().for_each(|event| {
+            desk.application(event.clone());
+        });
+        desk.rules.seen().len()
+    };
+    let old = drawdown(Kind::DrawdownRequested, EventTime(NOW.0 - DAY_MS - 1));
+    let declined = drawdown(Kind::DrawdownDeclined, NOW);
+    let passed = drawdown(Kind::DrawdownRiskPassed, NOW);
+    let on_passed = || Fixed::yes().with_contract(|contract| contract.triggers_on_risk_passed = true);
+    assert_eq!(asked(Fixed(None), &[requested()]), 0);
+    assert_eq!(asked(Fixed::yes(), &[requested()]), 1);
+    assert_eq!(asked(Fixed::yes(), &[requested(), requested()]), 1, "a duplicate");
+    assert_eq!(asked(Fixed::yes(), &[old]), 0, "history");
+    assert_eq!(asked(Fixed::yes(), &[declined, requested()]), 0, "it has ended");
+    assert_eq!(asked(Fixed::yes(), &[passed.clone()]), 0, "the contract triggers on the request");
+    assert_eq!(asked(on_passed(), &[requested()]), 0, "the contract triggers on the risk step");
+    assert_eq!(asked(on_passed(), &[requested(), passed]), 1);
+    let stranger = ApplicationEvent { partner: "p9", ..requested() };
+    assert_eq!(asked(Fixed::yes(), &[stranger]), 1, "the policy says what an unknown partner means");
+}
+
+#[test]
+fn the_policy_sees_the_customer_over_all_partners() {
+    let mut desk = Desk::new(Fixed::no("EXC_SEVERE_DPD"));
+    let yesterday = EventTime(NOW.0 - DAY_MS);
+    desk.repayment(RepaymentEvent { partner: "p2", ..scheduled(1, crate::domain::CalendarDay(TODAY.0 - 40), 5) });
+    let verdict = RiskVerdict { model: "m", version: "1", band: "B", decided_at: yesterday, valid_days: 30 };
+    let approved = application(Kind::Approved, yesterday);
+    desk.application(ApplicationEvent { limit_minor: Some(8_000), risk_verdict: Some(verdict), ..approved });
+    let consents = vec![consent(yesterday, None)];
+    desk.event(Event::Customer(CustomerEvent { consents, ..customer(yesterday) }));
+    desk.application(requested());
+    let seen = desk.rules.seen();
+    assert_eq!((seen[0].kind, seen[0].dpd_now), (CandidateKind::ReturningRt, 40));
+    assert_eq!((seen[0].consent_withdrawn, seen[0].limit_minor), (Some(false), Some(8_000)));
+    assert_eq!(seen[0].band.as_deref(), Some("B"));
+}
+
+#[test]
+fn an_older_giving_does_not_undo_a_withdrawal() {
+    let mut desk = Desk::new(Fixed::no("GATE_NO_CONSENT"));
+    let ago = |days: i64| EventTime(NOW.0 - days * DAY_MS);
+    for stated in [consent(ago(9), Some(ago(3))), consent(ago(5), None)] {
+        desk.event(Event::Customer(CustomerEvent { consents: vec![stated], ..customer(NOW) }));
+    }
+    desk.application(requested());
+    desk.event(Event::Customer(CustomerEvent { consents: vec![consent(ago(2), None)], ..customer(NOW) }));
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+    let withdrawn: Vec<_> = desk.rules.seen().iter().map(|seen| seen.consent_withdrawn).collect();
+    assert_eq!(withdrawn, [Some(true), Some(false)]);
+}
+
+#[test]
+fn one_candidate_a_customer_even_if_the_policy_forgot() {
+    let (mut desk, proposal) = proposed();
+    let second = || ApplicationEvent { drawdown: Some("d2"), ..requested() };
+    desk.application(second());
+    assert_eq!(decisions(&desk).len(), 1);
+    desk.reply(Verdict::Admitted, &proposal.candidate.candidate);
+    desk.application(ApplicationEvent { drawdown: Some("d3"), ..requested() });
+    assert_eq!(decisions(&desk).len(), 2);
+    let seen: Vec<_> = desk.rules.seen().iter().map(|s| (s.pending, s.live, s.offered)).collect();
+    assert_eq!(seen, [(false, false, 0), (true, false, 0), (false, true, 1)]);
+}
+
+#[test]
+fn a_refusal_frees_the_customer_and_counts_no_offer() {
+    for verdict in [Verdict::Refused, Verdict::TooLate] {
+        let (mut desk, proposal) = proposed();
+        assert_eq!(desk.reply(verdict, &proposal.candidate.candidate), Fate::Applied);
+        desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+        assert_eq!(desk.seal().proposals.len(), 1);
+        assert_eq!(desk.rules.seen().last().map(|seen| seen.offered), Some(0));
+    }
+}
+
+#[test]
+fn a_reply_that_matches_nothing_changes_nothing() {
+    let (mut desk, id) = live();
+    let unmatched = Fate::Ignored(IgnoreReason::Unmatched);
+    assert_eq!(desk.reply(Verdict::Admitted, "other"), unmatched);
+    assert_eq!(desk.reply(Verdict::Refused, &id), unmatched);
+    assert_eq!(desk.reply(Verdict::Admitted, &id), Fate::Duplicate);
+    assert_eq!(desk.entries(), 0);
+    assert_eq!(desk.reply(Verdict::Released, &id), Fate::Applied);
+    assert_eq!(desk.reply(Verdict::Released, &id), unmatched);
+}
+
+#[test]
+fn the_drawdowns_end_settles_its_candidate_once() {
+    let cases = [
+        (Kind::DrawdownDisbursed, None, SettlementKind::Kept, "END_DRAWDOWN_DISBURSED"),
+        (Kind::DrawdownDeclined, None, SettlementKind::Revoked, "END_DRAWDOWN_DECLINED"),
+        (Kind::DrawdownTimedOut, None, SettlementKind::Revoked, "END_DRAWDOWN_TIMED_OUT"),
+        (Kind::DrawdownRerouted, None, SettlementKind::Revoked, "END_DRAWDOWN_REROUTED"),
+        (Kind::DrawdownCancelled, None, SettlementKind::Revoked, "END_DRAWDOWN_CANCELLED"),
+        (Kind::DrawdownCancelled, Some(CancelReason::ChoseOwn), SettlementKind::Diverted, "END_DRAWDOWN_CANCELLED"),
+    ];
+    for (outcome, cancel_reason, kind, reason) in cases {
+        let (mut desk, id) = live();
+        let ended = |minutes| ApplicationEvent { cancel_reason, ..drawdown(outcome, NOW.plus_ms(minutes * MINUTE_MS)) };
+        desk.application(ended(1));
+        assert_eq!(settlements(&mut desk), [(kind, reason.to_owned())]);
+        desk.application(ended(2));
+        assert_eq!(settlements(&mut desk), [], "only once");
+        // Closing until it is released.
+        assert!(desk.shard.customer("c1").unwrap().offering.as_ref().unwrap().live.is_some());
+        desk.reply(Verdict::Released, &id);
+        assert!(desk.shard.customer("c1").unwrap().offering.as_ref().unwrap().live.is_none());
+    }
+}
+
+#[test]
+fn another_drawdowns_end_settles_nothing() {
+    let (mut desk, _) = live();
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..drawdown(Kind::DrawdownDeclined, NOW) });
+    assert_eq!(settlements(&mut desk), []);
+}
+
+#[test]
+fn a_pending_proposal_is_settled_at_once_and_closes_on_admission() {
+    let (mut desk, proposal) = proposed();
+    desk.application(drawdown(Kind::DrawdownDeclined, NOW));
+    assert_eq!(settlements(&mut desk), [(SettlementKind::Revoked, "END_DRAWDOWN_DECLINED".to_owned())]);
+    let id = proposal.candidate.candidate;
+    desk.reply(Verdict::Admitted, &id);
+    desk.event(Event::Command(revoke(None, NOW)));
+    assert_eq!(settlements(&mut desk), []);
+    assert_eq!(desk.reply(Verdict::Released, &id), Fate::Applied);
+}
+
+#[test]
+fn an_accepted_own_offer_makes_the_cancellation_a_diversion() {
+    let (mut desk, id) = live();
+    let fate = desk.event(Event::Outcome(outcome(OutcomeKind::Accepted, &id, NOW)));
+    assert_eq!(fate, Fate::Applied);
+    desk.application(drawdown(Kind::DrawdownCancelled, NOW.plus_ms(1)));
+    desk.now = desk.now.plus_ms(MINUTE_MS);
+    let bundle = desk.seal();
+    let diverted: Vec<_> = bundle.deltas.iter().map(|d| (d.counter, d.at, d.change.count)).collect();
+    assert_eq!(diverted, [(Counter::DrawdownDiverted, Family::minute(NOW), 1)]);
+    assert_eq!(bundle.settlements[0].kind, SettlementKind::Diverted);
+    let stranger = desk.event(Event::Outcome(outcome(OutcomeKind::Accepted, "other", NOW)));
+    assert_eq!(stranger, Fate::Ignored(IgnoreReason::Unmatched));
+}
+
+#[test]
+fn an_acceptance_after_the_cancellation_moves_the_count() {
+    let (mut desk, id) = live();
+    desk.application(drawdown(Kind::DrawdownCancelled, NOW.plus_ms(1)));
+    desk.seal();
+    desk.event(Event::Outcome(outcome(OutcomeKind::Accepted, &id, NOW.plus_ms(2))));
+    let counts: Vec<_> = desk.seal().deltas.iter().map(|d| (d.counter, d.change.count)).collect();
+    assert_eq!(counts, [(Counter::DrawdownDiverted, 1), (Counter::DrawdownCancelled, -1)]);
+}
+
+#[test]
+fn a_late_admission_makes_a_diversion_of_a_cancelled_drawdown() {
+    let (mut desk, proposal) = proposed();
+    let cancel_reason = Some(CancelReason::ChoseOwn);
+    desk.application(ApplicationEvent { cancel_reason, ..drawdown(Kind::DrawdownCancelled, NOW.plus_ms(1)) });
+    assert_eq!(desk.seal().settlements[0].kind, SettlementKind::Diverted);
+    desk.reply(Verdict::Admitted, &proposal.candidate.candidate);
+    let counts: Vec<_> = desk.seal().deltas.iter().map(|d| (d.counter, d.change.count)).collect();
+    assert_eq!(counts, [(Counter::DrawdownDiverted, 1), (Counter::DrawdownCancelled, -1)]);
+}
+
+#[test]
+fn losing_the_right_to_act_revokes_at_once() {
+    let flags = vec![FlagValue { flag: Flag::OptOut, value: true }];
+    let hardship = vec![FlagValue { flag: Flag::Hardship, value: true }];
+    let withdrawn = vec![consent(EventTime(NOW.0 - DAY_MS), Some(NOW))];
+    let cases = [
+        (Event::Customer(CustomerEvent { flags, ..customer(NOW) }), Some("END_OPT_OUT")),
+        (Event::Customer(CustomerEvent { consents: withdrawn, ..customer(NOW) }), Some("END_OPT_OUT")),
+        (Event::Customer(CustomerEvent { flags: hardship, ..customer(NOW) }), None),
+        (Event::Customer(CustomerEvent { erased: true, ..customer(NOW) }), Some("END_ERASED")),
+        (Event::Command(revoke(None, NOW)), Some("END_COMMAND")),
+    ];
+    for (event, reason) in cases {
+        let (mut desk, _) = live();
+        assert_eq!(desk.event(event), Fate::Applied);
+        let expected: Vec<_> = reason.map(|reason| (SettlementKind::Revoked, reason.to_owned())).into_iter().collect();
+        assert_eq!(settlements(&mut desk), expected);
+    }
+}
+
+#[test]
+fn a_command_ends_only_the_candidate_it_names() {
+    let (mut desk, id) = live();
+    let unmatched = Fate::Ignored(IgnoreReason::Unmatched);
+    assert_eq!(desk.event(Event::Command(revoke(Some("other"), NOW))), unmatched);
+    assert_eq!(desk.event(Event::Command(revoke(Some(&id), NOW))), Fate::Applied);
+    assert_eq!(desk.event(Event::Command(revoke(Some(&id), NOW))), Fate::Duplicate);
+    assert_eq!(settlements(&mut desk).len(), 1);
+    desk.reply(Verdict::Released, &id);
+    assert_eq!(desk.event(Event::Command(revoke(None, NOW))), unmatched);
+}
+
+#[test]
+fn undo_takes_back_a_proposal_and_its_pending_customer() {
+    let mut desk = Desk::new(Fixed::yes());
+    desk.application(requested());
+    desk.shard.undo();
+    assert_eq!((desk.shard.customers().count(), desk.entries()), (0, 0));
+    let bundle = desk.seal();
+    assert_eq!((bundle.proposals.len(), bundle.deltas.len(), bundle.header.fates.applied), (0, 0, 0));
+    desk.application(requested());
+    assert_eq!(desk.seal().proposals.len(), 1);
+}
