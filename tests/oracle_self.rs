@@ -1,0 +1,2 @@
+//! Tests of the oracle itself.
+mod oracle;
