@@ -160,7 +160,8 @@ fn admissions(outputs: &Outputs, quotas: &BTreeMap<Text, Quota>) -> Verdict {
     for d in &outputs.decisions {
         verdict.expect(ids.insert(&d.decision), || format!("decision {} is there twice", d.decision));
         let yes = d.kind == DecisionKind::Yes;
-        verdict.expect(yes == d.reasons.is_empty(), || format!("decision {}: {} for {:?}", d.decision, d.kind, d.reasons));
+        verdict
+            .expect(yes == d.reasons.is_empty(), || format!("decision {}: {} for {:?}", d.decision, d.kind, d.reasons));
         let Some(quota) = quotas.get(&d.partner).filter(|_| yes) else { continue };
         let day = local_day(Some(&quota.zone), d.decided_at);
         let count = used.entry((&d.partner, day)).or_default();

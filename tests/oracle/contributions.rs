@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use reflow::domain::counter::{STOCK_CURRENT, Tally};
+use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::{ApplicationKind, CancelReason};
 use reflow::domain::time::DAY_MS;
 use reflow::domain::{Counter, Decision, Delta, EventTime, Family, Text};
-use reflow::domain::decision::{DecisionKind, StageName};
 
 use super::Rules;
 use super::inputs::OwnedEvent;

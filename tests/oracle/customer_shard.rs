@@ -120,10 +120,9 @@ impl<'r> CustomerShard<'r> {
 
     /// Takes one reply of the partner stage; replies are not counted.
     pub fn reply(&mut self, reply: &Reply) -> Fate {
-        let found = self
-            .customers
-            .get_mut(&reply.customer)
-            .and_then(|c| Some((c.given.iter().position(|g| g.candidate == reply.candidate && g.phase != Phase::Gone)?, c)));
+        let found = self.customers.get_mut(&reply.customer).and_then(|c| {
+            Some((c.given.iter().position(|g| g.candidate == reply.candidate && g.phase != Phase::Gone)?, c))
+        });
         let Some((at, customer)) = found else { return Fate::Ignored(IgnoreReason::Unmatched) };
         let given = &mut customer.given[at];
         match reply.verdict {
@@ -149,6 +148,11 @@ impl<'r> CustomerShard<'r> {
             }
         }
         sum
+    }
+
+    /// What one customer contributes, as of now.
+    pub fn contributions_of(&self, customer: &str) -> Contributions {
+        self.customers.get(customer).map(|known| known.contributions(self.rules)).unwrap_or_default()
     }
 
     fn fate(&mut self, owned: &OwnedEvent, now: EventTime) -> Fate {
@@ -201,7 +205,9 @@ impl<'r> CustomerShard<'r> {
             Event::Outcome(outcome) if outcome.kind != OutcomeKind::Accepted => {
                 return Fate::Ignored(IgnoreReason::NotRelevant);
             }
-            Event::Outcome(outcome) if !customer.given.iter().any(|g| Some(g.candidate.as_str()) == outcome.candidate) => {
+            Event::Outcome(outcome)
+                if !customer.given.iter().any(|g| Some(g.candidate.as_str()) == outcome.candidate) =>
+            {
                 return Fate::Ignored(IgnoreReason::Unmatched);
             }
             Event::Customer(e) if e.erased => return self.erase(customer),
@@ -268,7 +274,8 @@ impl<'r> CustomerShard<'r> {
 
     fn right_to_act_ended(&self, e: &CustomerEvent<'_>, record: &Record, now: EventTime) -> bool {
         let opted_out = e.flags.iter().any(|f| f.flag == Flag::OptOut && f.value) && record.flag(Flag::OptOut);
-        let withdrawal = e.consents.iter().any(|c| c.purpose == ConsentPurpose::MarketingCross && c.withdrawn_at.is_some());
+        let withdrawal =
+            e.consents.iter().any(|c| c.purpose == ConsentPurpose::MarketingCross && c.withdrawn_at.is_some());
         let lender = in_force(self.policies, now).and_then(|policy| policy.lender.as_deref());
         opted_out || withdrawal && !record.cross_marketing(lender).iter().any(|(_, withdrawn)| withdrawn.is_none())
     }

@@ -98,7 +98,8 @@ impl Trigger<'_> {
         fails(codes, self.event.staff || listed_staff, R::ExcPartnerStaff);
         fails(codes, self.event.test_order, R::ExcTestOrder);
         let employed = [EmployerSource::Form, EmployerSource::CreditReport].iter().any(|source| {
-            self.token(&Key::Employer(*source)).is_some_and(|token| policy.employers.iter().any(|e| *e == token.as_str()))
+            self.token(&Key::Employer(*source))
+                .is_some_and(|token| policy.employers.iter().any(|e| *e == token.as_str()))
         });
         fails(codes, employed, R::ExcEmployer);
         let standing = Standing::of(self.record, local_day(Some(&contract.zone), self.now));

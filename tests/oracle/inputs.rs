@@ -158,9 +158,17 @@ fn tokens<'a>(event: &Event<'a>) -> (Vec<&'a str>, Vec<&'a str>) {
         Event::Application(e) => {
             let verdict = e.risk_verdict.as_ref();
             let more = [
-                e.drawdown, e.loan, e.product, e.currency, e.decline_reason, e.enhancer, e.region,
-                e.employer.as_ref().map(|employer| employer.token), verdict.map(|v| v.model),
-                verdict.map(|v| v.version), verdict.map(|v| v.band),
+                e.drawdown,
+                e.loan,
+                e.product,
+                e.currency,
+                e.decline_reason,
+                e.enhancer,
+                e.region,
+                e.employer.as_ref().map(|employer| employer.token),
+                verdict.map(|v| v.model),
+                verdict.map(|v| v.version),
+                verdict.map(|v| v.band),
             ];
             (vec![e.event_id, e.customer, e.partner, e.application], flat(&more))
         }

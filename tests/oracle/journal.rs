@@ -76,9 +76,11 @@ pub fn told<'a>(entries: &[&JournalEntry], log: &'a Log) -> Vec<Told<'a>> {
         let (sequence, now) = (entry.sequence, entry.now);
         for run in &entry.runs {
             match run.kind {
-                StepKind::Records => all.extend(
-                    log.run(entry.shard, run).into_iter().map(|(_, read)| Told { sequence, now, read: Some(read) }),
-                ),
+                StepKind::Records => all.extend(log.run(entry.shard, run).into_iter().map(|(_, read)| Told {
+                    sequence,
+                    now,
+                    read: Some(read),
+                })),
                 StepKind::Tick => {
                     all.extend((0..run.records.max(1)).map(|_| Told { sequence, now, read: None }));
                 }
@@ -140,13 +142,7 @@ fn counts(entry: &JournalEntry, verdict: &mut Verdict) {
 }
 
 /// Every record that lies there was taken once, in offset order, and no run claims more or fewer than lie there.
-fn coverage(
-    own: &[&JournalEntry],
-    topic: &str,
-    partition: i32,
-    records: &BTreeMap<i64, Read>,
-    verdict: &mut Verdict,
-) {
+fn coverage(own: &[&JournalEntry], topic: &str, partition: i32, records: &BTreeMap<i64, Read>, verdict: &mut Verdict) {
     let mut taken: BTreeMap<i64, u32> = BTreeMap::new();
     let mut after = i64::MIN;
     for entry in own {

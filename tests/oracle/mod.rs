@@ -28,6 +28,7 @@ pub mod random;
 pub mod record;
 pub mod standing;
 pub mod tiles;
+pub mod world;
 
 use std::collections::BTreeMap;
 

@@ -95,7 +95,10 @@ fn replay_customers<'s>(
         };
         let (want, have) = (as_compared(shard.fates), as_compared(entry.fates));
         verdict.expect(want == have, || {
-            format!("customer shard {} sequence {}: fates {want:?} expected, {have:?} found", entry.shard, entry.sequence)
+            format!(
+                "customer shard {} sequence {}: fates {want:?} expected, {have:?} found",
+                entry.shard, entry.sequence
+            )
         });
     }
     shard

@@ -153,16 +153,14 @@ impl<'p> PartnerShard<'p> {
             expires_at,
         };
         self.replies.push(reply.clone());
-        let reservation =
-            Reservation { partner: proposal.partner.clone(), requested_at: proposal.requested_at, reply };
+        let reservation = Reservation { partner: proposal.partner.clone(), requested_at: proposal.requested_at, reply };
         self.ledger.insert(candidate, reservation);
     }
 
     /// Some customer shard was never heard, or its last bundle is too old.
     fn stale(&self, now: EventTime) -> bool {
-        (0..self.customer_shards).any(|shard| {
-            self.heard.get(&shard).is_none_or(|(_, at)| now.ms_since(*at) > self.stale_ms)
-        })
+        (0..self.customer_shards)
+            .any(|shard| self.heard.get(&shard).is_none_or(|(_, at)| now.ms_since(*at) > self.stale_ms))
     }
 
     fn answer(&mut self, candidate: Text, verdict: Answer, reasons: Vec<ReasonCode>, at: EventTime) {

@@ -227,7 +227,15 @@ impl Life<'_> {
             let id = self.id("e");
             self.send(&Event::Application(blank::application(&id, at.plus_ms(SECOND_MS), ids, K::Preaccepted)));
         }
-        let kind = *self.dice.pick(&[K::Approved, K::Approved, K::Approved, K::Declined, K::Declined, K::Cancelled, K::Expired]);
+        let kind = *self.dice.pick(&[
+            K::Approved,
+            K::Approved,
+            K::Approved,
+            K::Declined,
+            K::Declined,
+            K::Cancelled,
+            K::Expired,
+        ]);
         if self.dice.chance(5) {
             return; // stays pending
         }
@@ -279,8 +287,15 @@ impl Life<'_> {
             self.send(&Event::Outcome(accepted));
         }
         let ends = [
-            K::DrawdownDisbursed, K::DrawdownDisbursed, K::DrawdownDisbursed, K::DrawdownDisbursed, K::DrawdownDeclined,
-            K::DrawdownCancelled, K::DrawdownCancelled, K::DrawdownTimedOut, K::DrawdownRerouted,
+            K::DrawdownDisbursed,
+            K::DrawdownDisbursed,
+            K::DrawdownDisbursed,
+            K::DrawdownDisbursed,
+            K::DrawdownDeclined,
+            K::DrawdownCancelled,
+            K::DrawdownCancelled,
+            K::DrawdownTimedOut,
+            K::DrawdownRerouted,
         ];
         let (end, stays) = (*self.dice.pick(&ends), self.dice.chance(8));
         if stays {
@@ -295,7 +310,11 @@ impl Life<'_> {
 
     /// A loan of a few weekly instalments, so that a short history sees all of it.
     fn repay(&mut self, at: EventTime, ids: [&str; 3], principal: i64) {
+        use CloseReason::{BoughtBack, Compensated, Prepaid, Restructured, Settled, Transferred, WrittenOff};
         use RepaymentKind as K;
+        let reasons = [Settled, Prepaid, Compensated, BoughtBack, WrittenOff, Restructured, Transferred];
+        let close =
+            self.dice.chance(25).then(|| (at.plus_ms(self.dice.between(7, 50) * DAY_MS), *self.dice.pick(&reasons)));
         let count = self.dice.between(2, 6);
         let id = self.id("e");
         let mut disbursed = blank::repayment(&id, at, ids, None, K::Disbursed);
@@ -318,14 +337,15 @@ impl Life<'_> {
             });
             self.send(&Event::Repayment(scheduled));
             rescheduled.into_iter().for_each(|moved| self.send(&Event::Repayment(moved)));
-            self.pay(date, ids, number as i32, due);
+            let over = close.is_some_and(|(closed_at, _)| date.utc_start() > closed_at);
+            if !over || self.dice.chance(20) {
+                self.pay(date, ids, number as i32, due);
+            }
         }
-        if self.dice.chance(25) {
-            use CloseReason::{BoughtBack, Compensated, Prepaid, Restructured, Settled, Transferred, WrittenOff};
-            let reasons = [Settled, Prepaid, Compensated, BoughtBack, WrittenOff, Restructured, Transferred];
-            let (id, at) = (self.id("e"), at.plus_ms(self.dice.between(7, 50) * DAY_MS));
+        if let Some((at, reason)) = close {
+            let id = self.id("e");
             let mut closed = blank::repayment(&id, at, ids, None, K::Closed);
-            closed.close_reason = Some(*self.dice.pick(&reasons));
+            closed.close_reason = Some(reason);
             self.send(&Event::Repayment(closed));
         }
     }
@@ -333,7 +353,7 @@ impl Life<'_> {
     /// Pays an instalment: early, on time, late, in parts, by another, taken back, waived, or not at all.
     fn pay(&mut self, date: CalendarDay, ids: [&str; 3], number: i32, due: reflow::domain::events::Components) {
         use RepaymentKind as K;
-        let days = *self.dice.pick(&[-3, -1, 0, 0, 0, 0, 0, 1, 2, 5, 9, 20, 40]);
+        let days = *self.dice.pick(&[-3, -1, 0, 0, 0, 0, 0, 1, 2, 5, 9, 20, 40, 70, 100]);
         let paid_at = date.utc_start().plus_ms(days * DAY_MS + self.dice.between(0, DAY_MS));
         let tell = |life: &mut Self, at: EventTime, kind: K, paid, payer| {
             let id = life.id("e");

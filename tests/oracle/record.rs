@@ -54,16 +54,47 @@ pub type Rank = (Vec<i64>, String);
 /// What a fact says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    Moment { at: EventTime, amount: Option<i64> },
-    ApplicationEnd { kind: ApplicationKind, at: EventTime, amount: Option<i64> },
-    DrawdownEnd { kind: ApplicationKind, at: EventTime, amount: Option<i64>, reason: Option<CancelReason> },
-    Loan { principal_minor: i64 },
-    Close { reason: CloseReason, day: CalendarDay },
-    Due { date: CalendarDay, amounts: Components },
+    Moment {
+        at: EventTime,
+        amount: Option<i64>,
+    },
+    ApplicationEnd {
+        kind: ApplicationKind,
+        at: EventTime,
+        amount: Option<i64>,
+    },
+    DrawdownEnd {
+        kind: ApplicationKind,
+        at: EventTime,
+        amount: Option<i64>,
+        reason: Option<CancelReason>,
+    },
+    Loan {
+        principal_minor: i64,
+    },
+    Close {
+        reason: CloseReason,
+        day: CalendarDay,
+    },
+    Due {
+        date: CalendarDay,
+        amounts: Components,
+    },
     /// `paid` none: all that is open.
-    Payment { paid: Option<Components>, payer: Payer, day: CalendarDay },
-    Verdict { band: Text, decided_at: EventTime, valid_days: i32 },
-    Consent { given_at: EventTime, withdrawn_at: Option<EventTime> },
+    Payment {
+        paid: Option<Components>,
+        payer: Payer,
+        day: CalendarDay,
+    },
+    Verdict {
+        band: Text,
+        decided_at: EventTime,
+        valid_days: i32,
+    },
+    Consent {
+        given_at: EventTime,
+        withdrawn_at: Option<EventTime>,
+    },
     Flag(bool),
     Token(Text),
     Number(i64),
@@ -135,8 +166,7 @@ fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
             let approved = e.kind == K::Approved;
             let amount = e.limit_minor.filter(|_| approved).or(e.amount_minor);
             let end = Value::ApplicationEnd { kind: e.kind, at, amount };
-            let mut facts =
-                vec![fact(Key::ApplicationEnd(partner.clone(), id), &[at.0, kind, or_least(amount)], end)];
+            let mut facts = vec![fact(Key::ApplicationEnd(partner.clone(), id), &[at.0, kind, or_least(amount)], end)];
             facts.extend((approved && e.limit_minor.is_some()).then(|| terms(Key::LimitTerms(partner, product))));
             facts
         }
@@ -179,7 +209,8 @@ fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
             fact(Key::Disbursed(partner, id), &rank, Value::Loan { principal_minor })
         }
         (K::Scheduled | K::Due | K::Rescheduled, Some(date), Some(amounts), _) => {
-            let rank = [at.0, i64::from(date.0), amounts.total_minor(), amounts.principal_minor, amounts.interest_minor];
+            let rank =
+                [at.0, i64::from(date.0), amounts.total_minor(), amounts.principal_minor, amounts.interest_minor];
             fact(Key::Schedule(partner, id, number), &rank, Value::Due { date, amounts })
         }
         (K::Paid | K::PartiallyPaid | K::Reversed | K::Waived, ..) => {
@@ -198,11 +229,8 @@ fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
 }
 
 fn profile_facts(at: EventTime, region: Option<&str>, employer: Option<&Employer<'_>>) -> Vec<Fact> {
-    let token = |key: Key, text: &str| Fact {
-        key,
-        rank: (vec![at.0], text.to_owned()),
-        value: Value::Token(text.into()),
-    };
+    let token =
+        |key: Key, text: &str| Fact { key, rank: (vec![at.0], text.to_owned()), value: Value::Token(text.into()) };
     let region = region.map(|text| token(Key::Region, text));
     let employer = employer.map(|e| token(Key::Employer(e.source), e.token));
     region.into_iter().chain(employer).collect()
@@ -231,9 +259,7 @@ fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
     }
     facts.extend(e.consents.iter().map(consent_fact));
     facts.extend(e.flags.iter().map(|f| fact(Key::Flag(f.flag), &[at, i64::from(f.value)], Value::Flag(f.value))));
-    let own = e.own_product.map(|state| {
-        fact(Key::OwnProduct, &[at, state.ordinal() as i64], Value::OwnProduct(state))
-    });
+    let own = e.own_product.map(|state| fact(Key::OwnProduct, &[at, state.ordinal() as i64], Value::OwnProduct(state)));
     facts.extend(own);
     facts.extend(e.erased.then(|| fact(Key::Erased, &[], Value::Known)));
     facts
@@ -288,7 +314,8 @@ impl Record {
 
     /// When a drawdown was requested, and for how much where that is known.
     pub fn requested(&self, partner: &Text, drawdown: &Text) -> Option<(EventTime, Option<i64>)> {
-        let keys = [Key::Requested(partner.clone(), drawdown.clone()), Key::FirstSeen(partner.clone(), drawdown.clone())];
+        let keys =
+            [Key::Requested(partner.clone(), drawdown.clone()), Key::FirstSeen(partner.clone(), drawdown.clone())];
         keys.iter().find_map(|key| match self.value(key)? {
             Value::Moment { at, amount } => Some((*at, *amount)),
             _ => None,

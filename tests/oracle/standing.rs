@@ -25,8 +25,8 @@ impl Standing {
         let mut standing = Standing::default();
         for loan in loans(record) {
             let closed = loan.closed.map(|(reason, _)| reason);
-            standing.compensated |= loan.compensated()
-                || matches!(closed, Some(CloseReason::Compensated | CloseReason::BoughtBack));
+            standing.compensated |=
+                loan.compensated() || matches!(closed, Some(CloseReason::Compensated | CloseReason::BoughtBack));
             standing.written_off |= closed == Some(CloseReason::WrittenOff);
             loan.instalments.iter().for_each(|instalment| standing.take(instalment, today));
         }
