@@ -7,7 +7,7 @@ use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::{ConsentPurpose, Event};
 use reflow::domain::fact::Verdict as Answer;
 use reflow::domain::{
-    CalendarDay, Candidate, CandidateStatus, Decision, EventTime, Proposal, Reply, Settlement, Text, codec,
+    CalendarDay, Candidate, CandidateStatus, Decision, EventTime, Output, Proposal, Reply, Settlement, Text, codec,
 };
 
 use super::inputs::OwnedEvent;
@@ -26,6 +26,26 @@ pub struct Outputs {
     pub settlements: Vec<Settlement>,
     /// The shards have nothing left to read: no proposal waits, no settlement is on its way.
     pub drained: bool,
+}
+
+impl Outputs {
+    /// Takes what a stage said in a step, for tests without a bus; a candidate also sets or clears its customer's entry.
+    pub fn take(&mut self, output: &Output) {
+        match output {
+            Output::Bundle { bundle, .. } => {
+                self.proposals.extend(bundle.proposals.iter().cloned());
+                self.settlements.extend(bundle.settlements.iter().cloned());
+            }
+            Output::Reply { reply, .. } => self.replies.push(reply.clone()),
+            Output::Decision(decision) => self.decisions.push((**decision).clone()),
+            Output::Candidate(c) => {
+                let standing = (c.status == CandidateStatus::Active).then(|| (**c).clone());
+                self.active.push((c.customer.clone(), standing));
+                self.candidates.push((**c).clone());
+            }
+            Output::View(_) | Output::Pane(_) | Output::Alert(_) => {}
+        }
+    }
 }
 
 /// Admissions a partner permits per calendar day of its contract's zone.

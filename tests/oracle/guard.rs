@@ -76,7 +76,9 @@ impl Cohort {
     pub fn counts(&self, partner: &Text, now: EventTime, length_ms: i64, retention: Retention) -> Counts {
         let sum = |counter: Counter| {
             let minutes = self.0.get(&(partner.clone(), counter));
-            let counted = minutes.into_iter().flatten().filter(|(at, _)| in_window(**at, now, length_ms, retention));
+            // Nothing older can share a pane with the window; a pane is a day at most.
+            let recent = minutes.into_iter().flat_map(|m| m.range(now.0 - length_ms - 2 * DAY_MS..));
+            let counted = recent.filter(|(at, _)| in_window(**at, now, length_ms, retention));
             counted.map(|(_, count)| *count).sum()
         };
         Counts {

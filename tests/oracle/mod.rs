@@ -8,7 +8,7 @@
 //! 2. given the journalled order: [`journal`], [`chain`], [`customer_shard`], [`eligibility`], [`ordered`], [`guard`], [`partner_shard`];
 //! 3. bounds in every prefix: [`bounds`].
 //!
-//! [`random`] makes histories to feed both sides with.
+//! [`random`] makes histories to feed both sides with, [`poison`] bad input; [`world`] is a pretend product for the oracle's own tests.
 #![allow(dead_code, reason = "every test binary that says `mod oracle` uses another part of it")]
 
 pub mod blank;
@@ -16,14 +16,17 @@ pub mod bounds;
 pub mod chain;
 pub mod contributions;
 pub mod customer_shard;
+pub mod dice;
 pub mod eligibility;
 pub mod guard;
 pub mod inputs;
 pub mod instalments;
 pub mod journal;
+pub mod life;
 pub mod ordered;
 pub mod partner_shard;
 pub mod plain_policy;
+pub mod poison;
 pub mod random;
 pub mod record;
 pub mod standing;

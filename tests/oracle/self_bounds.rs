@@ -6,7 +6,7 @@ use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::Event;
 use reflow::domain::fact::Verdict as Answer;
 use reflow::domain::time::DAY_MS;
-use reflow::domain::{Candidate, CandidateStatus, EventTime};
+use reflow::domain::{Candidate, CandidateStatus, EventTime, Output};
 
 use crate::oracle::bounds::{Outputs, Quota, check, check_consents};
 use crate::oracle::inputs::OwnedEvent;
@@ -68,6 +68,23 @@ fn correct_logs_are_clean() {
     broken(|_| {}).assert_clean();
     broken(|o| expire(o, 0)).assert_clean();
     judge(&both(admitted("x1", "c1", T), admitted("x2", "c2", T.plus_ms(DAY_MS)))).assert_clean();
+}
+
+#[test]
+fn outputs_of_a_step_are_a_log() {
+    let correct = admitted("x1", "c1", T);
+    let mut bundle = blank::bundle(0, 1, 1, T);
+    bundle.proposals = correct.proposals.clone();
+    let mut taken = Outputs { drained: true, ..Outputs::default() };
+    let said = [
+        Output::Bundle { partition: 0, bundle: Box::new(bundle) },
+        Output::Candidate(Box::new(correct.candidates[0].clone())),
+        Output::Decision(Box::new(correct.decisions[0].clone())),
+        Output::Reply { shard: 0, reply: correct.replies[0].clone() },
+    ];
+    said.iter().for_each(|output| taken.take(output));
+    assert_eq!(taken.active, correct.active);
+    judge(&taken).assert_clean();
 }
 
 #[test]

@@ -14,8 +14,10 @@ use reflow::domain::{CalendarDay, Counter, EventTime, Family, Fate};
 
 use crate::oracle::contributions::{Admitted, Contributions, contributions, expected_contributions};
 use crate::oracle::customer_shard::CustomerShard;
+use crate::oracle::dice::Dice;
 use crate::oracle::inputs::{InputTopic, OwnedEvent, Unread};
-use crate::oracle::random::{Dice, Size, history, poison};
+use crate::oracle::poison::poison;
+use crate::oracle::random::{Size, history};
 use crate::oracle::record::{Record, facts};
 use crate::oracle::standing::Standing;
 use crate::oracle::tiles::{expected_tiles, tiles_of};
