@@ -1,0 +1,144 @@
+//! A policy as plain data: what the tables of sections 4 and 5 need, filled by hand in a test.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use reflow::domain::events::Flag;
+use reflow::domain::time::{DAY_MS, HOUR_MS};
+use reflow::domain::{CandidateKind, EventTime, Text};
+
+/// A half-open span; an absent end is open.
+pub type Span = (Option<EventTime>, Option<EventTime>);
+
+pub fn within((from, to): Span, at: EventTime) -> bool {
+    from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to)
+}
+
+#[derive(Clone, Debug)]
+pub struct OracleGuard {
+    pub reflow_effect_max_ppm: i64,
+    pub drawdown_pass_floor_ppm: Option<i64>,
+    pub min_n: i64,
+    pub below_min_n_max: i64,
+    pub reserved_max: i64,
+    /// Lengths in milliseconds.
+    pub horizons_ms: Vec<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct OracleContract {
+    pub listed: Span,
+    pub dates: Span,
+    pub real_time: bool,
+    pub triggers_on_risk_passed: bool,
+    pub answer_within_ms: i64,
+    pub valid_for_ms: i64,
+    pub zone: TimeZone,
+    pub currency: String,
+    /// Region tokens; empty: everywhere.
+    pub regions: Vec<String>,
+    pub guard: OracleGuard,
+    pub quota_per_day: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct OracleOffer {
+    pub kinds: Vec<CandidateKind>,
+    pub currency: String,
+}
+
+/// One policy version.
+#[derive(Clone, Debug)]
+pub struct OraclePolicy {
+    pub version: String,
+    pub hash: String,
+    pub effective_from: EventTime,
+    pub contracts: BTreeMap<String, OracleContract>,
+    /// The controller whose cross-marketing consent counts; none: any.
+    pub lender: Option<String>,
+    pub staff: Vec<String>,
+    pub employers: Vec<String>,
+    pub dpd_now_max: i32,
+    /// Worst DPD in 24 months from which it is severe.
+    pub worst_dpd_24m_from: i32,
+    pub months_in_a_row_from: u32,
+    pub months_from: u32,
+    pub excluded_flags: Vec<Flag>,
+    /// Risk bands that may be offered to; empty: not judged.
+    pub bands: Vec<String>,
+    pub lenders_max: Option<i64>,
+    pub debt_burden_max_ppm: Option<i64>,
+    pub offers: Vec<OracleOffer>,
+    /// Admitted candidates within a window, milliseconds.
+    pub frequency_cap: Option<(usize, i64)>,
+    pub cool_down_ms: i64,
+    /// Customers of the holdout, listed by the test.
+    pub holdout: Vec<String>,
+}
+
+impl OracleContract {
+    /// A contract that permits everything, in UTC, with the guard wide open.
+    pub fn permissive(currency: &str) -> OracleContract {
+        OracleContract {
+            listed: (None, None),
+            dates: (None, None),
+            real_time: true,
+            triggers_on_risk_passed: false,
+            answer_within_ms: 5_000,
+            valid_for_ms: 15 * 60_000,
+            zone: TimeZone::UTC,
+            currency: currency.to_owned(),
+            regions: Vec::new(),
+            guard: OracleGuard {
+                reflow_effect_max_ppm: 1_000_000,
+                drawdown_pass_floor_ppm: None,
+                min_n: 30,
+                below_min_n_max: 1_000,
+                reserved_max: 1_000,
+                horizons_ms: vec![HOUR_MS, DAY_MS, 7 * DAY_MS, 28 * DAY_MS],
+            },
+            quota_per_day: 1_000_000,
+        }
+    }
+}
+
+impl OraclePolicy {
+    /// A policy with the defaults of the semantics and one offer for every kind of real-time candidate.
+    pub fn plain(version: &str, hash: &str, contracts: BTreeMap<String, OracleContract>) -> OraclePolicy {
+        use CandidateKind::{NewRt, ReturningRt, UseOwnLimit};
+        let currencies: std::collections::BTreeSet<String> =
+            contracts.values().map(|contract| contract.currency.clone()).collect();
+        let offer = |currency| OracleOffer { kinds: vec![NewRt, ReturningRt, UseOwnLimit], currency };
+        OraclePolicy {
+            version: version.to_owned(),
+            hash: hash.to_owned(),
+            effective_from: EventTime::EARLIEST,
+            contracts,
+            lender: None,
+            staff: Vec::new(),
+            employers: Vec::new(),
+            dpd_now_max: 30,
+            worst_dpd_24m_from: 60,
+            months_in_a_row_from: 3,
+            months_from: 6,
+            excluded_flags: vec![Flag::Student, Flag::Abuse, Flag::Fraud, Flag::CourtFreeze, Flag::OwnStaff],
+            bands: Vec::new(),
+            lenders_max: None,
+            debt_burden_max_ppm: None,
+            offers: currencies.into_iter().map(offer).collect(),
+            frequency_cap: None,
+            cool_down_ms: 0,
+            holdout: Vec::new(),
+        }
+    }
+}
+
+/// The version with the latest effective time that is not after the event.
+pub fn in_force(policies: &[OraclePolicy], at: EventTime) -> Option<&OraclePolicy> {
+    policies.iter().filter(|policy| policy.effective_from <= at).max_by_key(|policy| policy.effective_from)
+}
+
+/// The version of that name and hash.
+pub fn version<'p>(policies: &'p [OraclePolicy], version: &Text, hash: &Text) -> Option<&'p OraclePolicy> {
+    policies.iter().find(|policy| policy.version == version.as_str() && policy.hash == hash.as_str())
+}

@@ -1,0 +1,338 @@
+//! What one event says about one customer, as facts with a key and a rank; the record is the highest-ranking fact per key.
+//!
+//! Section 2 of the semantics, read literally: because the record is a maximum per key, order and repetition cannot matter.
+
+use std::collections::BTreeMap;
+
+use reflow::domain::EventTime;
+use reflow::domain::events::{
+    ApplicationEvent, ApplicationKind, CancelReason, CloseReason, Components, Consent, ConsentPurpose, CustomerEvent,
+    Employer, EmployerSource, Event, Flag, OutcomeKind, OwnProductState, Payer, RepaymentEvent, RepaymentKind,
+};
+use reflow::domain::words::Word;
+use reflow::domain::{CalendarDay, Text};
+
+use super::Rules;
+use super::inputs::is_drawdown;
+
+/// What a fact is about. The first two names are the partner and the id under it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Submitted(Text, Text),
+    Preaccepted(Text, Text),
+    ApplicationEnd(Text, Text),
+    LimitTerms(Text, Text),
+    LimitFrozen(Text, Text),
+    LimitClosed(Text, Text),
+    Requested(Text, Text),
+    RiskPassed(Text, Text),
+    FirstSeen(Text, Text),
+    DrawdownEnd(Text, Text),
+    Disbursed(Text, Text),
+    Closed(Text, Text),
+    Schedule(Text, Text, i32),
+    Payment(Text, Text, i32),
+    Verdict,
+    Region,
+    Employer(EmployerSource),
+    /// Purpose, controller and recipient.
+    Consent(usize, Text, Option<Text>),
+    Flag(Flag),
+    Lenders,
+    DebtBurden,
+    OwnProduct,
+    /// Facts that no gate of this first cut reads: scores, tags, zone, own limit, merge.
+    Other(&'static str),
+    Erased,
+    /// The own offer of that candidate was accepted.
+    Accepted(Text),
+}
+
+/// Compared field by field; the text breaks what ties are left.
+pub type Rank = (Vec<i64>, String);
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Moment {
+        at: EventTime,
+        amount: Option<i64>,
+    },
+    ApplicationEnd {
+        kind: ApplicationKind,
+        at: EventTime,
+        amount: Option<i64>,
+    },
+    DrawdownEnd {
+        kind: ApplicationKind,
+        at: EventTime,
+        amount: Option<i64>,
+        reason: Option<CancelReason>,
+    },
+    Loan {
+        principal_minor: i64,
+    },
+    Close {
+        reason: CloseReason,
+        day: CalendarDay,
+    },
+    Due {
+        date: CalendarDay,
+        amounts: Components,
+    },
+    /// `paid` none: all that is open.
+    Payment {
+        paid: Option<Components>,
+        payer: Payer,
+        day: CalendarDay,
+    },
+    Verdict {
+        band: Text,
+        decided_at: EventTime,
+        valid_days: i32,
+    },
+    Consent {
+        given_at: EventTime,
+        withdrawn_at: Option<EventTime>,
+    },
+    Flag(bool),
+    Token(Text),
+    Number(i64),
+    OwnProduct(OwnProductState),
+    Known,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub key: Key,
+    pub rank: Rank,
+    pub value: Value,
+}
+
+fn fact(key: Key, rank: &[i64], value: Value) -> Fact {
+    Fact { key, rank: (rank.to_vec(), String::new()), value }
+}
+
+/// A missing amount ranks below zero.
+fn or_least(amount: Option<i64>) -> i64 {
+    amount.unwrap_or(-1)
+}
+
+/// Everything one event says.
+pub fn facts(event: &Event<'_>, rules: &Rules) -> Vec<Fact> {
+    match event {
+        Event::Application(e) => application_facts(e),
+        Event::Repayment(e) => repayment_facts(e, rules),
+        Event::Customer(e) => customer_facts(e),
+        Event::Outcome(e) => match (e.kind, e.candidate) {
+            (OutcomeKind::Accepted, Some(candidate)) => vec![fact(Key::Accepted(candidate.into()), &[], Value::Known)],
+            _ => vec![],
+        },
+        Event::Command(_) => vec![],
+    }
+}
+
+fn application_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
+    let at = e.event_time;
+    let mut facts = if is_drawdown(e) { drawdown_facts(e) } else { limit_and_outcome_facts(e) };
+    if let Some(verdict) = &e.risk_verdict {
+        let value = Value::Verdict {
+            band: verdict.band.into(),
+            decided_at: verdict.decided_at,
+            valid_days: verdict.valid_days,
+        };
+        facts.push(fact(Key::Verdict, &[at.0, verdict.decided_at.0], value));
+    }
+    facts.extend(profile_facts(at, e.region, e.employer.as_ref()));
+    facts
+}
+
+fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
+    use ApplicationKind as K;
+    let at = e.event_time;
+    let (partner, id): (Text, Text) = (e.partner.into(), e.application.into());
+    let product: Text = e.product.unwrap_or("").into();
+    let kind = e.kind.ordinal() as i64;
+    let moment = Value::Moment { at, amount: e.amount_minor };
+    let terms = |key: Key| {
+        let more = [e.all_in_cost_ppm, e.term_months.map(i64::from), e.repayment_method.map(|m| m.ordinal() as i64)];
+        let rank = [at.0, kind, or_least(e.limit_minor), or_least(more[0]), or_least(more[1]), or_least(more[2])];
+        fact(key, &rank, Value::Moment { at, amount: e.limit_minor })
+    };
+    match e.kind {
+        K::Submitted => vec![fact(Key::Submitted(partner, id), &[-at.0, or_least(e.amount_minor)], moment)],
+        K::Preaccepted => vec![fact(Key::Preaccepted(partner, id), &[at.0], moment)],
+        K::Approved | K::Declined | K::Cancelled | K::Expired => {
+            let approved = e.kind == K::Approved;
+            let amount = e.limit_minor.filter(|_| approved).or(e.amount_minor);
+            let end = Value::ApplicationEnd { kind: e.kind, at, amount };
+            let mut facts = vec![fact(Key::ApplicationEnd(partner.clone(), id), &[at.0, kind, or_least(amount)], end)];
+            facts.extend((approved && e.limit_minor.is_some()).then(|| terms(Key::LimitTerms(partner, product))));
+            facts
+        }
+        K::LimitGranted | K::LimitChanged | K::LimitRepriced => vec![terms(Key::LimitTerms(partner, product))],
+        K::LimitFrozen | K::LimitUnfrozen => vec![fact(Key::LimitFrozen(partner, product), &[at.0, kind], moment)],
+        _ => vec![fact(Key::LimitClosed(partner, product), &[at.0, kind], moment)],
+    }
+}
+
+fn drawdown_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
+    let at = e.event_time;
+    let (partner, id): (Text, Text) = (e.partner.into(), e.drawdown.unwrap_or("").into());
+    let moment = Value::Moment { at, amount: e.amount_minor };
+    let amount = or_least(e.amount_minor);
+    let first = fact(Key::FirstSeen(partner.clone(), id.clone()), &[-at.0], Value::Moment { at, amount: None });
+    let said = match e.kind {
+        ApplicationKind::DrawdownRequested => fact(Key::Requested(partner, id), &[-at.0, amount], moment),
+        ApplicationKind::DrawdownRiskPassed => fact(Key::RiskPassed(partner, id), &[-at.0], moment),
+        kind => {
+            let cancelled = kind == ApplicationKind::DrawdownCancelled;
+            let reason = e.cancel_reason.filter(|_| cancelled);
+            let end = Value::DrawdownEnd { kind, at, amount: e.amount_minor, reason };
+            let why = reason.map_or(-1, |r| r.ordinal() as i64);
+            fact(Key::DrawdownEnd(partner, id), &[at.0, kind.ordinal() as i64, amount, why], end)
+        }
+    };
+    vec![first, said]
+}
+
+fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
+    use RepaymentKind as K;
+    let at = e.event_time;
+    let (partner, id): (Text, Text) = (e.partner.into(), e.loan.into());
+    let number = e.instalment.unwrap_or(0);
+    let day = rules.day(e.partner, at);
+    let one = match (e.kind, e.due_date, e.due, e.close_reason) {
+        (K::Disbursed, _, due, _) => {
+            let principal_minor = due.map_or(0, |amounts| amounts.principal_minor);
+            let rank = [at.0, principal_minor, i64::from(e.instalments.unwrap_or(0))];
+            fact(Key::Disbursed(partner, id), &rank, Value::Loan { principal_minor })
+        }
+        (K::Scheduled | K::Due | K::Rescheduled, Some(date), Some(amounts), _) => {
+            let rank =
+                [at.0, i64::from(date.0), amounts.total_minor(), amounts.principal_minor, amounts.interest_minor];
+            fact(Key::Schedule(partner, id, number), &rank, Value::Due { date, amounts })
+        }
+        (K::Paid | K::PartiallyPaid | K::Reversed | K::Waived, ..) => {
+            let waived = e.kind == K::Waived;
+            let payer = if waived { Payer::Waiver } else { e.payer.unwrap_or(Payer::Customer) };
+            let paid = e.paid.map_or([i64::MAX; 3], |p| [p.total_minor(), p.principal_minor, p.interest_minor]);
+            let rank = [at.0, paid[0], payer.ordinal() as i64, paid[1], paid[2]];
+            fact(Key::Payment(partner, id, number), &rank, Value::Payment { paid: e.paid, payer, day })
+        }
+        (K::Closed, _, _, Some(reason)) => {
+            fact(Key::Closed(partner, id), &[at.0, reason.ordinal() as i64], Value::Close { reason, day })
+        }
+        _ => return vec![],
+    };
+    vec![one]
+}
+
+fn profile_facts(at: EventTime, region: Option<&str>, employer: Option<&Employer<'_>>) -> Vec<Fact> {
+    let token =
+        |key: Key, text: &str| Fact { key, rank: (vec![at.0], text.to_owned()), value: Value::Token(text.into()) };
+    let region = region.map(|text| token(Key::Region, text));
+    let employer = employer.map(|e| token(Key::Employer(e.source), e.token));
+    region.into_iter().chain(employer).collect()
+}
+
+fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
+    let at = e.event_time.0;
+    let mut facts = profile_facts(e.event_time, e.region, e.employer.as_ref());
+    let mut number = |key: Key, value: Option<i64>| {
+        facts.extend(value.map(|value| fact(key, &[at, value], Value::Number(value))));
+    };
+    number(Key::Lenders, e.lenders.map(i64::from));
+    number(Key::DebtBurden, e.debt_burden_ppm);
+    number(Key::Other("own_limit"), e.own_limit_minor);
+    let others = [
+        ("zone", e.zone.map(str::to_owned)),
+        ("merged_into", e.merged_into.map(str::to_owned)),
+        ("tags", (!e.tags.is_empty()).then(|| e.tags.join("\n"))),
+        ("risk", e.risk.as_ref().map(|score| format!("{score:?}"))),
+        ("response", e.response.as_ref().map(|score| format!("{score:?}"))),
+        ("conversion", e.conversion.as_ref().map(|score| format!("{score:?}"))),
+        ("value", e.value.as_ref().map(|score| format!("{score:?}"))),
+    ];
+    for (name, text) in others {
+        facts.extend(text.map(|text| Fact { key: Key::Other(name), rank: (vec![at], text), value: Value::Known }));
+    }
+    facts.extend(e.consents.iter().map(consent_fact));
+    facts.extend(e.flags.iter().map(|f| fact(Key::Flag(f.flag), &[at, i64::from(f.value)], Value::Flag(f.value))));
+    let own = e.own_product.map(|state| fact(Key::OwnProduct, &[at, state.ordinal() as i64], Value::OwnProduct(state)));
+    facts.extend(own);
+    facts.extend(e.erased.then(|| fact(Key::Erased, &[], Value::Known)));
+    facts
+}
+
+fn consent_fact(c: &Consent<'_>) -> Fact {
+    let rank = vec![c.given_at.0, c.withdrawn_at.map_or(i64::MIN, |at| at.0)];
+    Fact {
+        key: Key::Consent(c.purpose.ordinal(), c.controller.into(), c.recipient.map(Text::from)),
+        rank: (rank, format!("{} {}", c.consent, c.text_version)),
+        value: Value::Consent { given_at: c.given_at, withdrawn_at: c.withdrawn_at },
+    }
+}
+
+/// The standing fact per key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record(BTreeMap<Key, Fact>);
+
+impl Record {
+    /// Sorts all facts by rank and lets the last of each key stand. The time a drawdown was first seen matters only while
+    /// no request is known.
+    pub fn of<'f>(facts: impl IntoIterator<Item = &'f Fact>) -> Record {
+        let mut sorted: Vec<&Fact> = facts.into_iter().collect();
+        sorted.sort_by(|a, b| (&a.key, &a.rank).cmp(&(&b.key, &b.rank)));
+        let mut standing: BTreeMap<Key, Fact> =
+            sorted.into_iter().map(|fact| (fact.key.clone(), fact.clone())).collect();
+        let requested: Vec<(Text, Text)> = standing
+            .keys()
+            .filter_map(|key| if let Key::Requested(p, d) = key { Some((p.clone(), d.clone())) } else { None })
+            .collect();
+        for (partner, drawdown) in requested {
+            standing.remove(&Key::FirstSeen(partner, drawdown));
+        }
+        Record(standing)
+    }
+
+    pub fn fact(&self, key: &Key) -> Option<&Fact> {
+        self.0.get(key)
+    }
+
+    pub fn value(&self, key: &Key) -> Option<&Value> {
+        self.0.get(key).map(|fact| &fact.value)
+    }
+
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.0.values()
+    }
+
+    pub fn flag(&self, flag: Flag) -> bool {
+        self.value(&Key::Flag(flag)) == Some(&Value::Flag(true))
+    }
+
+    /// When a drawdown was requested, and for how much where that is known.
+    pub fn requested(&self, partner: &Text, drawdown: &Text) -> Option<(EventTime, Option<i64>)> {
+        let keys =
+            [Key::Requested(partner.clone(), drawdown.clone()), Key::FirstSeen(partner.clone(), drawdown.clone())];
+        keys.iter().find_map(|key| match self.value(key)? {
+            Value::Moment { at, amount } => Some((*at, *amount)),
+            _ => None,
+        })
+    }
+
+    /// The cross-marketing consents, of one controller or of any: given and withdrawn.
+    pub fn cross_marketing(&self, controller: Option<&str>) -> Vec<(EventTime, Option<EventTime>)> {
+        self.facts()
+            .filter_map(|fact| match (&fact.key, &fact.value) {
+                (Key::Consent(purpose, by, _), Value::Consent { given_at, withdrawn_at })
+                    if *purpose == ConsentPurpose::MarketingCross.ordinal() && controller.is_none_or(|c| c == by) =>
+                {
+                    Some((*given_at, *withdrawn_at))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the oracle itself: known answers made by hand, one group per rule, and planted errors that it must find.
+mod oracle;
+
+#[path = "oracle/self_bounds.rs"]
+mod self_bounds;
+#[path = "oracle/self_decisions.rs"]
+mod self_decisions;
+#[path = "oracle/self_known.rs"]
+mod self_known;
+#[path = "oracle/self_planted.rs"]
+mod self_planted;
