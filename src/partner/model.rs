@@ -57,7 +57,7 @@ impl Model {
             Family::DueBook => due,
             _ => true,
         };
-        let inside = |d: &Delta| &d.partner == partner && (start..start + width).contains(&d.at) && belongs(d);
+        let inside = |d: &Delta| d.partner == *partner && (start..start + width).contains(&d.at) && belongs(d);
         let cells = self.total(inside).into_iter().map(|(counter, tally)| PaneCell { counter, tally }).collect();
         PartnerPane { partner: partner.clone(), tile, start: EventTime(start), cells }
     }
