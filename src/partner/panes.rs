@@ -38,7 +38,8 @@ impl Width {
     pub fn start_of(self, at: i64) -> i64 {
         match self {
             Width::Older => 0,
-            width => EventTime(at).floor(width.span_ms()).0,
+            // Flooring the smallest number would leave the range.
+            width => EventTime(at.max(i64::MIN / 2)).floor(width.span_ms()).0,
         }
     }
 }
@@ -269,8 +270,8 @@ impl Panes {
     pub fn tile(&self, partner: &str, tile: Tile, start: i64) -> PartnerPane {
         let mut cells = Vec::new();
         let last = match tile {
-            Tile::Hour => start + HOUR_MS - 1,
-            Tile::Day => start + DAY_MS - 1,
+            Tile::Hour => start.saturating_add(HOUR_MS - 1),
+            Tile::Day => start.saturating_add(DAY_MS - 1),
         };
         for family in [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort, Family::DueBook] {
             let widths: &[Width] = match (tile, family) {
