@@ -10,6 +10,9 @@ use crate::store::Sorted;
 /// The format in which values are written; another one is refused at restore.
 pub const FORMAT: u8 = 1;
 
+/// Takes one changelog entry: key and value (`None`: gone).
+pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
 /// One tag byte per table.
 pub mod tag {
     pub const ANSWER: u8 = b'a';
@@ -86,7 +89,7 @@ impl<'a> Avro<'a> for Cell {
 }
 
 /// Tells every entry of a table that the batch changed.
-pub fn changes<K, V>(tag: u8, table: &Sorted<K, V>, entry: &mut dyn FnMut(&[u8], Option<&[u8]>))
+pub fn changes<K, V>(tag: u8, table: &Sorted<K, V>, entry: &mut Entry<'_>)
 where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,

@@ -1,6 +1,6 @@
 //! The ledger: live reservations by candidate, by expiry and by partner, and the answers that were given.
 
-use super::codec::{self, tag};
+use super::codec::{self, Entry, tag};
 use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
 use crate::domain::{Candidate, EventTime, Reply, Text};
@@ -93,7 +93,7 @@ impl Ledger {
         self.requests(partner, EventTime(i64::MIN)).count() as i64
     }
 
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         codec::changes(tag::RESERVATION, &self.by_candidate, entry);
     }
 
@@ -181,7 +181,7 @@ impl Answers {
         }
     }
 
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         codec::changes(tag::ANSWER, &self.by_candidate, entry);
     }
 

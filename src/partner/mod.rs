@@ -29,6 +29,7 @@ mod windows;
 mod model;
 
 pub use admission::{Contracts, Known};
+pub use codec::Entry;
 pub use facts::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS};
 pub use guard::BASELINE_MS;
 pub use ledger::{ANSWER_KEPT_MS, ANSWERS_MAX, RESERVATIONS_MAX};
@@ -178,7 +179,7 @@ impl Shard {
     }
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         codec::changes(tag::CELL, &self.panes.cells, entry);
         codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
         codec::changes(tag::STAGE, &self.stage, entry);

@@ -57,7 +57,7 @@ impl Model {
             Family::DueBook => due,
             _ => true,
         };
-        let inside = |d: &Delta| &d.partner == partner && (start..start + width).contains(&d.at) && belongs(d);
+        let inside = |d: &Delta| d.partner == *partner && (start..start + width).contains(&d.at) && belongs(d);
         let cells = self.total(inside).into_iter().map(|(counter, tally)| PaneCell { counter, tally }).collect();
         PartnerPane { partner: partner.clone(), tile, start: EventTime(start), cells }
     }
@@ -246,4 +246,16 @@ fn endless_retention_folds_nothing() {
     assert_eq!(placed.key.width, Width::Minute);
     panes.fold(EventTime(START + 3_000 * DAY_MS));
     assert_eq!(panes.count(&placed.key, Counter::Approved), 1);
+}
+
+#[test]
+fn no_moment_is_too_far() {
+    let (mut panes, now) = (Panes::new(KEEP), EventTime(START));
+    for counter in Counter::ALL {
+        for at in [i64::MIN, i64::MAX] {
+            panes.add(&delta(*counter, at, 1), now);
+        }
+    }
+    panes.fold(EventTime(EventTime::LATEST.0 * 100));
+    assert!(panes.changed_tiles().iter().all(|pane| pane.start.0 > 0));
 }

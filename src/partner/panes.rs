@@ -38,7 +38,8 @@ impl Width {
     pub fn start_of(self, at: i64) -> i64 {
         match self {
             Width::Older => 0,
-            width => EventTime(at).floor(width.span_ms()).0,
+            // Flooring the smallest number would leave the range.
+            width => EventTime(at.max(i64::MIN / 2)).floor(width.span_ms()).0,
         }
     }
 }
@@ -129,13 +130,15 @@ pub struct Panes {
     pub(super) cells: Sorted<CellKey, Cell>,
     /// Derived: how far everything is folded; `None` after a restore or an undo.
     folded: Option<Edges>,
+    /// Derived: the newest start of a flow pane ever seen per width, so that a tile need not look where nothing can be.
+    newest: [i64; 4],
     /// Derived: net change per tile since the last seal.
     touched: BTreeMap<TileKey, SmallVec<[(Counter, Tally); 4]>>,
 }
 
 impl Panes {
     pub fn new(retention: Retention) -> Self {
-        Self { retention, cells: Sorted::default(), folded: None, touched: BTreeMap::new() }
+        Self { retention, cells: Sorted::default(), folded: None, newest: [i64::MIN; 4], touched: BTreeMap::new() }
     }
 
     /// Adds one delta to the pane it belongs to by `now`; `None`: no pane takes it any more.
@@ -170,8 +173,21 @@ impl Panes {
         self.folded.unwrap_or_else(|| Edges::at(self.retention, now))
     }
 
+    fn note(&mut self, key: &CellKey) {
+        if !key.family.by_day() {
+            let newest = &mut self.newest[key.width as usize];
+            *newest = key.start.max(*newest);
+        }
+    }
+
+    /// False when no flow pane of that width can lie between `first` and `last`: what is older is folded.
+    fn may_hold(&self, width: Width, first: i64, last: i64) -> bool {
+        first <= self.newest[width as usize] && self.folded.is_none_or(|edges| last >= edges.first_of(width))
+    }
+
     /// Adds to one counter; true when its count is below zero afterwards.
     fn change(&mut self, key: &CellKey, counter: Counter, change: Tally) -> bool {
+        self.note(key);
         let cell = self.cells.edit_or(key, || Cell::of(key.family));
         let tally = cell.add(counter, change);
         if tally.is_zero() && cell.is_zero() {
@@ -218,6 +234,7 @@ impl Panes {
                 let Some(cell) = self.cells.remove(&from) else { continue };
                 let width = edges.width_of(family, from.start).unwrap_or(Width::Older);
                 let to = CellKey { width, start: width.start_of(from.start), ..from };
+                self.note(&to);
                 let sum = self.cells.edit_or(&to, || Cell::of(family));
                 sum.merge(&cell);
                 if sum.is_zero() {
@@ -253,8 +270,8 @@ impl Panes {
     pub fn tile(&self, partner: &str, tile: Tile, start: i64) -> PartnerPane {
         let mut cells = Vec::new();
         let last = match tile {
-            Tile::Hour => start + HOUR_MS - 1,
-            Tile::Day => start + DAY_MS - 1,
+            Tile::Hour => start.saturating_add(HOUR_MS - 1),
+            Tile::Day => start.saturating_add(DAY_MS - 1),
         };
         for family in [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort, Family::DueBook] {
             let widths: &[Width] = match (tile, family) {
@@ -265,7 +282,9 @@ impl Panes {
             };
             let mut sum = Cell::of(family);
             for width in widths {
-                self.range(partner, family, *width, start, last).for_each(|(_, cell)| sum.merge(cell));
+                if family == Family::DueBook || self.may_hold(*width, start, last) {
+                    self.range(partner, family, *width, start, last).for_each(|(_, cell)| sum.merge(cell));
+                }
             }
             cells.extend(sum.tallies(family).map(|(counter, tally)| PaneCell { counter, tally }));
         }
@@ -273,6 +292,7 @@ impl Panes {
     }
 
     pub fn load(&mut self, key: CellKey, cell: Option<Cell>) {
+        self.note(&key);
         self.cells.load(key, cell);
         self.folded = None;
     }

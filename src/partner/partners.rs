@@ -1,6 +1,6 @@
 //! What is remembered of each partner besides its panes: its clock, what was reported, and when its next view is owed.
 
-use super::codec::{self, tag};
+use super::codec::{self, Entry, tag};
 use crate::domain::{EventTime, Text};
 use crate::record;
 use crate::store::Sorted;
@@ -87,7 +87,7 @@ impl Partners {
         self.owed.iter().next().is_some_and(|((at, _), _)| *at <= now)
     }
 
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         codec::changes(tag::PARTNER, &self.states, entry);
     }
 

@@ -1,6 +1,6 @@
 //! The quota: admissions per partner and calendar day of the contract's zone.
 
-use super::codec::{self, tag};
+use super::codec::{self, Entry, tag};
 use crate::domain::{CalendarDay, EventTime, Text};
 use crate::record;
 use crate::store::Sorted;
@@ -39,7 +39,7 @@ impl Quotas {
         self.days.put(partner.clone(), DayUse { day, admitted });
     }
 
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         codec::changes(tag::QUOTA, &self.days, entry);
     }
 }
