@@ -47,6 +47,8 @@ pub fn local(options: &Options) -> Ended {
     config.shards = Shards { customer: options.shards, partner: 1 };
     // Files are read whole: hour tiles stay correct for as long as the run lasts.
     config.partner.hours_keep_days = config.partner.days_keep_days;
+    // Nobody reads views of a run over files.
+    config.partner.view_every_ms = i64::MAX / 4;
     let rejected = options.out.join("rejected-rows.jsonl");
     let source = sources::open(&options.mapping, &options.files, true, Some(&rejected))?;
     let mut engine = Engine::new(&Shared::new(config, policies), files);
