@@ -17,7 +17,8 @@ pub(super) struct Node {
 }
 
 pub(super) enum Value {
-    Nothing,
+    /// No value, with the text as written: empty, `null`, `NULL`, `~`.
+    Nothing(String),
     Scalar(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -32,7 +33,7 @@ impl Node {
     /// What the node is, for a sentence: "found a list".
     pub fn found(&self) -> String {
         match &self.value {
-            Value::Nothing => "nothing".to_owned(),
+            Value::Nothing(_) => "nothing".to_owned(),
             Value::Scalar(text) => format!("\"{text}\""),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a section of keys".to_owned(),
@@ -82,7 +83,7 @@ enum Raw {
 fn place(raw: Spanned<Raw>, text: &str) -> Node {
     let location = raw.defined;
     let value = match raw.value {
-        Raw::Nothing => Value::Nothing,
+        Raw::Nothing => Value::Nothing(as_written(text, location)),
         Raw::Text(scalar) => Value::Scalar(scalar),
         Raw::Typed => Value::Scalar(as_written(text, location)),
         Raw::List(items) => Value::List(items.into_iter().map(|item| place(item, text)).collect()),
