@@ -77,7 +77,7 @@ enum Raw {
     Typed,
     Text(String),
     List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
 }
 
 fn place(raw: Spanned<Raw>, text: &str) -> Node {
@@ -87,14 +87,20 @@ fn place(raw: Spanned<Raw>, text: &str) -> Node {
         Raw::Text(scalar) => Value::Scalar(scalar),
         Raw::Typed => Value::Scalar(as_written(text, location)),
         Raw::List(items) => Value::List(items.into_iter().map(|item| place(item, text)).collect()),
-        Raw::Map(items) => Value::Map(
-            items
-                .into_iter()
-                .map(|(key, item)| (Key { at: at(key.referenced), name: key.value }, place(item, text)))
-                .collect(),
-        ),
+        Raw::Map(items) => {
+            Value::Map(items.into_iter().map(|(name, item)| (key(name, text), place(item, text))).collect())
+        }
     };
     Node { at: at(raw.referenced), value }
+}
+
+/// A key as written: `1`, `yes` and `null` are texts like others.
+fn key(raw: Spanned<Raw>, text: &str) -> Key {
+    let name = match raw.value {
+        Raw::Text(name) => name,
+        Raw::Nothing | Raw::Typed | Raw::List(_) | Raw::Map(_) => as_written(text, raw.defined),
+    };
+    Key { at: at(raw.referenced), name }
 }
 
 fn as_written(text: &str, location: serde_saphyr::Location) -> String {
