@@ -70,12 +70,16 @@ impl Context<'_, '_> {
             (None, None) => Some(TimeFormat::iso(self.formats.zone.clone())),
             (None, Some(node)) => {
                 let known: Vec<&str> = self.formats.times.iter().map(|(known, _)| known.as_str()).collect();
+                let known = if known.is_empty() {
+                    "which has none".to_owned()
+                } else {
+                    format!("which has: {}", known.join(", "))
+                };
                 self.checker.wrong(
                     node.at,
                     format!(
-                        "found the time format {}, expected one of `times`: {}; declare it there",
-                        node.found(),
-                        known.join(", ")
+                        "found the time format {}, expected one that `times` declares, {known}; declare it there",
+                        node.found()
                     ),
                 );
                 None

@@ -60,7 +60,8 @@ impl<R: Reading> Field<R> {
             let nothing = Row::default();
             let wrong = source.known().find_map(|text| reading.read(text, &nothing).err());
             if let Some(why) = wrong {
-                cx.checker.wrong(node.at, format!("found a value for `{name}` that cannot be: {why}; correct it"));
+                cx.checker
+                    .wrong(node.at, format!("found a value for `{name}` that is not as expected: {why}; correct it"));
             }
         }
         Some(Self { name, source, reading })
@@ -115,7 +116,7 @@ impl TextField {
             Source::read(node, None, cx)?
         };
         if let Some(why) = source.known().find_map(|text| token(name, text).err()) {
-            cx.checker.wrong(node.at, format!("found a value for `{name}` that cannot be: {why}; correct it"));
+            cx.checker.wrong(node.at, format!("found a value for `{name}` that is not as expected: {why}; correct it"));
         }
         Some(Self { name, source })
     }

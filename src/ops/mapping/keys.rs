@@ -68,7 +68,7 @@ impl<'n, 'k> Keys<'n, 'k> {
             self.common.used.insert(name.to_owned());
         }
         // A field set to nothing in the event takes the common one away.
-        own.or(shared).filter(|node| !matches!(node.value, Value::Nothing))
+        own.or(shared).filter(|node| !matches!(node.value, Value::Nothing(_)))
     }
 
     pub fn text(&mut self, name: &'static str, cx: &mut Context<'_, '_>) -> Option<TextField> {

@@ -166,20 +166,26 @@ fn one_char(node: Option<&Node>, default: char, checker: &mut Checker<'_>) -> ch
     }
 }
 
-/// A text or a list of texts.
+/// A text or a list of texts. In a list `NULL` and `~` are meant as the texts they are.
 pub(super) fn texts(node: &Node, checker: &mut Checker<'_>) -> Vec<String> {
+    let items = match &node.value {
+        Value::Scalar(text) => Some(vec![text.clone()]),
+        Value::List(items) => items.iter().map(text).collect(),
+        Value::Nothing(_) | Value::Map(_) => None,
+    };
+    items.unwrap_or_else(|| {
+        checker.wrong(
+            node.at,
+            format!("found {}, expected a text or a list of texts; write [\"a\", \"b\"]", node.found()),
+        );
+        Vec::new()
+    })
+}
+
+fn text(node: &Node) -> Option<String> {
     match &node.value {
-        Value::Scalar(text) => vec![text.clone()],
-        Value::List(items) if items.iter().all(|item| item.scalar().is_some()) => {
-            items.iter().filter_map(|item| item.scalar().map(str::to_owned)).collect()
-        }
-        _ => {
-            checker.wrong(
-                node.at,
-                format!("found {}, expected a text or a list of texts; write [\"a\", \"b\"]", node.found()),
-            );
-            Vec::new()
-        }
+        Value::Scalar(text) | Value::Nothing(text) => Some(text.clone()),
+        Value::List(_) | Value::Map(_) => None,
     }
 }
 

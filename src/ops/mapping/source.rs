@@ -159,7 +159,7 @@ fn text(node: &Node, cx: &mut Context<'_, '_>) -> Option<String> {
 fn entries(node: &Node, cx: &mut Context<'_, '_>) -> Option<FxHashMap<String, Option<String>>> {
     match &node.value {
         Value::Map(items)
-            if items.iter().all(|(_, value)| matches!(value.value, Value::Scalar(_) | Value::Nothing)) =>
+            if items.iter().all(|(_, value)| matches!(value.value, Value::Scalar(_) | Value::Nothing(_))) =>
         {
             Some(items.iter().map(|(key, value)| (key.name.clone(), value.scalar().map(str::to_owned))).collect())
         }

@@ -17,7 +17,8 @@ pub(super) struct Node {
 }
 
 pub(super) enum Value {
-    Nothing,
+    /// No value, with the text as written: empty, `null`, `NULL`, `~`.
+    Nothing(String),
     Scalar(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -32,7 +33,7 @@ impl Node {
     /// What the node is, for a sentence: "found a list".
     pub fn found(&self) -> String {
         match &self.value {
-            Value::Nothing => "nothing".to_owned(),
+            Value::Nothing(_) => "nothing".to_owned(),
             Value::Scalar(text) => format!("\"{text}\""),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a section of keys".to_owned(),
@@ -76,24 +77,30 @@ enum Raw {
     Typed,
     Text(String),
     List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
 }
 
 fn place(raw: Spanned<Raw>, text: &str) -> Node {
     let location = raw.defined;
     let value = match raw.value {
-        Raw::Nothing => Value::Nothing,
+        Raw::Nothing => Value::Nothing(as_written(text, location)),
         Raw::Text(scalar) => Value::Scalar(scalar),
         Raw::Typed => Value::Scalar(as_written(text, location)),
         Raw::List(items) => Value::List(items.into_iter().map(|item| place(item, text)).collect()),
-        Raw::Map(items) => Value::Map(
-            items
-                .into_iter()
-                .map(|(key, item)| (Key { at: at(key.referenced), name: key.value }, place(item, text)))
-                .collect(),
-        ),
+        Raw::Map(items) => {
+            Value::Map(items.into_iter().map(|(name, item)| (key(name, text), place(item, text))).collect())
+        }
     };
     Node { at: at(raw.referenced), value }
+}
+
+/// A key as written: `1`, `yes` and `null` are texts like others.
+fn key(raw: Spanned<Raw>, text: &str) -> Key {
+    let name = match raw.value {
+        Raw::Text(name) => name,
+        Raw::Nothing | Raw::Typed | Raw::List(_) | Raw::Map(_) => as_written(text, raw.defined),
+    };
+    Key { at: at(raw.referenced), name }
 }
 
 fn as_written(text: &str, location: serde_saphyr::Location) -> String {

@@ -91,7 +91,14 @@ fn group(node: &Node, cx: &mut Context<'_, '_>) -> Vec<Condition> {
         let column = cx.columns.index(&key.name, key.at);
         let tests = match &node.value {
             Value::Scalar(_) | Value::List(_) => vec![Test::In(texts(node, cx.checker))],
-            _ => tests(node, cx),
+            Value::Map(_) => tests(node, cx),
+            Value::Nothing(_) => {
+                cx.checker.wrong(
+                    node.at,
+                    "found nothing, expected a condition; write {empty: true} for cells without a value",
+                );
+                Vec::new()
+            }
         };
         conditions.extend(tests.into_iter().map(|test| Condition { column, name: key.name.clone(), test }));
     }
