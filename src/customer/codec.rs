@@ -15,9 +15,12 @@ const LINE: u8 = b'l';
 /// Version of all values.
 const FORMAT: u8 = 1;
 
+/// Takes a changelog key with its value (`None`: gone).
+pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
 impl Shard {
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, entry: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+    pub fn changes(&self, entry: &mut Entry<'_>) {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         for (token, slot, customer) in self.customers.changed() {
             set_key(&mut key, CUSTOMER, token.as_bytes());

@@ -11,6 +11,7 @@ mod check;
 mod clocks;
 mod codec;
 pub mod contribution;
+mod draft;
 pub mod record;
 mod settle;
 mod standing;

@@ -101,7 +101,7 @@ fn what_triggers_no_decision() {
     assert_eq!(asked(Fixed::yes(), &[requested(), requested()]), 1, "a duplicate");
     assert_eq!(asked(Fixed::yes(), &[old]), 0, "history");
     assert_eq!(asked(Fixed::yes(), &[declined, requested()]), 0, "it has ended");
-    assert_eq!(asked(Fixed::yes(), &[passed.clone()]), 0, "the contract triggers on the request");
+    assert_eq!(asked(Fixed::yes(), std::slice::from_ref(&passed)), 0, "the contract triggers on the request");
     assert_eq!(asked(on_passed(), &[requested()]), 0, "the contract triggers on the risk step");
     assert_eq!(asked(on_passed(), &[requested(), passed]), 1);
     let stranger = ApplicationEvent { partner: "p9", ..requested() };

@@ -2,4 +2,5 @@ mod candidates;
 mod fates;
 mod fixture;
 mod funnel;
+mod lives;
 mod repaying;

@@ -1,0 +1,132 @@
+//! What a trigger's answer is written into: the candidate's draft in its proposal, or the decision that says no.
+
+use super::record::Customer;
+use super::trigger::Trigger;
+use crate::domain::candidate::{Arm, Candidate, CandidateStatus, Friction, Grounds, ModelUse, RightToAct};
+use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::words::Word;
+use crate::domain::{Decision, EventTime, Proposal, Text, content_id};
+use crate::policy::{Facts, Judgement, Terms};
+
+/// The version of a candidate draft.
+const DRAFT_VERSION: i32 = 1;
+
+impl Trigger<'_> {
+    fn candidate_id(&self, facts: &Facts<'_>) -> Text {
+        let trigger = self.event.kind.name();
+        content_id(&[
+            b"rt",
+            facts.partner.as_bytes(),
+            facts.drawdown.as_bytes(),
+            facts.customer.as_bytes(),
+            trigger.as_bytes(),
+        ])
+    }
+
+    pub fn draft(
+        &self,
+        facts: &Facts<'_>,
+        customer: &Customer,
+        (version, hash): (&Text, &Text),
+        terms: Terms,
+        arm: Arm,
+    ) -> Candidate {
+        let models =
+            facts.verdict.iter().map(|v| ModelUse { model: v.model.into(), version: v.version.into() }).collect();
+        Candidate {
+            candidate: self.candidate_id(facts),
+            customer: facts.customer.into(),
+            kind: terms.kind,
+            status: CandidateStatus::Active,
+            version: DRAFT_VERSION,
+            supersedes: None,
+            campaign: None,
+            arm,
+            origin_ref: origin_ref(facts.partner, facts.customer),
+            decided_at: self.now,
+            decide_by: terms.decide_by,
+            valid_from: self.now,
+            expires_at: self.now.plus_ms(terms.valid_for_ms),
+            act_within_ms: terms.valid_for_ms,
+            send_windows: Vec::new(),
+            revocable_until: None,
+            end_reasons: Vec::new(),
+            offer: terms.offer,
+            delivery: terms.delivery,
+            friction: dated(terms.friction, customer, facts.event_time),
+            right_to_act: RightToAct {
+                consent: facts.consent.map(|consent| consent.consent.into()).unwrap_or_default(),
+                source_disclosure: terms.source_disclosure,
+                opt_out_link: terms.opt_out_link,
+                non_personalised_alternative: terms.non_personalised_alternative,
+            },
+            grounds: Grounds {
+                grade: terms.grade,
+                models,
+                policy_version: version.clone(),
+                policy_hash: hash.clone(),
+                source: self.source.clone(),
+                ..Grounds::default()
+            },
+        }
+    }
+
+    pub fn proposal(&self, facts: &Facts<'_>, candidate: Candidate) -> Proposal {
+        Proposal {
+            partner: facts.partner.into(),
+            drawdown: facts.drawdown.into(),
+            requested_at: facts.requested_at,
+            amount_minor: facts.amount_minor.unwrap_or(0),
+            triggered_at: facts.event_time,
+            candidate,
+        }
+    }
+
+    pub fn no(&self, facts: &Facts<'_>, (version, hash): (&Text, &Text), judgement: Judgement) -> Decision {
+        let candidate = self.candidate_id(facts);
+        let (stage, kind) = (StageName::Customer, DecisionKind::No);
+        let draft = DRAFT_VERSION.to_string();
+        let parts = [candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), draft.as_bytes()];
+        Decision {
+            decision: content_id(&parts),
+            candidate,
+            customer: facts.customer.into(),
+            partner: facts.partner.into(),
+            drawdown: Some(facts.drawdown.into()),
+            candidate_kind: facts.kind,
+            kind,
+            stage,
+            reasons: judgement.reasons,
+            checks: judgement.checks,
+            arm: judgement.arm,
+            policy_version: version.clone(),
+            policy_hash: hash.clone(),
+            event_time: facts.event_time,
+            decided_at: self.now,
+            source: self.source.clone(),
+            shard: 0,
+            sequence: 0,
+            prev_hash: Text::default(),
+        }
+    }
+}
+
+/// An opaque reference to the partner's door: it tells two doors of a customer apart and names neither.
+fn origin_ref(partner: &str, customer: &str) -> Text {
+    let id = content_id(&[b"origin", partner.as_bytes(), customer.as_bytes()]);
+    id.chars().take(16).collect()
+}
+
+/// Prefilled fields with the age of what fills them; what is not known better is as of the trigger.
+fn dated(mut friction: Friction, customer: &Customer, event_time: EventTime) -> Friction {
+    let traits = customer.profile.as_ref().map(|profile| &profile.traits);
+    for field in friction.fields.iter_mut().filter(|field| field.as_of == EventTime::default()) {
+        let known = traits.and_then(|t| match field.field.as_str() {
+            "region" => t.region.as_ref(),
+            "employer" => [&t.employer_form, &t.employer_report].into_iter().flatten().max_by_key(|e| e.at),
+            _ => None,
+        });
+        field.as_of = known.map_or(event_time, |dated| dated.at);
+    }
+    friction
+}
