@@ -20,7 +20,7 @@ pub fn draw_panels(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, theme
     let wide = area.width >= THREE_PANELS_FROM_WIDTH;
     let third = if wide { Constraint::Fill(1) } else { Constraint::Length(0) };
     let [reasons, alerts, candidates] =
-        Layout::horizontal([Constraint::Length(REASONS_WIDTH), Constraint::Fill(1), third]).spacing(1).areas(area);
+        Layout::horizontal([Constraint::Length(REASONS_WIDTH), Constraint::Fill(1), third]).spacing(2).areas(area);
     panel(
         frame,
         reasons,
