@@ -12,6 +12,9 @@ pub mod summary;
 pub mod view;
 mod words;
 
+#[cfg(test)]
+mod summary_tests;
+
 /// The policy of the demo's lender for the market's partners.
 pub const POLICY: &str = include_str!("demo-policy.yaml");
 /// The file name by which problems of [`POLICY`] are reported.
