@@ -9,7 +9,7 @@ use super::plan::Action;
 use super::{Account, CUSTOMERS_COUNT_MAX, Customer, LOANS_COUNT_MAX, Market, Place};
 use crate::domain::EventTime;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::ops::demo::calendar::{HISTORY_DAYS, HISTORY_START, ZONE, day_start};
+use crate::ops::demo::calendar::{HISTORY_DAYS, HISTORY_START, day_start};
 
 /// How busy each UTC hour is; the customers' day begins with the UTC day.
 const HOURS: [u32; 24] = [30, 50, 60, 60, 55, 50, 55, 55, 50, 45, 40, 45, 50, 45, 35, 25, 15, 8, 5, 4, 4, 5, 10, 20];
@@ -136,59 +136,5 @@ impl Market {
     /// True while another loan can be kept.
     pub(super) fn lends(&self) -> bool {
         self.loans.len() < LOANS_COUNT_MAX
-    }
-
-    fn tell_profile(&mut self, at: EventTime, customer: Place) {
-        use super::say::nothing_about;
-        use crate::domain::events::{
-            Consent, ConsentPurpose, CustomerEvent, Employer, EmployerSource, FlagValue, Score,
-        };
-        let Customer { token, person, number, .. } = &self.customers[customer];
-        if person.unprofiled {
-            return;
-        }
-        let (token, person, number) = (token.clone(), person.clone(), *number);
-        let event_id = self.event_id();
-        let consent = compact_str::format_compact!("k{number:x}");
-        let mut dice = self.dice(Purpose::Person, number as usize + CUSTOMERS_COUNT_MAX);
-        let mut score = |model| {
-            Some(Score {
-                model,
-                version: "7",
-                value_ppm: dice.between(20_000, 980_000),
-                scored_at: at.plus_ms(-HOUR_MS),
-            })
-        };
-        let cross = Consent {
-            consent: &consent,
-            purpose: ConsentPurpose::MarketingCross,
-            controller: super::people::LENDER,
-            recipient: None,
-            text_version: "2026-01",
-            given_at: at.plus_ms(-MINUTE_MS),
-            withdrawn_at: None,
-            collected_via: Some("app"),
-        };
-        let event = CustomerEvent {
-            region: person.region,
-            zone: Some(ZONE),
-            employer: person
-                .employer
-                .as_deref()
-                .filter(|_| number % 2 == 0)
-                .map(|token| Employer { token, source: EmployerSource::CreditReport }),
-            risk: score("risk"),
-            response: score("response"),
-            conversion: score("conversion"),
-            value: score("value"),
-            tags: Vec::new(),
-            lenders: person.lenders,
-            debt_burden_ppm: person.debt_burden_ppm,
-            consents: person.consents.then_some(cross).into_iter().collect(),
-            flags: person.flag.map(|flag| FlagValue { flag, value: true }).into_iter().collect(),
-            own_product: Some(person.own_product),
-            ..nothing_about(&event_id, at, &token)
-        };
-        self.say_customer(&event);
     }
 }

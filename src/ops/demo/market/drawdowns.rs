@@ -42,7 +42,7 @@ impl Market {
         let place = self.drawdowns.len();
         let mut dice = self.dice(Purpose::Drawdown, place);
         let profile = self.profile(account);
-        let amount_minor = self.accounts[account].limit_minor * dice.between(15, 60) / 100_00 * 100;
+        let amount_minor = self.accounts[account].limit_minor * dice.between(15, 60) / 10_000 * 100;
         let test_order = dice.happens(TEST_ORDER_PPM);
         let (ending, after_ms) = ending(profile.endings_at(at), &mut dice);
         let words = self.words(account);

@@ -13,6 +13,7 @@ mod loans;
 pub mod partners;
 mod people;
 mod plan;
+mod profile;
 mod record;
 mod say;
 mod stir;

@@ -69,9 +69,9 @@ pub const PARTNERS: [Profile; PARTNERS_COUNT] = [
     Profile { enhanced: true, approved_ppm: 800_000, ..plain("p06", 2) },
     // Its drawdown pass sinks for reasons of its own, from midday on; hardly anybody there may be asked.
     Profile {
-        consenting_ppm: 40_000,
+        consenting_ppm: 20_000,
         accepting_ppm: 20_000,
-        endings_from_midday: Some(Endings { declined_ppm: 450_000, ..USUAL }),
+        endings_from_midday: Some(Endings { declined_ppm: 520_000, ..USUAL }),
         ..plain("p07", 6)
     },
     // Has a small quota (policy).

@@ -1,10 +1,11 @@
 //! What changes for customers now and then: flags, consents, limits, and the wish to be forgotten.
 
 use super::dice::{Dice, Purpose};
+use super::profile::cross_marketing;
 use super::say::nothing_about;
 use super::{Market, Place};
 use crate::domain::EventTime;
-use crate::domain::events::{ApplicationKind, Consent, ConsentPurpose, CustomerEvent, Flag, FlagValue};
+use crate::domain::events::{ApplicationKind, CustomerEvent, Flag, FlagValue};
 use crate::domain::time::{HOUR_MS, MINUTE_MS};
 
 impl Market {
@@ -43,16 +44,7 @@ impl Market {
         self.customers[customer].person.withdrew = true;
         let (event_id, token) = (self.event_id(), self.customers[customer].token.clone());
         let consent = compact_str::format_compact!("k{:x}", self.customers[customer].number);
-        let withdrawn = Consent {
-            consent: &consent,
-            purpose: ConsentPurpose::MarketingCross,
-            controller: super::people::LENDER,
-            recipient: None,
-            text_version: "2026-01",
-            given_at: at.plus_ms(-HOUR_MS),
-            withdrawn_at: Some(at.plus_ms(-MINUTE_MS)),
-            collected_via: Some("app"),
-        };
+        let withdrawn = cross_marketing(&consent, at.plus_ms(-HOUR_MS), Some(at.plus_ms(-MINUTE_MS)));
         self.say_customer(&CustomerEvent { consents: vec![withdrawn], ..nothing_about(&event_id, at, &token) });
     }
 

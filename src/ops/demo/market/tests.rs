@@ -341,3 +341,30 @@ fn what_the_story_is_made_of() {
     PARTNERS.iter().zip(market.truth.partners).for_each(|(profile, truth)| println!("{} {truth:?}", profile.token));
     println!("{:?}", (market.truth.duplicate, market.truth.late, &market.truth.broken));
 }
+
+/// The policy names partners and persons of the market; its own rules are the policy module's to check.
+#[test]
+fn the_policy_speaks_of_this_market() {
+    let policy: serde_json::Value = serde_saphyr::from_str(crate::ops::demo::POLICY).unwrap();
+    let texts = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    };
+    let contracts = policy["contracts"].as_array().unwrap();
+    let partners: Vec<&str> = contracts.iter().map(|contract| contract["partner"].as_str().unwrap()).collect();
+    let known: Vec<&str> = PARTNERS.iter().map(|profile| profile.token).filter(|token| *token != "p12").collect();
+    assert_eq!(partners, known);
+    for (contract, profile) in contracts.iter().zip(&PARTNERS) {
+        let risk_passed = contract["trigger"].as_str() == Some("risk_passed");
+        assert_eq!(risk_passed, profile.risk_step, "{}: a trigger that never comes", profile.token);
+    }
+    let staff = texts(&policy["exclusions"]["staff"]["tokens"]);
+    let people: BTreeSet<Text> = (0..MarketSize::default().customers).map(people::token).collect();
+    assert!(staff.iter().all(|token| people.contains(token.as_str())), "{staff:?}");
+    assert_eq!(people.len(), MarketSize::default().customers as usize, "tokens are unique");
+    let (history, _, _) = told();
+    let employers = texts(&policy["exclusions"]["employers"]["tokens"]);
+    let stated = |token: &String| {
+        history.iter().any(|record| record.value.windows(token.len()).any(|part| part == token.as_bytes()))
+    };
+    assert!(employers.iter().all(stated), "{employers:?}");
+}
