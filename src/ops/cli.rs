@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, load, local, moments, partners, run, topics};
+use super::{decisions, demo, load, local, moments, partners, run, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -49,6 +49,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Play a generated market through the real worker
+    #[command(after_help = "Example: reflow demo\n         reflow demo --for 30s --summary out.json")]
+    Demo(demo::Options),
     /// Run both stages over files, without a broker
     #[command(
         after_help = "Example: reflow local --mapping examples/real-data/bpi2012.mapping.yaml --out out bpi2012_events.csv.gz"
@@ -142,6 +145,7 @@ fn dispatch(command: Command) -> Ended {
     match command {
         Command::Run { configured, check: true } => run::check(&configured.load()?),
         Command::Run { configured, check: false } => run::run(configured.load()?),
+        Command::Demo(options) => demo::demo(&options),
         Command::Local(options) => local::local(&options),
         Command::Load { configured, options } => load::load(&configured.load()?, &options),
         Command::Partners { configured, json, what: None } => partners::partners(&configured.load()?, json),
