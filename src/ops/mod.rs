@@ -1,5 +1,5 @@
 //! To come.
 
 pub mod broker;
-pub mod guarded;
-pub mod kafka_jars;
+mod guarded;
+mod kafka_jars;
