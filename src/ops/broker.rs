@@ -12,8 +12,11 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::guarded::{Guarded, Signal, pause};
+use super::guarded::pause;
 use super::kafka_jars;
+
+pub use super::guarded::{Guarded, Signal};
+pub use super::kafka_jars::fetch as fetch_jars;
 
 /// The newest line whose parts are all on Maven Central.
 pub const KAFKA_VERSION: &str = "4.3.1";
@@ -141,6 +144,8 @@ impl Broker {
     }
 
     /// Starts the broker again, on the same data and ports; a running one is stopped first.
+    ///
+    /// After [`Broker::kill`] this takes some 9 s more: the cluster waits until the session of the old life has run out.
     pub fn restart(&mut self) -> Result<(), BrokerError> {
         self.stop()?;
         self.launch()
