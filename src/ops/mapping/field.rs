@@ -113,7 +113,9 @@ impl TextField {
             section.close(cx.checker);
             source?
         } else {
-            Source::read(node, None, cx)?
+            let source = Source::read(node, None, cx)?;
+            cx.constants.extend(source.constant().map(|text| (text.to_owned(), node.at)));
+            source
         };
         if let Some(why) = source.known().find_map(|text| token(name, text).err()) {
             cx.checker.wrong(node.at, format!("found a value for `{name}` that is not as expected: {why}; correct it"));

@@ -47,9 +47,6 @@ impl Source {
             (Some(section), _) => Self::read_section(node, section, cx),
             (None, Value::Scalar(text)) => {
                 let origin = template(text, node, cx)?;
-                if matches!(origin, Origin::Const(_)) {
-                    cx.constants.push((text.clone(), node.at));
-                }
                 Some(Self::of(origin, cx))
             }
             _ => {
@@ -123,6 +120,14 @@ impl Source {
         match map.get(found.as_ref()).or(self.otherwise.as_ref()) {
             Some(mapped) => Ok(mapped.as_deref().map(Cow::Borrowed)),
             None => Err(Unmapped(found.into_owned())),
+        }
+    }
+
+    /// The text of a constant.
+    pub fn constant(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Const(text) => Some(text),
+            Origin::Column(_) | Origin::Template(_) => None,
         }
     }
 
