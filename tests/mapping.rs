@@ -348,6 +348,10 @@ fn files_are_merged_by_time_then_file_then_line_then_place() {
         keys(Options { sorted: false, ..Options::default() }),
         "a3.0 a3.1 a1.0 a1.1 a2.0 a2.1 b2.0 b2.1 b1.0 b1.1"
     );
+    let truncated: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+    let broken =
+        read_with(&[&a], &[("a.csv", truncated)], Options { sorted: false, ..Options::default() }).err().unwrap();
+    assert!(broken.contains("a.csv") && broken.contains("gzip"), "{broken}");
     let lost = read_with(&[&a, &b], &[("other.csv", b"t,c\n")], Options::default()).err().unwrap();
     assert!(lost.contains("no mapping reads it"), "{lost}");
 }

@@ -190,7 +190,7 @@ fn template(text: &str, node: &Node, cx: &mut Context<'_, '_>) -> Option<Origin>
         let (before, from) = rest.split_at(at);
         literal.push_str(before);
         if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
-            literal.push_str(&from[..1]);
+            literal.extend(from.chars().next());
             rest = after;
             continue;
         }
