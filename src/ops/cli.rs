@@ -131,7 +131,9 @@ enum PartnersWhat {
 /// Parses the arguments, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    // The demo's live view owns the terminal: a log line would tear it.
+    let quiet = matches!(&cli.command, Command::Demo(options) if options.live());
+    log_to_stderr(if quiet { "off" } else { "info" });
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -173,9 +175,10 @@ fn moment(text: &str, now: EventTime) -> Result<EventTime, Failure> {
 }
 
 /// Logs go to standard error: text for a terminal, JSON lines with `REFLOW_LOG_FORMAT=json`; `REFLOW_LOG` filters.
-fn log_to_stderr() {
+fn log_to_stderr(default: &str) {
     let asked = config::environment::log();
-    let filter = tracing_subscriber::EnvFilter::try_new(asked.filter).unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_new(asked.filter.as_deref().unwrap_or(default))
+        .unwrap_or_else(|_| default.into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let ansi = asked.colour && std::io::IsTerminal::is_terminal(&std::io::stderr());
     if asked.json {

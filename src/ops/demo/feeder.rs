@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use rustc_hash::FxHashMap;
 
 use super::market::MarketRecord;
+use crate::bus::producer::drain;
 use crate::bus::{Topic, Topics};
 use crate::config::Config;
 use crate::domain::candidate::Source;
@@ -79,7 +80,11 @@ impl Feeder {
     }
 
     pub fn flush(&self) -> Ended {
-        self.producer.flush(Duration::from_secs(FLUSH_SECS_MAX)).map_err(Failure::reach)
+        if drain(&self.producer, Duration::from_secs(FLUSH_SECS_MAX)) {
+            Ok(())
+        } else {
+            Err(Failure::reach(format!("the cluster did not acknowledge everything within {FLUSH_SECS_MAX} s")))
+        }
     }
 
     /// How long ago the record that triggered something was sent.

@@ -1,5 +1,6 @@
 //! The command: a cluster, the real worker, the market as its lender, and what people see of it.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +26,8 @@ use crate::worker::models::Models;
 use crate::worker::supervisor::Worker;
 use crate::worker::{self, Shared};
 
-/// How often the market is asked for what is next, milliseconds.
-const BEAT_MS: u64 = 5;
+/// How often the market is asked for what is next.
+const BEAT: Duration = Duration::from_millis(5);
 /// Longest wait for the history to be worked off, and for what is in flight at the end, seconds.
 const HISTORY_SECS_MAX: u64 = 300;
 const CLOSING_SECS_MAX: u64 = 30;
@@ -51,6 +52,13 @@ pub struct Options {
     /// A line a second instead of the live view
     #[arg(long)]
     plain: bool,
+}
+
+impl Options {
+    /// True when the live view will own the terminal.
+    pub fn live(&self) -> bool {
+        !self.plain && std::io::stdout().is_terminal()
+    }
 }
 
 /// Plays the demo.
@@ -109,13 +117,14 @@ fn parse_span(text: &str) -> Result<Duration, Failure> {
 
 /// The worker's settings at that pace: what bounds the machine's own delay is stretched with the clock.
 fn configuration(pace: Pace) -> Config {
-    let mut config = Config::default();
-    config.shards = Shards { customer: 4, partner: 2 };
+    let mut config = Config { shards: Shards { customer: 4, partner: 2 }, ..Config::default() };
     config.clock.kind = ClockKind::Scaled;
     config.clock.scaled_from_ms = PLAY_DAY_START.0;
     config.clock.scale = u32::try_from(pace.speed()).unwrap_or(u32::MAX);
     config.customer.heartbeat_secs = pace.event_secs(Duration::from_millis(200)).max(5);
-    config.customer.decision_age_secs_max = 3 * 3_600;
+    config.customer.decision_age_secs_max = 2 * 3_600;
+    // While history loads, repayments may move a partner's clock far ahead of its applications.
+    config.customer.late_event_secs_max = 35 * 86_400;
     config.partner.heartbeat_stale_secs = pace.event_secs(Duration::from_secs(3)).max(30);
     config.partner.idle_after_secs = pace.event_secs(Duration::from_millis(500)).max(1_800);
     config.partner.view_every_ms = pace.event_secs(Duration::from_millis(250)).max(1) * 1_000;
@@ -172,11 +181,10 @@ impl Stage {
                 self.feeder.send(&record)?;
             }
             self.feeder.serve();
-            self.listen(Some(at));
+            self.listen(Some(at), BEAT);
             let passed_ms = at.ms_since(PLAY_DAY_START);
             let (number, rest) = (passed_ms / DAY_MS + 1, passed_ms % DAY_MS);
             self.show(Phase::Day { number, passed_ppm: rest * 1_000_000 / DAY_MS }, at)?;
-            std::thread::sleep(Duration::from_millis(BEAT_MS));
         }
         self.close(worker)
     }
@@ -189,7 +197,7 @@ impl Stage {
             self.feeder.send(record)?;
             if done % 512 == 0 {
                 self.feeder.serve();
-                self.listen(None);
+                self.listen(None, Duration::ZERO);
                 self.show(Phase::History { done: self.models.fates().consumed(), all }, PLAY_DAY_START)?;
                 if self.stopped(worker)? {
                     return Ok(());
@@ -202,9 +210,8 @@ impl Stage {
             if began.elapsed() > Duration::from_secs(HISTORY_SECS_MAX) {
                 return Err(Failure::reach("the history was not worked off in time"));
             }
-            self.listen(None);
+            self.listen(None, BEAT);
             self.show(Phase::History { done: self.models.fates().consumed(), all }, PLAY_DAY_START)?;
-            std::thread::sleep(Duration::from_millis(BEAT_MS));
         }
         Ok(())
     }
@@ -214,7 +221,7 @@ impl Stage {
         self.feeder.flush()?;
         let (began, mut heard) = (Instant::now(), Instant::now());
         loop {
-            if self.listen(None) > 0 {
+            if self.listen(None, BEAT) > 0 {
                 heard = Instant::now();
             }
             let behind = self.models.fates().consumed() < self.feeder.sent();
@@ -223,7 +230,6 @@ impl Stage {
                 return Ok(());
             }
             self.show(Phase::Closing, self.shared.clock.now(EventTime::default(), EventTime::default()))?;
-            std::thread::sleep(Duration::from_millis(BEAT_MS));
         }
     }
 
@@ -232,11 +238,11 @@ impl Stage {
         Ok(asked || self.stop.load(Ordering::Relaxed) || worker.stopping())
     }
 
-    /// Takes what the worker said; with `at` the market's customers react to candidates. Returns how many answers came:
-    /// views come as long as time goes on and are no answers.
-    fn listen(&mut self, at: Option<EventTime>) -> usize {
-        let mut answers = 0;
-        while let Ok(output) = self.outputs.try_recv() {
+    /// Takes what the worker said within `most`; with `at` the market's customers react to candidates. Returns how many
+    /// answers came: views come as long as time goes on and are no answers.
+    fn listen(&mut self, at: Option<EventTime>, most: Duration) -> usize {
+        let (mut answers, until) = (0, Instant::now() + most);
+        while let Ok(output) = self.outputs.recv_timeout(until.saturating_duration_since(Instant::now())) {
             answers += usize::from(!matches!(output, Output::View(_)));
             match output {
                 Output::View(view) => self.chronicle.see_view(*view),
