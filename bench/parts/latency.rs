@@ -1,0 +1,242 @@
+//! Latency end to end at a fixed rate: from the moment a drawdown should have been sent to its decision, read committed.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use reflow::bus::Topic;
+use reflow::bus::producer::drain;
+use reflow::config::Config;
+use reflow::domain::codec::Avro;
+use reflow::domain::decision::{DecisionKind, StageName};
+use reflow::domain::events::{ApplicationEvent, ApplicationKind, Consent, ConsentPurpose, CustomerEvent, RiskVerdict};
+use reflow::domain::partition::partition_of;
+use reflow::domain::{Decision, EventTime};
+use reflow::policy::{Policy, PolicySet};
+use reflow::wire::{Schema, SchemaIds};
+use reflow::worker::clock::wall;
+use reflow::worker::lane::Assignment;
+use reflow::worker::{Shared, start};
+
+const RATE: u64 = 5_000;
+/// Every how many events one is a drawdown that is decided.
+const DRAWDOWN_EVERY: u64 = 10;
+/// Consents are sent that many customers ahead, so that they are known when the drawdown comes.
+const CONSENTS_AHEAD: u64 = 2_000;
+const POLICY: &str = include_str!("policy.yaml");
+const WARM_UP_SECS: u64 = 3;
+
+#[derive(serde::Serialize)]
+pub struct Latency {
+    pub rate: u64,
+    pub secs: u64,
+    /// Decisions by the partner stage: both stages were passed.
+    pub decisions: usize,
+    /// Decisions that ended at the customer stage.
+    pub one_stage: usize,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+pub fn run(config: Config, secs: u64) -> Latency {
+    let policy = Policy::parse("policy.yaml", POLICY).unwrap_or_else(|found| panic!("{}", found[0]));
+    let shared =
+        Shared::new(config.clone(), PolicySet::new(vec![policy]).unwrap_or_else(|found| panic!("{}", found[0])));
+    let worker = start(&shared, |_| Assignment::Group).expect("worker");
+    let began = Instant::now();
+    while !worker.models.ready(worker.lanes()) {
+        assert!(began.elapsed() < Duration::from_secs(60), "the worker does not become ready");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let all = (secs + WARM_UP_SECS) * RATE;
+    let started = Instant::now() + Duration::from_millis(200);
+    let reading = config.clone();
+    let reader = std::thread::spawn(move || read(&reading, started, all));
+    send(&config, started, all);
+    let (mut latencies, one_stage) = reader.join().expect("reader");
+    worker.join().expect("worker ends well");
+    latencies.sort_by(f64::total_cmp);
+    let at = |q: f64| latencies.get(((latencies.len() as f64 * q) as usize).min(latencies.len().max(1) - 1));
+    let ms = |q: f64| at(q).copied().unwrap_or(f64::NAN);
+    Latency {
+        rate: RATE,
+        secs,
+        decisions: latencies.len(),
+        one_stage,
+        p50_ms: ms(0.5),
+        p99_ms: ms(0.99),
+        max_ms: ms(1.0),
+    }
+}
+
+/// Event `n` should be sent that long after the start.
+fn due(n: u64) -> Duration {
+    Duration::from_nanos(n * 1_000_000_000 / RATE)
+}
+
+/// The producer of both inputs that matter here.
+struct Sender<'c> {
+    config: &'c Config,
+    producer: BaseProducer,
+    ids: SchemaIds,
+    value: Vec<u8>,
+}
+
+impl Sender<'_> {
+    fn send<'a, T: Avro<'a>>(&mut self, topic: Topic, schema: Schema, customer: &str, event: &T) {
+        self.value.clear();
+        self.ids.encode(schema, event, &mut self.value);
+        let topics = self.config.topics();
+        let (name, key) = (topics.name(topic), customer.as_bytes());
+        let partition = partition_of(key, topics.partitions(topic));
+        let record = BaseRecord::to(&name).partition(partition).key(key).payload(self.value.as_slice());
+        self.producer.send(record).map_err(|(error, _)| error).expect("send");
+    }
+
+    /// The customer of number `k` agrees to cross-marketing.
+    fn consent(&mut self, k: u64) {
+        let (id, customer) = (format!("consent-{k}"), format!("c-{k}"));
+        self.send(Topic::Customers, Schema::Customer, &customer, &agreeing(&id, &customer));
+    }
+}
+
+fn send(config: &Config, started: Instant, all: u64) {
+    let mut settings = config.loader();
+    settings.set("linger.ms", "0");
+    let producer: BaseProducer = settings.create().expect("producer");
+    let mut sender = Sender { config, producer, ids: SchemaIds::default(), value: Vec::new() };
+    (0..CONSENTS_AHEAD).for_each(|k| sender.consent(k));
+    for n in 0..all {
+        loop {
+            let left = (started + due(n)).saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            sender.producer.poll(left.min(Duration::from_millis(1)));
+        }
+        let (k, id) = (n / DRAWDOWN_EVERY, format!("e-{n}"));
+        match n % DRAWDOWN_EVERY {
+            0 => {
+                let customer = format!("c-{k}");
+                let event = event(&id, &customer, ApplicationKind::DrawdownRequested, true);
+                sender.send(Topic::Applications, Schema::Application, &customer, &event);
+            }
+            1 => sender.consent(k + CONSENTS_AHEAD),
+            _ => {
+                let customer = format!("other-{n}");
+                let event = event(&id, &customer, ApplicationKind::Submitted, false);
+                sender.send(Topic::Applications, Schema::Application, &customer, &event);
+            }
+        }
+    }
+    drain(&sender.producer, Duration::from_secs(30));
+}
+
+fn agreeing<'a>(id: &'a str, customer: &'a str) -> CustomerEvent<'a> {
+    let now = wall();
+    let consent = Consent {
+        consent: id,
+        purpose: ConsentPurpose::MarketingCross,
+        controller: "lender",
+        recipient: None,
+        text_version: "1",
+        given_at: now.plus_ms(-1_000),
+        withdrawn_at: None,
+        collected_via: None,
+    };
+    CustomerEvent {
+        event_id: id,
+        event_time: now,
+        customer,
+        region: None,
+        zone: None,
+        employer: None,
+        risk: None,
+        response: None,
+        conversion: None,
+        value: None,
+        tags: Vec::new(),
+        lenders: None,
+        debt_burden_ppm: None,
+        consents: vec![consent],
+        flags: Vec::new(),
+        own_product: None,
+        own_limit_minor: None,
+        merged_into: None,
+        erased: false,
+    }
+}
+
+fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: bool) -> ApplicationEvent<'a> {
+    let now: EventTime = wall();
+    ApplicationEvent {
+        event_id: id,
+        event_time: now,
+        customer,
+        partner: "p01",
+        application: id,
+        drawdown: drawdown.then_some(id),
+        loan: None,
+        kind,
+        product: None,
+        product_kind: None,
+        amount_minor: Some(500_000),
+        limit_minor: Some(1_000_000),
+        currency: Some("CNY"),
+        all_in_cost_ppm: None,
+        term_months: None,
+        repayment_method: None,
+        decline_reason: None,
+        cancel_reason: None,
+        risk_verdict: drawdown.then_some(RiskVerdict {
+            model: "m",
+            version: "1",
+            band: "A",
+            decided_at: now,
+            valid_days: 30,
+        }),
+        risk_bearing: None,
+        enhancer: None,
+        funder_share_ppm: None,
+        staff: false,
+        test_order: false,
+        region: None,
+        employer: None,
+    }
+}
+
+/// Reads decisions as they are committed; milliseconds from when the drawdown was due.
+fn read(config: &Config, started: Instant, all: u64) -> (Vec<f64>, usize) {
+    let mut settings = config.reader();
+    settings.set("group.id", "latency-reader").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "5");
+    let consumer: BaseConsumer = settings.create().expect("consumer");
+    let (topics, mut list) = (config.topics(), TopicPartitionList::new());
+    for partition in 0..topics.partitions(Topic::Decisions) {
+        list.add_partition_offset(&topics.name(Topic::Decisions), partition, Offset::Beginning).expect("offset");
+    }
+    consumer.assign(&list).expect("assign");
+    let (ids, mut latencies, mut seen, mut one_stage) = (SchemaIds::default(), Vec::new(), 0, 0);
+    let last = due(all) + Duration::from_secs(30);
+    while seen < all / DRAWDOWN_EVERY && started.elapsed() < last {
+        let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else { continue };
+        let arrived = started.elapsed();
+        let value = message.payload().expect("a decision");
+        let decision: Decision = ids.decode(Schema::Decision, value).expect("a decision");
+        if matches!(decision.kind, DecisionKind::Revoked | DecisionKind::Expired) {
+            continue;
+        }
+        seen += 1;
+        if decision.stage == StageName::Customer {
+            one_stage += 1;
+            continue;
+        }
+        let n: u64 = decision.source.event_id.trim_start_matches("e-").parse().expect("our event id");
+        if due(n) >= Duration::from_secs(WARM_UP_SECS) {
+            latencies.push(arrived.saturating_sub(due(n)).as_secs_f64() * 1_000.0);
+        }
+    }
+    (latencies, one_stage)
+}
