@@ -48,6 +48,10 @@ pub fn run(config: Config, secs: u64) -> Latency {
     let worker = start(&shared, |_| Assignment::Group).expect("worker");
     let began = Instant::now();
     while !worker.models.ready(worker.lanes()) {
+        if worker.stopping() {
+            worker.join().expect("worker");
+            unreachable!("a worker that stops by itself says why");
+        }
         assert!(began.elapsed() < Duration::from_secs(60), "the worker does not become ready");
         std::thread::park_timeout(Duration::from_millis(10));
     }
