@@ -67,10 +67,9 @@ impl<'a> Admin<'a> {
         AdminOptions::new().request_timeout(wait).operation_timeout(wait)
     }
 
-    /// Every topic of the table with what is wrong with it.
-    pub fn rows(&self) -> Result<Vec<Row>, Failure> {
+    /// Every topic of the table with what is wrong with it; an answer is waited for that long.
+    pub fn rows(&self, wait: Duration) -> Result<Vec<Row>, Failure> {
         let bootstrap = &self.config.kafka.bootstrap;
-        let wait = Duration::from_secs(ADMIN_SECS_MAX);
         let metadata = self.client.inner().fetch_metadata(None, wait).map_err(|error| {
             Failure::reach(format!("no answer from {bootstrap}: {error}; is the broker up and kafka.bootstrap right?"))
         })?;
@@ -167,8 +166,13 @@ pub fn not_co_partitioned(rows: &[Row], topics: &Topics, existing: &BTreeMap<Str
 
 /// Refuses to start on missing or differing topics, naming them.
 pub fn require(config: &Config) -> Ended {
+    require_within(config, Duration::from_secs(ADMIN_SECS_MAX))
+}
+
+/// The same for somebody who would rather hear soon that no broker answers.
+pub fn require_within(config: &Config, wait: Duration) -> Ended {
     let admin = Admin::open(config)?;
-    let rows = admin.rows()?;
+    let rows = admin.rows(wait)?;
     let missing: Vec<&str> = rows.iter().filter(|row| row.state == "missing").map(|row| row.topic.as_str()).collect();
     if !missing.is_empty() {
         return Err(Failure::input(format!(
@@ -197,12 +201,13 @@ pub enum Do {
 
 pub fn topics(config: &Config, what: Do, json: bool) -> Ended {
     let admin = Admin::open(config)?;
-    let mut rows = admin.rows()?;
+    let wait = Duration::from_secs(ADMIN_SECS_MAX);
+    let mut rows = admin.rows(wait)?;
     if what == Do::Apply {
         for name in admin.create(&rows)? {
             eprintln!("created {name}");
         }
-        rows = admin.rows()?;
+        rows = admin.rows(wait)?;
     }
     print(&rows, json)?;
     let existing =
