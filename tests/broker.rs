@@ -4,8 +4,7 @@ mod support;
 
 use std::process::Command;
 
-use reflow::ops::broker::{Broker, BrokerOptions, KAFKA_VERSION};
-use reflow::ops::guarded::Guarded;
+use reflow::ops::broker::{Broker, BrokerOptions, Guarded, KAFKA_VERSION, Signal, fetch_jars};
 use support::{Isolation, Producer, Worker, create_topic, kafka, read_all, reader, unique, wait_for, wait_until};
 
 /// Set for the copy of this binary that starts a broker and waits to be killed.
@@ -13,7 +12,7 @@ const CHILD: &str = "REFLOW_TEST_BROKER_CHILD";
 
 #[test]
 fn the_jars_are_in_the_cache() {
-    let lib = reflow::ops::kafka_jars::fetch(KAFKA_VERSION).unwrap_or_else(|error| panic!("{error}"));
+    let lib = fetch_jars(KAFKA_VERSION).unwrap_or_else(|error| panic!("{error}"));
     let jars = std::fs::read_dir(&lib).unwrap().count();
     assert!(jars > 40, "{jars} jars in {}", lib.display());
     assert!(lib.join(format!("kafka_2.13-{KAFKA_VERSION}.jar")).exists());
@@ -118,7 +117,7 @@ fn the_broker_dies_when_its_owner_is_killed() {
         Some((words.next()?.parse::<u32>().ok()?, std::path::PathBuf::from(words.next()?)))
     });
     assert!(alive(pid) && scratch.exists());
-    owner.signal(reflow::ops::guarded::Signal::Kill).unwrap();
+    owner.signal(Signal::Kill).unwrap();
     wait_until("the broker to die with its owner", 20, || !alive(pid));
     wait_until("its directory to be removed", 20, || !scratch.exists());
 }

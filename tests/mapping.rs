@@ -348,6 +348,10 @@ fn files_are_merged_by_time_then_file_then_line_then_place() {
         keys(Options { sorted: false, ..Options::default() }),
         "a3.0 a3.1 a1.0 a1.1 a2.0 a2.1 b2.0 b2.1 b1.0 b1.1"
     );
+    let truncated: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+    let broken =
+        read_with(&[&a], &[("a.csv", truncated)], Options { sorted: false, ..Options::default() }).err().unwrap();
+    assert!(broken.contains("a.csv") && broken.contains("gzip"), "{broken}");
     let lost = read_with(&[&a, &b], &[("other.csv", b"t,c\n")], Options::default()).err().unwrap();
     assert!(lost.contains("no mapping reads it"), "{lost}");
 }
@@ -407,14 +411,14 @@ fn wrong_documents_are_named_by_line_and_column() {
         ("partner: p", "partner: {p}", "m.yaml:6:14:", "in quotes"),
         ("kind: submitted", "kind: drawdown_requested", "m.yaml:3:5:", "without `drawdown`"),
         ("partner: p", "amount_minor: 5\n    partner: p", "m.yaml:6:19:", "money: {decimals: 2}"),
-        ("    event_time: \"{t}\"", "    event_time: { column: t, time: nope }", "m.yaml:8:38:", "declare it there"),
+        ("    event_time: \"{t}\"", "    event_time: { column: t, time: nope }", "m.yaml:8:36:", "declare it there"),
         ("events:", "common: { customr: x }\nevents:", "m.yaml:2:11:", "some event of `events` has"),
         ("events:", "money: { decimals: two }\nevents:", "m.yaml:2:20:", "from 0 to 6"),
         ("events:", "times: { default: epoch }\nevents:", "m.yaml:2:19:", "epoch_seconds"),
         ("events:", "encoding: utf-9\nevents:", "m.yaml:2:11:", "character encoding"),
         ("events:", "csv: { delimiter: ab }\nevents:", "m.yaml:2:19:", "one ASCII character"),
         ("events:", "events: [\n", "m.yaml:", "no YAML"),
-        ("events:", "when: { s: }\nevents:", "m.yaml:2:12:", "{empty: true}"),
+        ("events:", "when: { s: }\nevents:", "m.yaml:2:9:", "{empty: true}"),
         ("event_time: \"{t}\"", "event_time: 01.02.2020", "m.yaml:8:17:", "ISO 8601"),
     ] {
         let found = problems(&good.replace(from, to)).join("\n");
@@ -432,8 +436,34 @@ fn a_file_without_a_column_stops_with_the_place_in_the_mapping() {
     let lines: Vec<&str> = error.lines().collect();
     assert!(lines[0].starts_with("m.yaml:4:15:") && lines[0].contains("did you mean \"customer\"?"), "{error}");
     assert!(lines[1].starts_with("m.yaml:6:13:") && lines[1].contains("\"{land}\""), "{error}");
+    // A word of a closed vocabulary is clear, whatever the columns are called.
+    let clear = "mapping: m\nevents: [{event: outcome, kind: failed, customer: \"{c}\", event_time: \"{t}\"}]";
+    assert_eq!(read(clear, "c,t,failed\nc1,2020-01-01,x\n").events.len(), 1);
     let error = read_with(&[yaml], &[("f.csv", b"")], Options::default()).err().unwrap();
     assert!(error.contains("the file is empty"), "{error}");
+}
+
+/// The text between the fences of the first block of that language behind a heading.
+fn block<'t>(document: &'t str, heading: &str, language: &str) -> &'t str {
+    let section = document.split_once(&format!("## {heading}\n")).unwrap().1;
+    let opened = section.split_once(&format!("```{language}\n")).unwrap().1;
+    opened.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_worked_example_of_the_docs_does_what_it_says() {
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mapping.md")).unwrap();
+    let (yaml, text) = (block(&docs, "A worked example", "yaml"), block(&docs, "A worked example", "text"));
+    let read = read(yaml, text);
+    assert_eq!(rejected(&read), []);
+    let lines = |line| read.events.iter().filter(|event| event.line == line).count();
+    assert_eq!([2, 3, 4, 5].map(lines), [6, 1, 4, 0]);
+    let Event::Application(first) = decode(&read.events[0]) else { panic!("no application") };
+    assert_eq!((first.event_time.to_string().as_str(), first.amount_minor), ("2024-01-03T13:05:00Z", Some(120_000)));
+    assert!(read.report.to_string().contains("no event for column status: DRAFT: 1"), "{}", read.report);
+    let events = "events: [{event: customer, customer: c, event_time: \"2020-01-01 00:00:00\"}]";
+    mapping(&format!("mapping: m\n{}{events}", block(&docs, "Times", "yaml")));
+    mapping(&format!("mapping: m\n{}{}", block(&docs, "Proxies", "yaml"), events.replace(" 00:00:00", "")));
 }
 
 // ---- the real data ----

@@ -3,7 +3,7 @@
 //! The transaction is open for the write burst only: everything is encoded before `begin`. What happened after an unknown
 //! outcome is never guessed: the caller re-creates the producer and reads the committed offsets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
@@ -38,6 +38,18 @@ impl ClientContext for Quiet {
 impl ProducerContext for Quiet {
     type DeliveryOpaque = ();
     fn delivery(&self, _: &rdkafka::message::DeliveryResult<'_>, _: ()) {}
+}
+
+/// Waits in short steps until everything was acknowledged; false when the time was over first.
+pub fn drain<C: ProducerContext>(producer: &BaseProducer<C>, most: Duration) -> bool {
+    let began = Instant::now();
+    while producer.in_flight_count() > 0 {
+        if began.elapsed() > most {
+            return false;
+        }
+        producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
+    }
+    true
 }
 
 /// How a transaction ended.
@@ -95,7 +107,8 @@ impl Transactions {
         }) {
             return self.failed(Call::SendOffsets, error);
         }
-        self.drain();
+        // What is left unacknowledged after that, `commit_transaction` waits for itself.
+        drain(&self.producer, Duration::from_secs(INIT_SECS_MAX));
         match self.retry(Call::Commit, || self.producer.commit_transaction(Timeout::Never)) {
             Ok(()) => Ended::Committed,
             Err(error) => self.failed(Call::Commit, error),
@@ -119,13 +132,6 @@ impl Transactions {
             }
         }
         Ok(())
-    }
-
-    /// Waits for acknowledgements in short steps, so that `commit_transaction` finds nothing left to flush.
-    fn drain(&self) {
-        while self.producer.in_flight_count() > 0 {
-            self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
-        }
     }
 
     fn retry(&self, call: Call, mut run: impl FnMut() -> Result<(), KafkaError>) -> Result<(), KafkaError> {

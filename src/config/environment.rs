@@ -15,19 +15,25 @@ pub fn settings() -> impl Iterator<Item = (String, String)> {
 /// How to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// `REFLOW_LOG`: levels per module, `info` by default.
-    pub filter: String,
+    /// `REFLOW_LOG`: levels per module.
+    pub filter: Option<String>,
     /// `REFLOW_LOG_FORMAT=json`: one JSON object a line.
     pub json: bool,
-    /// Off when `NO_COLOR` is set.
+    /// Off when `NO_COLOR` is set and not empty (no-color.org).
     pub colour: bool,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn log() -> Log {
     Log {
-        filter: std::env::var("REFLOW_LOG").unwrap_or_else(|_| "info".to_owned()),
+        filter: std::env::var("REFLOW_LOG").ok(),
         json: std::env::var("REFLOW_LOG_FORMAT").is_ok_and(|format| format == "json"),
-        colour: std::env::var_os("NO_COLOR").is_none(),
+        colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     }
+}
+
+/// True when the terminal can show lines only.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn dumb_terminal() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, load, local, moments, partners, run, topics};
+use super::{decisions, demo, load, local, moments, partners, run, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -49,6 +49,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Play a generated market through the real worker
+    #[command(after_help = "Example: reflow demo\n         reflow demo --for 30s --summary out.json")]
+    Demo(demo::Options),
     /// Run both stages over files, without a broker
     #[command(
         after_help = "Example: reflow local --mapping examples/real-data/bpi2012.mapping.yaml --out out bpi2012_events.csv.gz"
@@ -128,7 +131,9 @@ enum PartnersWhat {
 /// Parses the arguments, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    // The demo's live view owns the terminal: a log line would tear it.
+    let quiet = matches!(&cli.command, Command::Demo(options) if options.live());
+    log_to_stderr(if quiet { "off" } else { "info" });
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -142,6 +147,7 @@ fn dispatch(command: Command) -> Ended {
     match command {
         Command::Run { configured, check: true } => run::check(&configured.load()?),
         Command::Run { configured, check: false } => run::run(configured.load()?),
+        Command::Demo(options) => demo::demo(&options),
         Command::Local(options) => local::local(&options),
         Command::Load { configured, options } => load::load(&configured.load()?, &options),
         Command::Partners { configured, json, what: None } => partners::partners(&configured.load()?, json),
@@ -169,9 +175,10 @@ fn moment(text: &str, now: EventTime) -> Result<EventTime, Failure> {
 }
 
 /// Logs go to standard error: text for a terminal, JSON lines with `REFLOW_LOG_FORMAT=json`; `REFLOW_LOG` filters.
-fn log_to_stderr() {
+fn log_to_stderr(default: &str) {
     let asked = config::environment::log();
-    let filter = tracing_subscriber::EnvFilter::try_new(asked.filter).unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_new(asked.filter.as_deref().unwrap_or(default))
+        .unwrap_or_else(|_| default.into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let ansi = asked.colour && std::io::IsTerminal::is_terminal(&std::io::stderr());
     if asked.json {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
 
 use super::exit::{Ended, Failure};
 use super::source::RowEvent;
 use super::{sources, topics};
 use crate::bus::Topic;
+use crate::bus::producer::drain;
 use crate::config::Config;
 use crate::domain::partition::partition_of;
 
@@ -48,7 +49,7 @@ pub fn load(config: &Config, options: &Options) -> Ended {
     let mut source = sources::open(&options.mapping, &options.files, !options.as_is, options.rejected.as_deref())?;
     let sender = if options.dry_run { None } else { Some(Sender::open(config)?) };
     let mut sent = 0u64;
-    while let Some(event) = source.next() {
+    for event in source.by_ref() {
         let event = event.map_err(sources::failure)?;
         if let Some(sender) = &sender {
             sender.send(config, &event)?;
@@ -128,9 +129,9 @@ impl Sender {
     }
 
     fn finish(&self) -> Ended {
-        self.producer
-            .flush(Duration::from_secs(FLUSH_SECS_MAX))
-            .map_err(|error| Failure::reach(format!("not everything was acknowledged: {error}")))?;
+        if !drain(&self.producer, Duration::from_secs(FLUSH_SECS_MAX)) {
+            return Err(Failure::reach(format!("not everything was acknowledged within {FLUSH_SECS_MAX} s")));
+        }
         match self.deliveries.failed.load(Ordering::Relaxed) {
             0 => Ok(()),
             failed => Err(Failure::reach(format!("{failed} events were not delivered"))),

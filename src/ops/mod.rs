@@ -5,8 +5,6 @@ pub mod cli;
 pub mod decisions;
 pub mod demo;
 pub mod exit;
-mod guarded;
-mod kafka_jars;
 pub mod load;
 pub mod local;
 pub mod mapping;

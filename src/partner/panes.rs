@@ -73,10 +73,7 @@ pub struct Edges {
 
 impl Edges {
     fn at(retention: Retention, now: EventTime) -> Self {
-        // An endless retention must not floor past the smallest number.
-        let edge = |width: Width, keep: i64| {
-            width.start_of(width.start_of(now.0).saturating_sub(keep.max(0)).max(i64::MIN / 2))
-        };
+        let edge = |width: Width, keep: i64| width.start_of(width.start_of(now.0).saturating_sub(keep.max(0)));
         Self {
             minute: edge(Width::Minute, retention.minutes_ms),
             hour: edge(Width::Hour, retention.hours_ms),

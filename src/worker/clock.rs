@@ -1,20 +1,28 @@
 //! Where `now` comes from. Read once per transaction; everything below the worker is told the time.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Clock as Settings, ClockKind};
 use crate::domain::EventTime;
 
 /// The configured clock of a process.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Clock {
     settings: Settings,
-    started: Instant,
+    /// When a scaled clock began to run; until then it stands at its start.
+    started: OnceLock<Instant>,
 }
 
 impl Clock {
-    pub fn new(settings: Settings) -> Self {
-        Self { settings, started: Instant::now() }
+    /// A clock that, when it is scaled, stands still until it is released.
+    pub fn held(settings: Settings) -> Self {
+        Self { settings, started: OnceLock::new() }
+    }
+
+    /// Lets a held clock run.
+    pub fn release(&self) {
+        self.started.get_or_init(Instant::now);
     }
 
     /// `now` for a shard whose highest accepted event time is `high` and whose last `now` was `before`; never goes back.
@@ -37,7 +45,8 @@ impl Clock {
     }
 
     fn scaled(&self) -> EventTime {
-        let passed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let elapsed = self.started.get().map(Instant::elapsed).unwrap_or_default();
+        let passed = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
         let scaled_ms = passed.saturating_mul(i64::from(self.settings.scale)) / 1_000;
         EventTime(self.settings.scaled_from_ms).plus_ms(scaled_ms)
     }

@@ -1,21 +1,19 @@
 //! Read models for people, fed when a batch is committed. The hot path takes no lock: a lane gathers and hands over.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
 
 use super::shard::Closed;
-use crate::domain::alert::Alert;
-use crate::domain::candidate::CandidateStatus;
 use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::fate::FateCounts;
 use crate::domain::view::PartnerView;
-use crate::domain::{Candidate, Output, Text};
+use crate::domain::{Output, Text};
 
-/// Most recent things that are kept for a look.
-pub const RECENT_MAX: usize = 256;
+/// Most outputs that wait for a listener; more are not heard, and counted.
+pub const LISTENER_OUTPUTS_MAX: usize = 262_144;
 
 /// What a shard is doing, for readiness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +31,8 @@ pub struct Models {
     pub reasons: DashMap<Text, u64>,
     pub decisions: DashMap<DecisionKind, u64>,
     fates: Mutex<FateCounts>,
-    candidates: Mutex<VecDeque<Candidate>>,
-    alerts: Mutex<VecDeque<Alert>>,
-    /// Milliseconds from trigger to decision of admitted candidates.
-    latencies: Mutex<VecDeque<i64>>,
+    listener: OnceLock<SyncSender<Output>>,
+    pub unheard: AtomicU64,
     pub transactions: AtomicU64,
     pub aborted: AtomicU64,
     pub records: AtomicI64,
@@ -50,9 +46,9 @@ impl Models {
     /// Takes over what a committed batch said.
     pub fn absorb(&self, outputs: &mut Vec<Output>) {
         for output in outputs.drain(..) {
-            match output {
+            match &output {
                 Output::View(view) => {
-                    self.partners.insert(view.partner.clone(), *view);
+                    self.partners.insert(view.partner.clone(), view.as_ref().clone());
                 }
                 Output::Decision(decision) => {
                     *self.decisions.entry(decision.kind).or_default() += 1;
@@ -62,17 +58,22 @@ impl Models {
                         }
                     }
                 }
-                Output::Candidate(candidate) => {
-                    if candidate.status == CandidateStatus::Active {
-                        let latency = candidate.decided_at.ms_since(candidate.valid_from);
-                        push(&self.latencies, latency, 65_536);
-                    }
-                    push(&self.candidates, *candidate, RECENT_MAX);
-                }
-                Output::Alert(alert) => push(&self.alerts, *alert, RECENT_MAX),
-                Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => {}
+                Output::Candidate(_) | Output::Alert(_) => {}
+                Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => continue,
+            }
+            if let Some(listener) = self.listener.get()
+                && listener.try_send(output).is_err()
+            {
+                self.unheard.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Hands every later candidate, decision, view and alert to one listener; only the first call gets any.
+    pub fn listen(&self) -> Receiver<Output> {
+        let (sender, receiver) = sync_channel(LISTENER_OUTPUTS_MAX);
+        let _ = self.listener.set(sender);
+        receiver
     }
 
     /// Counts a committed batch.
@@ -86,31 +87,9 @@ impl Models {
         *self.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest candidates, oldest first.
-    pub fn recent_candidates(&self) -> Vec<Candidate> {
-        self.candidates.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-
-    pub fn recent_alerts(&self) -> Vec<Alert> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-
-    /// Takes the candidates gathered since the last call (the demo's market reacts to them).
-    pub fn take_candidates(&self) -> Vec<Candidate> {
-        self.candidates.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
-    }
-
     /// True when every assigned shard runs and each lane has joined.
     pub fn ready(&self, lanes: u64) -> bool {
         self.lanes_joined.load(Ordering::Relaxed) >= lanes
             && self.shards.iter().all(|shard| *shard.value() == ShardState::Running)
     }
-}
-
-fn push<T>(queue: &Mutex<VecDeque<T>>, item: T, most: usize) {
-    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    if queue.len() == most {
-        queue.pop_front();
-    }
-    queue.push_back(item);
 }

@@ -34,9 +34,16 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(config: Config, policies: PolicySet) -> Self {
+        let shared = Self::holding_the_clock(config, policies);
+        shared.clock.release();
+        shared
+    }
+
+    /// A scaled clock stands still until it is released.
+    pub fn holding_the_clock(config: Config, policies: PolicySet) -> Self {
         let topics = config.topics();
         let names = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
-        let clock = Clock::new(config.clock);
+        let clock = Clock::held(config.clock);
         Self {
             topics: Arc::new(topics),
             names: Arc::new(names),

@@ -83,6 +83,7 @@ impl Stage {
             Self::Customer(shard) => take_event(shard, raw, value, ids, now, policies, out),
             Self::Partner(shard) => match ids.decode::<FactBundle>(Schema::FactBundle, value) {
                 Ok(bundle) => {
+                    let now = known(now, bundle.header.now);
                     let fate = shard.step(partner::Input::Bundle(&bundle), now, policies, out);
                     Taken { fate, event_time: Some(bundle.header.now) }
                 }
@@ -151,6 +152,11 @@ impl Stage {
     }
 }
 
+/// With an event clock nothing is known before the first record: it tells its own time.
+fn known(now: EventTime, first: EventTime) -> EventTime {
+    if now == EventTime::default() && first.plausible() { first } else { now }
+}
+
 fn undecodable(error: WireError) -> Taken {
     let class = match error {
         WireError::Short(_) | WireError::Magic(_) | WireError::SchemaId { .. } | WireError::NotAnEvent(_) => {
@@ -189,6 +195,7 @@ fn take_event(
         offset: raw.offset,
         event_id: Text::from(event.event_id()),
     };
+    let now = known(now, event.event_time());
     let fate = shard.step(customer::Input::Event { event: &event, source: &source }, now, policies, out);
     let accepted = matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(_));
     Taken { fate, event_time: accepted.then(|| event.event_time()) }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use reflow::ops::guarded::{Guarded, Signal};
+use reflow::ops::broker::{Guarded, Signal};
 
 use super::{unique, wait_until};
 

@@ -178,11 +178,13 @@ fn own_effect_ppm(view: &PartnerView) -> i64 {
     view.guard.iter().find(|reading| reading.horizon == "24h").and_then(|reading| reading.effect_ppm).unwrap_or(0)
 }
 
-/// The horizon that is closest to closing, or closed: the one to be shown.
+/// The horizon to be shown: a closed one, else the one closest to closing among those that are judged. An open horizon
+/// whose effect is above the maximum has too few cases to be judged.
 pub(super) fn tightest(view: &PartnerView) -> Option<&GuardReading> {
     let tightness = |reading: &&GuardReading| {
-        let used = i128::from(reading.effect_ppm.unwrap_or(0)) * 1_000_000;
-        (reading.state == GuardState::Closed, used / i128::from(reading.effect_max_ppm.unwrap_or(1).max(1)))
+        let (effect, max) = (reading.effect_ppm.unwrap_or(0), reading.effect_max_ppm.unwrap_or(0));
+        let used = i128::from(effect) * 1_000_000 / i128::from(max.max(1));
+        (reading.state == GuardState::Closed, effect <= max, used)
     };
     view.guard.iter().max_by_key(tightness)
 }

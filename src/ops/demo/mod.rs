@@ -6,6 +6,9 @@
 pub mod banner;
 pub mod calendar;
 pub mod chronicle;
+mod cluster;
+mod feeder;
+mod play;
 pub mod latency;
 pub mod market;
 pub mod summary;
@@ -14,6 +17,8 @@ mod words;
 
 #[cfg(test)]
 mod summary_tests;
+
+pub use play::{Options, demo};
 
 /// The policy of the demo's lender for the market's partners.
 pub const POLICY: &str = include_str!("demo-policy.yaml");

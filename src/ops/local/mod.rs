@@ -65,7 +65,7 @@ pub fn local(options: &Options) -> Ended {
 
 fn feed(mut source: SourceSet, engine: &mut Engine<Files>) -> Result<Report, Failure> {
     let names: Vec<Text> = source.report().files.iter().map(|file| Text::from(file.file.as_str())).collect();
-    while let Some(event) = source.next() {
+    for event in source.by_ref() {
         let event = event.map_err(sources::failure)?;
         let Some(topic) = Topic::of_event(event.schema) else { continue };
         engine.feed(Incoming {

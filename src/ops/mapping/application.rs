@@ -1,10 +1,11 @@
 //! Rows to application events.
 
 use super::context::Context;
-use super::field::{Field, Miss, Moment, Money, Ppm, TextField, Truth, Whole, WordOf};
+use super::field::{Field, Miss, TextField};
 use super::id::Identity;
 use super::keys::Keys;
 use super::parts::{EmployerPart, VerdictPart, employer, optional, optional_text};
+use super::reading::{Moment, Money, Ppm, Truth, Whole, WordOf};
 use super::row::Row;
 use crate::domain::ApplicationEvent;
 use crate::domain::events::{ApplicationKind, CancelReason, Event, ProductKind, RepaymentMethod, RiskBearing};

@@ -42,7 +42,7 @@ pub(super) struct Context<'c, 'f> {
     pub checker: &'c mut Checker<'f>,
     pub columns: &'c mut Columns,
     pub formats: &'c Formats,
-    /// Short constants and their places: one that is the name of a column was meant as the column.
+    /// Short constants of free-text fields and their places: one that is the name of a column was meant as the column.
     pub constants: Vec<(String, At)>,
 }
 

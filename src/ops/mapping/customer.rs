@@ -1,10 +1,11 @@
 //! Rows to customer events and to outcomes.
 
 use super::context::Context;
-use super::field::{Field, Miss, Moment, Money, Ppm, TextField, Truth, Whole, WordOf};
+use super::field::{Field, Miss, TextField};
 use super::id::Identity;
 use super::keys::Keys;
 use super::parts::{ConsentPart, EmployerPart, ScorePart, employer, optional, optional_text};
+use super::reading::{Moment, Money, Ppm, Truth, Whole, WordOf};
 use super::row::Row;
 use super::tree::{Node, Value};
 use crate::domain::CustomerEvent;

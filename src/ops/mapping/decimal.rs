@@ -27,10 +27,9 @@ pub(super) enum Rounding {
 impl Decimal {
     /// Reads `-12.50`, `12`, `.5`, `1.5e6`; the sentence says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (negative, unsigned) = match text.as_bytes().first() {
-            Some(b'-') => (true, &text[1..]),
-            Some(b'+') => (false, &text[1..]),
-            _ => (false, text),
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(unsigned) => (true, unsigned),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         let (digits, exponent) = match unsigned.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| no_number(text))?),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use super::field::{Field, Reading, TextField};
+use super::field::{Field, TextField};
 use super::problem::At;
+use super::reading::Reading;
 use super::tree::{Key, Node, Section, Value};
 
 /// The `common` section: fields that every event has unless it sets them itself.

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use super::context::Context;
-use super::field::{Field, Miss, Moment, Money, Ppm, TextField, Whole, WordOf};
+use super::field::{Field, Miss, TextField};
 use super::keys::PartKeys;
+use super::reading::{Moment, Money, Ppm, Reading, Whole, WordOf};
 use super::row::Row;
 use super::tree::{Node, Value};
 use crate::domain::EventTime;
@@ -52,7 +53,7 @@ impl Amounts {
 }
 
 /// The value of a field that may be missing in the mapping or null in the row.
-pub(super) fn optional<R: super::field::Reading>(field: &Option<Field<R>>, row: &Row) -> Result<Option<R::Out>, Miss> {
+pub(super) fn optional<R: Reading>(field: &Option<Field<R>>, row: &Row) -> Result<Option<R::Out>, Miss> {
     field.as_ref().map_or(Ok(None), |field| field.get(row))
 }
 

@@ -1,10 +1,11 @@
 //! Rows to repayment events.
 
 use super::context::Context;
-use super::field::{Day, Field, Miss, Moment, TextField, Whole, WordOf};
+use super::field::{Field, Miss, TextField};
 use super::id::Identity;
 use super::keys::Keys;
 use super::parts::{Amounts, optional, optional_text};
+use super::reading::{Day, Moment, Whole, WordOf};
 use super::row::Row;
 use crate::domain::RepaymentEvent;
 use crate::domain::events::{CloseReason, Event, Payer, RepaymentKind};

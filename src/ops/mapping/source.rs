@@ -47,9 +47,6 @@ impl Source {
             (Some(section), _) => Self::read_section(node, section, cx),
             (None, Value::Scalar(text)) => {
                 let origin = template(text, node, cx)?;
-                if matches!(origin, Origin::Const(_)) {
-                    cx.constants.push((text.clone(), node.at));
-                }
                 Some(Self::of(origin, cx))
             }
             _ => {
@@ -126,6 +123,14 @@ impl Source {
         }
     }
 
+    /// The text of a constant.
+    pub fn constant(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Const(text) => Some(text),
+            Origin::Column(_) | Origin::Template(_) => None,
+        }
+    }
+
     /// The texts known before any row: of a constant, of the map, of the defaults.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         let constant = match &self.origin {
@@ -185,7 +190,7 @@ fn template(text: &str, node: &Node, cx: &mut Context<'_, '_>) -> Option<Origin>
         let (before, from) = rest.split_at(at);
         literal.push_str(before);
         if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
-            literal.push_str(&from[..1]);
+            literal.extend(from.chars().next());
             rest = after;
             continue;
         }

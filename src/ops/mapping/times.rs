@@ -289,6 +289,16 @@ mod tests {
         assert_eq!(day("'%b-%Y'", "Dec-2015").unwrap(), "2015-12-01");
         assert_eq!(day("'%Y%m%d'", "20240229").unwrap(), "2024-02-29");
         assert!(day("'%Y%m%d'", "20230229").is_err());
+        assert_eq!(moment("'%m/%d/%Y %I:%M:%S %p'", "2/9/2024 1:05:09 PM").unwrap(), "2024-02-09T13:05:09Z");
+        assert_eq!(moment("'%A, %d %B %Y'", "Thursday, 29 February 2024").unwrap(), "2024-02-29T00:00:00Z");
+        assert_eq!(moment("'%Y/%j %T'", "2024/060 01:02:03").unwrap(), "2024-02-29T01:02:03Z");
+        assert_eq!(moment("'%F %H%%'", "2024-02-29 07%").unwrap(), "2024-02-29T07:00:00Z");
+        assert_eq!(moment("'%s'", "1330473600").unwrap(), "2012-02-29T00:00:00Z");
+        assert_eq!(
+            (day("'%d.%m.%y'", "1.2.69").unwrap(), day("'%d.%m.%y'", "1.2.68").unwrap()),
+            ("1969-02-01".into(), "2068-02-01".into())
+        );
+        assert!(day("'%Y-%m-%d'", "2024-02-29 01:00").is_err(), "the whole text has to fit");
         // The hour that exists twice reads as its first, the one that does not exist as the later side of the gap.
         let berlin = "{pattern: '%Y-%m-%d %H:%M', zone: Europe/Berlin}";
         assert_eq!(moment(berlin, "2011-10-30 02:30").unwrap(), "2011-10-30T00:30:00Z");

@@ -94,7 +94,7 @@ fn group(node: &Node, cx: &mut Context<'_, '_>) -> Vec<Condition> {
             Value::Map(_) => tests(node, cx),
             Value::Nothing(_) => {
                 cx.checker.wrong(
-                    node.at,
+                    key.at,
                     "found nothing, expected a condition; write {empty: true} for cells without a value",
                 );
                 Vec::new()

@@ -1,6 +1,7 @@
 //! One JSON object as a row: the columns a mapping names, nested ones by their path `a.b`, numbers as they are written.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -12,7 +13,7 @@ use crate::ops::mapping::{Mapping, Row};
 /// The columns of a mapping as a tree of object keys.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paths {
-    keys: Vec<(String, Paths)>,
+    keys: BTreeMap<String, Paths>,
     column: Option<usize>,
 }
 
@@ -34,15 +35,11 @@ impl Paths {
     }
 
     fn child(&mut self, key: &str) -> &mut Self {
-        let at = self.keys.iter().position(|(known, _)| known == key).unwrap_or_else(|| {
-            self.keys.push((key.to_owned(), Self::default()));
-            self.keys.len() - 1
-        });
-        &mut self.keys[at].1
+        self.keys.entry(key.to_owned()).or_default()
     }
 
     fn find(&self, key: &str) -> Option<&Self> {
-        self.keys.iter().find(|(known, _)| known == key).map(|(_, node)| node)
+        self.keys.get(key)
     }
 }
 

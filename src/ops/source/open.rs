@@ -35,7 +35,7 @@ fn text(bytes: Box<dyn Read + Send>, declared: &'static Encoding) -> io::Result<
     let (first, bytes) = peek::<3, _>(bytes)?;
     let (encoding, mark_bytes) = Encoding::for_bom(&first).unwrap_or((declared, 0));
     let mut bytes = bytes;
-    bytes.read_exact(&mut [0; 3][..mark_bytes])?;
+    io::copy(&mut bytes.by_ref().take(mark_bytes as u64), &mut io::sink())?;
     if encoding == UTF_8 {
         return Ok(Box::new(bytes));
     }
@@ -62,8 +62,11 @@ impl Read for Counted {
     }
 }
 
+/// The first bytes of a source, and all of it again.
+type Peeked<R> = (Vec<u8>, io::Chain<io::Cursor<Vec<u8>>, R>);
+
 /// The first `N` bytes (fewer when the source is shorter), and the whole source again.
-fn peek<const N: usize, R: Read>(mut source: R) -> io::Result<(Vec<u8>, io::Chain<io::Cursor<Vec<u8>>, R>)> {
+fn peek<const N: usize, R: Read>(mut source: R) -> io::Result<Peeked<R>> {
     let mut first = Vec::with_capacity(N);
     source.by_ref().take(N as u64).read_to_end(&mut first)?;
     Ok((first.clone(), io::Cursor::new(first).chain(source)))

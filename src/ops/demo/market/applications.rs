@@ -95,7 +95,7 @@ impl Market {
             ApplicationKind::LimitChanged => held.limit_minor += held.limit_minor / 10,
             ApplicationKind::LimitRepriced => held.cost_ppm -= held.cost_ppm / 20,
             ApplicationKind::LimitFrozen | ApplicationKind::LimitClosed | ApplicationKind::LimitExpired => {
-                held.frozen = true
+                held.frozen = true;
             }
             _ => held.frozen = false,
         }

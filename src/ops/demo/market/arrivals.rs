@@ -9,12 +9,10 @@ use super::plan::Action;
 use super::{Account, CUSTOMERS_COUNT_MAX, Customer, LOANS_COUNT_MAX, Market, Place};
 use crate::domain::EventTime;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::ops::demo::calendar::{HISTORY_DAYS, HISTORY_START, day_start};
+use crate::ops::demo::calendar::{HISTORY_DAYS, HISTORY_START, PLAY_DAY_START, day_start};
 
 /// How busy each UTC hour is; the customers' day begins with the UTC day.
 const HOURS: [u32; 24] = [30, 50, 60, 60, 55, 50, 55, 55, 50, 45, 40, 45, 50, 45, 35, 25, 15, 8, 5, 4, 4, 5, 10, 20];
-/// Days of history before which the last customers of the history have arrived.
-const ARRIVAL_DAYS: i64 = 24;
 /// Changes of customers and limits in a day of history and in a played one.
 const STIRS_PER_HISTORY_DAY: u32 = 12;
 const STIRS_PER_PLAYED_DAY: u32 = 360;
@@ -63,7 +61,7 @@ impl Market {
 
     fn plan_history_arrivals(&mut self, dice: &mut Dice) {
         for _ in 0..self.size.customers {
-            let day = dice.between(0, ARRIVAL_DAYS - 1);
+            let day = dice.between(0, HISTORY_DAYS - 1);
             self.plan_arrival(moment(day, dice));
         }
     }
@@ -75,7 +73,7 @@ impl Market {
         }
         self.arrived += 1;
         // A veteran's loan is taken over with the opening book, in the first hours.
-        let veteran = at < day_start(ARRIVAL_DAYS) && self.veteran(number);
+        let veteran = at < PLAY_DAY_START && self.veteran(number);
         let at = if veteran { HISTORY_START.plus_ms(at.ms_since(HISTORY_START) % (6 * HOUR_MS)) } else { at };
         self.plan(at, Action::Arrive(number));
     }
@@ -106,7 +104,7 @@ impl Market {
                 0 if taken_over => self.take_over(at, account),
                 0 => self.apply(at, account),
                 _ => {
-                    let later = if at < day_start(ARRIVAL_DAYS) { 2 * DAY_MS } else { 5 * HOUR_MS };
+                    let later = if at < PLAY_DAY_START { 2 * DAY_MS } else { 5 * HOUR_MS };
                     self.plan(at.plus_ms(dice.between(20 * MINUTE_MS, later)), Action::Apply(account));
                 }
             }

@@ -89,6 +89,7 @@ fn partner(row: &PartnerRow, width: u16, theme: Theme) -> Row<'_> {
     let sinks = row.usual_pass_ppm.zip(row.drawdown_pass).is_some_and(|(usual, now)| usual - now.ppm > 50_000);
     let pass_style = if sinks { theme.warn() } else { theme.bar() };
     let effect = match (row.effect_ppm, row.effect_max_ppm) {
+        (Some(effect), Some(max)) if effect > max && row.guard == Some(GuardState::Open) => "few cases".to_owned(),
         (Some(effect), Some(max)) => format!("{}/{}", points(effect), points(max)),
         _ => String::new(),
     };

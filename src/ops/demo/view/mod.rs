@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use self::screen::Screen;
 use self::theme::Theme;
+use crate::config::environment;
 
 /// Shortest time between two frames on a terminal.
 const FRAME_EVERY: Duration = Duration::from_millis(100);
@@ -36,11 +37,10 @@ impl View {
     /// A live view when standard output is a terminal that can show one and `plain` was not asked for. `NO_COLOR` is honoured
     /// (no-color.org: present and not empty). While a live view is open nothing else may write to the terminal.
     pub fn open(plain: bool) -> io::Result<Self> {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if plain || dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        if plain || environment::dumb_terminal() || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             return Ok(Self::Lines { next: Instant::now() });
         }
-        let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colours = environment::log().colour;
         Ok(Self::Screen(Box::new(Screen::open(Theme::new(colours))?)))
     }
 

@@ -96,7 +96,8 @@ impl From<&PartnerView> for PartnerRow {
             view.rates.iter().find(|rate| rate.name == name && rate.window == window)
         };
         let shown = |name| rate(name, "24h").and_then(|rate| Some(ShownRate { ppm: rate.rate_ppm?, n: rate.n }));
-        let guard = tightest(view);
+        // A quota of nothing is a contract that does not permit real time: no guard is at work there.
+        let guard = tightest(view).filter(|_| view.quota_day_max != Some(0));
         Self {
             partner: view.partner.clone(),
             state: view.state,

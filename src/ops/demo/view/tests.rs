@@ -30,7 +30,7 @@ fn row(number: i64) -> PartnerRow {
         limit_approval: Some(ShownRate { ppm: 700_000 + number * 10_000, n: 900 }),
         drawdown_pass: (number != 12).then_some(ShownRate { ppm: if number == 5 { 760_000 } else { 860_000 }, n: 400 }),
         usual_pass_ppm: Some(870_000),
-        effect_ppm: (number != 4).then_some(number * 12_000),
+        effect_ppm: (number != 4).then_some(number * 10_000 + 10_000),
         effect_max_ppm: (number != 4).then_some(60_000),
         live: number,
         quota_used: number * 3,
@@ -110,6 +110,7 @@ fn eighty_by_twenty_four_has_all_that_matters() {
     let p05 = line(&lines, "p05");
     assert!(p05.contains("76 %") && p05.contains("6.0/6.0") && p05.contains("HOLDS") && p05.contains("15/24"), "{p05}");
     assert!(line(&lines, "p04").contains("live") && !line(&lines, "p04").contains("open"));
+    assert!(line(&lines, "p11").contains("few cases") && line(&lines, "p01").contains("2.0/6.0"));
     assert!(line(&lines, "p12").contains("no cases") && line(&lines, "p12").contains("idle"));
     let all = lines.join("\n");
     for part in ["noes by reason", "2,101 GATE_NO_CONSENT", "alerts", "05:20 p05 guard closed: HOLD_REFLOW_EFFECT"] {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::broker::BrokerError;
+use super::BrokerError;
 
 /// The oldest Java that the broker runs on.
 const JAVA_MIN: u32 = 17;
@@ -62,7 +62,7 @@ fn copy_dependencies(dir: &Path, version: &str) -> Result<(), BrokerError> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    Err(BrokerError::Fetch { version: version.to_owned(), said: super::broker::tail(&said) })
+    Err(BrokerError::Fetch { version: version.to_owned(), said: super::tail(&said) })
 }
 
 fn is_complete(home: &Path, pom: &str) -> bool {

@@ -1,6 +1,9 @@
 //! A real Apache Kafka on this machine, for tests, benchmarks and `demo --kafka`: one node, broker and controller in one
 //! process, on loopback, gone when we are gone. Nothing here is for production.
 
+mod guarded;
+mod jars;
+
 use std::fs;
 use std::io;
 use std::net::TcpListener;
@@ -12,8 +15,9 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::guarded::{Guarded, Signal, pause};
-use super::kafka_jars;
+use guarded::pause;
+pub use guarded::{Guarded, Signal};
+pub use jars::fetch as fetch_jars;
 
 /// The newest line whose parts are all on Maven Central.
 pub const KAFKA_VERSION: &str = "4.3.1";
@@ -82,8 +86,8 @@ struct Ports {
 impl Broker {
     /// Starts a new, empty cluster and waits until it answers.
     pub fn start(options: BrokerOptions) -> Result<Self, BrokerError> {
-        let java = kafka_jars::java()?;
-        let jars = kafka_jars::fetch(&options.version)?;
+        let java = jars::java()?;
+        let jars = jars::fetch(&options.version)?;
         let mut attempt = 1;
         loop {
             match Self::start_once(&options, &java, &jars) {
@@ -141,6 +145,8 @@ impl Broker {
     }
 
     /// Starts the broker again, on the same data and ports; a running one is stopped first.
+    ///
+    /// After [`Broker::kill`] this takes some 9 s more: the cluster waits until the session of the old life has run out.
     pub fn restart(&mut self) -> Result<(), BrokerError> {
         self.stop()?;
         self.launch()
