@@ -67,8 +67,13 @@ impl<'a> Admin<'a> {
         AdminOptions::new().request_timeout(wait).operation_timeout(wait)
     }
 
-    /// Every topic of the table with what is wrong with it; an answer is waited for that long.
-    pub fn rows(&self, wait: Duration) -> Result<Vec<Row>, Failure> {
+    /// Every topic of the table with what is wrong with it.
+    pub fn rows(&self) -> Result<Vec<Row>, Failure> {
+        self.rows_within(Duration::from_secs(ADMIN_SECS_MAX))
+    }
+
+    /// The same; the broker's answer is waited for that long.
+    pub fn rows_within(&self, wait: Duration) -> Result<Vec<Row>, Failure> {
         let bootstrap = &self.config.kafka.bootstrap;
         let metadata = self.client.inner().fetch_metadata(None, wait).map_err(|error| {
             Failure::reach(format!("no answer from {bootstrap}: {error}; is the broker up and kafka.bootstrap right?"))
@@ -172,7 +177,7 @@ pub fn require(config: &Config) -> Ended {
 /// The same for somebody who would rather hear soon that no broker answers.
 pub fn require_within(config: &Config, wait: Duration) -> Ended {
     let admin = Admin::open(config)?;
-    let rows = admin.rows(wait)?;
+    let rows = admin.rows_within(wait)?;
     let missing: Vec<&str> = rows.iter().filter(|row| row.state == "missing").map(|row| row.topic.as_str()).collect();
     if !missing.is_empty() {
         return Err(Failure::input(format!(
@@ -201,13 +206,12 @@ pub enum Do {
 
 pub fn topics(config: &Config, what: Do, json: bool) -> Ended {
     let admin = Admin::open(config)?;
-    let wait = Duration::from_secs(ADMIN_SECS_MAX);
-    let mut rows = admin.rows(wait)?;
+    let mut rows = admin.rows()?;
     if what == Do::Apply {
         for name in admin.create(&rows)? {
             eprintln!("created {name}");
         }
-        rows = admin.rows(wait)?;
+        rows = admin.rows()?;
     }
     print(&rows, json)?;
     let existing =
