@@ -16,6 +16,9 @@ use crate::domain::words::Word;
 
 /// Longest wait for an answer of the cluster, seconds.
 const ADMIN_SECS_MAX: u64 = 30;
+/// Longest until the broker that answers has heard of created topics, and how often it is asked, milliseconds.
+const SEEN_MS_MAX: u64 = 30_000;
+const SEEN_EVERY_MS: u64 = 50;
 
 /// One topic as it should be and as it is.
 #[derive(Debug, Serialize)]
@@ -70,6 +73,18 @@ impl<'a> Admin<'a> {
     /// Every topic of the table with what is wrong with it.
     pub fn rows(&self) -> Result<Vec<Row>, Failure> {
         self.rows_within(Duration::from_secs(ADMIN_SECS_MAX))
+    }
+
+    /// The same after creating: the controller has the topics, and the brokers hear of them a little later.
+    pub fn rows_once_seen(&self) -> Result<Vec<Row>, Failure> {
+        for _ in 0..SEEN_MS_MAX / SEEN_EVERY_MS {
+            let rows = self.rows()?;
+            if rows.iter().all(|row| row.state != "missing") {
+                return Ok(rows);
+            }
+            std::thread::park_timeout(Duration::from_millis(SEEN_EVERY_MS));
+        }
+        self.rows()
     }
 
     /// The same; the broker's answer is waited for that long.
@@ -211,7 +226,7 @@ pub fn topics(config: &Config, what: Do, json: bool) -> Ended {
         for name in admin.create(&rows)? {
             eprintln!("created {name}");
         }
-        rows = admin.rows()?;
+        rows = admin.rows_once_seen()?;
     }
     print(&rows, json)?;
     let existing =
