@@ -6,8 +6,9 @@ use super::Config;
 use crate::domain::decision::StageName;
 
 /// Settings a user may not change: changing one breaks a promise.
-pub(super) const FIXED: [&str; 16] = [
+pub(super) const FIXED: [&str; 18] = [
     "bootstrap.servers",
+    "metadata.broker.list",
     "group.id",
     "transactional.id",
     "enable.idempotence",
@@ -21,6 +22,7 @@ pub(super) const FIXED: [&str; 16] = [
     "delivery.report.only.error",
     "partitioner",
     "acks",
+    "request.required.acks",
     "group.instance.id",
     "transaction.timeout.ms",
 ];
@@ -29,21 +31,26 @@ pub(super) const FIXED: [&str; 16] = [
 const LANE_FETCHED_KIB_MAX: usize = 128 * 1024;
 /// Bytes of produced records that wait for the broker in one lane, KiB.
 const LANE_PRODUCED_KIB_MAX: &str = "65536";
-/// After that silence a worker's shards go to another one, milliseconds.
+/// After that silence a worker's shards go to another one, or to its own restart, milliseconds; users may set their own.
 const SESSION_MS: &str = "30000";
 
 impl Config {
     /// Settings of any client.
     pub fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
-        for (name, value) in &self.kafka.properties {
-            client.set(name, value);
-        }
         client
             .set("bootstrap.servers", &self.kafka.bootstrap)
             .set("allow.auto.create.topics", "false")
             .set("enable.metrics.push", "false")
             .set("log_level", "4");
+        self.with_properties(client)
+    }
+
+    /// The user's settings have the last word: what may not be changed was refused when they were read.
+    fn with_properties(&self, mut client: ClientConfig) -> ClientConfig {
+        for (name, value) in &self.kafka.properties {
+            client.set(name, value);
+        }
         client
     }
 
@@ -58,7 +65,7 @@ impl Config {
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "16384");
-        client
+        self.with_properties(client)
     }
 
     /// Settings of a lane's consumer.
@@ -67,8 +74,6 @@ impl Config {
         let mut client = self.reader();
         client
             .set("group.id", self.group(stage))
-            // The assignor sorts by member id, which begins with it: a restart gets its old shards back.
-            .set("client.id", format!("{}{stage}-{:03}-{lane:02}", self.kafka.prefix, self.instance))
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "false")
             .set("partition.assignment.strategy", "range")
@@ -77,6 +82,9 @@ impl Config {
             .set("fetch.wait.max.ms", "20")
             // The limit counts per queue, and every partition has a queue.
             .set("queued.max.messages.kbytes", (LANE_FETCHED_KIB_MAX / partitions).max(512).to_string());
+        let mut client = self.with_properties(client);
+        // The assignor sorts by member id, which begins with it: a restart gets its old shards back.
+        client.set("client.id", format!("{}{stage}-{:03}-{lane:02}", self.kafka.prefix, self.instance));
         client
     }
 
@@ -93,7 +101,7 @@ impl Config {
             .set("linger.ms", "1")
             .set("retry.backoff.ms", "5")
             .set("compression.type", "lz4");
-        client
+        self.with_properties(client)
     }
 
     /// Settings of a producer that loads files: idempotent, no transactions.
@@ -106,7 +114,7 @@ impl Config {
             .set("queue.buffering.max.kbytes", LANE_PRODUCED_KIB_MAX)
             .set("linger.ms", "20")
             .set("compression.type", "lz4");
-        client
+        self.with_properties(client)
     }
 
     pub fn group(&self, stage: StageName) -> String {

@@ -12,6 +12,8 @@ use crate::telemetry::events;
 use crate::worker::lane::Assignment;
 use crate::worker::{self, Shared};
 
+/// First wait for the broker's answer, seconds; each further attempt waits as much longer as it paused before.
+const FIRST_ANSWER_SECS_MAX: u64 = 2;
 /// Longest pause between two attempts to reach the broker, seconds.
 const BACK_OFF_SECS_MAX: u64 = 30;
 
@@ -53,7 +55,7 @@ pub fn run(config: Config) -> Ended {
 fn wait_for_broker(config: &Config, stop: &AtomicBool) -> Ended {
     let mut pause = 1;
     loop {
-        match topics::require(config) {
+        match topics::require_within(config, Duration::from_secs(FIRST_ANSWER_SECS_MAX * pause)) {
             Err(failure) if failure.code == 3 => {
                 tracing::error!(error = failure.message, retry_secs = pause, "the broker is away");
                 let until = Instant::now() + Duration::from_secs(pause);

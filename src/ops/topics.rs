@@ -16,6 +16,9 @@ use crate::domain::words::Word;
 
 /// Longest wait for an answer of the cluster, seconds.
 const ADMIN_SECS_MAX: u64 = 30;
+/// Longest until the broker that answers has heard of created topics, and how often it is asked, milliseconds.
+const SEEN_MS_MAX: u64 = 30_000;
+const SEEN_EVERY_MS: u64 = 50;
 
 /// One topic as it should be and as it is.
 #[derive(Debug, Serialize)]
@@ -69,8 +72,24 @@ impl<'a> Admin<'a> {
 
     /// Every topic of the table with what is wrong with it.
     pub fn rows(&self) -> Result<Vec<Row>, Failure> {
+        self.rows_within(Duration::from_secs(ADMIN_SECS_MAX))
+    }
+
+    /// The same after creating: the controller has the topics, and the brokers hear of them a little later.
+    pub fn rows_once_seen(&self) -> Result<Vec<Row>, Failure> {
+        for _ in 0..SEEN_MS_MAX / SEEN_EVERY_MS {
+            let rows = self.rows()?;
+            if rows.iter().all(|row| row.state != "missing") {
+                return Ok(rows);
+            }
+            std::thread::park_timeout(Duration::from_millis(SEEN_EVERY_MS));
+        }
+        self.rows()
+    }
+
+    /// The same; the broker's answer is waited for that long.
+    pub fn rows_within(&self, wait: Duration) -> Result<Vec<Row>, Failure> {
         let bootstrap = &self.config.kafka.bootstrap;
-        let wait = Duration::from_secs(ADMIN_SECS_MAX);
         let metadata = self.client.inner().fetch_metadata(None, wait).map_err(|error| {
             Failure::reach(format!("no answer from {bootstrap}: {error}; is the broker up and kafka.bootstrap right?"))
         })?;
@@ -167,8 +186,13 @@ pub fn not_co_partitioned(rows: &[Row], topics: &Topics, existing: &BTreeMap<Str
 
 /// Refuses to start on missing or differing topics, naming them.
 pub fn require(config: &Config) -> Ended {
+    require_within(config, Duration::from_secs(ADMIN_SECS_MAX))
+}
+
+/// The same for somebody who would rather hear soon that no broker answers.
+pub fn require_within(config: &Config, wait: Duration) -> Ended {
     let admin = Admin::open(config)?;
-    let rows = admin.rows()?;
+    let rows = admin.rows_within(wait)?;
     let missing: Vec<&str> = rows.iter().filter(|row| row.state == "missing").map(|row| row.topic.as_str()).collect();
     if !missing.is_empty() {
         return Err(Failure::input(format!(
@@ -202,7 +226,7 @@ pub fn topics(config: &Config, what: Do, json: bool) -> Ended {
         for name in admin.create(&rows)? {
             eprintln!("created {name}");
         }
-        rows = admin.rows()?;
+        rows = admin.rows_once_seen()?;
     }
     print(&rows, json)?;
     let existing =

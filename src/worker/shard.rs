@@ -148,6 +148,7 @@ impl ShardRunner {
 
     /// Records between `next` and `low` are gone: the next batch says so, once and loudly.
     pub fn note_gap(&mut self, topic: Topic, next: i64, low: i64) {
+        self.open();
         let detail = format!("{topic}: offsets {next} to {} were deleted before they were read", low - 1);
         let stage = Text::from(self.stage.name().name());
         let name = topic.name();
@@ -167,7 +168,6 @@ impl ShardRunner {
             at: self.now,
             detail,
         };
-        self.open();
         self.outputs.push(Output::Alert(Box::new(alert)));
     }
 

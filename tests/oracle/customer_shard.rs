@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reflow::domain::events::{
-    ApplicationEvent, ApplicationKind, Command, CommandKind, ConsentPurpose, CustomerEvent, Event, Flag, OutcomeKind,
+    ApplicationEvent, ApplicationKind, Command, CommandKind, ConsentPurpose, CustomerEvent, Event, Flag,
 };
 use reflow::domain::fact::{SettlementKind, Verdict as Answer};
 use reflow::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
@@ -13,9 +13,9 @@ use reflow::domain::{EventTime, Fate, ReasonCode, Reply, Text, content_id};
 use super::Rules;
 use super::contributions::{Admitted, Contributions, add, contributions, diverted};
 use super::eligibility::{Hold, Trigger};
-use super::inputs::{OwnedEvent, Unread};
+use super::inputs::{OwnedEvent, Unread, is_drawdown};
 use super::plain_policy::{OraclePolicy, in_force};
-use super::record::{Fact, Key, Record, Value, facts};
+use super::record::{Fact, Key, Record, Value, consent_facts, facts};
 
 /// What a customer shard should have decided on a trigger; no reasons: a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,10 @@ pub struct ExpectedSettlement {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// The proposal waits for its reply, perhaps with its end said already.
     Pending,
+    /// Admitted and not yet released, perhaps with its end said already.
     Live,
-    Closing,
     Gone,
 }
 
@@ -50,6 +51,8 @@ struct Given {
     partner: Text,
     drawdown: Text,
     phase: Phase,
+    /// Its end is said.
+    settled: bool,
     admitted: bool,
 }
 
@@ -58,7 +61,7 @@ struct Customer {
     facts: Vec<Fact>,
     given: Vec<Given>,
     offered_at: Vec<EventTime>,
-    currencies: BTreeMap<(bool, Text, Text), Text>,
+    currencies: BTreeMap<Priced, Text>,
     /// What an erased customer had contributed.
     erased: Option<Contributions>,
 }
@@ -72,7 +75,7 @@ impl Customer {
         let any = |phase: Phase| self.given.iter().any(|given| given.phase == phase);
         match () {
             _ if any(Phase::Pending) => Hold::Pending,
-            _ if any(Phase::Live) || any(Phase::Closing) => Hold::Taken,
+            _ if any(Phase::Live) => Hold::Taken,
             _ => Hold::Free,
         }
     }
@@ -80,6 +83,12 @@ impl Customer {
     fn admitted(&self) -> Admitted {
         let admitted = self.given.iter().filter(|given| given.admitted);
         admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect()
+    }
+
+    /// The admitted ones, and the one that waits for its reply.
+    fn not_refused(&self) -> Admitted {
+        let given = self.given.iter().filter(|given| given.admitted || given.phase == Phase::Pending);
+        given.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect()
     }
 
     fn contributions(&self, rules: &Rules) -> Contributions {
@@ -162,13 +171,13 @@ impl<'r> CustomerShard<'r> {
             Err(Unread::Tombstone) => return Fate::Ignored(IgnoreReason::Tombstone),
             Err(Unread::Dead(class)) => return dead(class),
         };
-        if self.other_currency(&event) {
+        if parts_with_currency(&event).iter().any(|part| self.other_currency(part, &event)) {
             return dead(DeadLetterClass::Invalid);
         }
         if self.late(&event) {
             return Fate::Late(String::new());
         }
-        if let Some(partner) = event.partner() {
+        if let (Some(partner), false) = (event.partner(), matches!(event, Event::Command(_))) {
             let clock = self.clocks.entry(partner.into()).or_insert(event.event_time());
             *clock = event.event_time().max(*clock);
         }
@@ -179,34 +188,28 @@ impl<'r> CustomerShard<'r> {
         fate
     }
 
-    /// Application events and commands that are too far behind their partner's clock on this shard.
+    /// Application events that are too far behind their partner's clock on this shard.
     fn late(&self, event: &Event<'_>) -> bool {
-        let clocked = matches!(event, Event::Application(_) | Event::Command(_));
+        let clocked = matches!(event, Event::Application(_));
         let clock = event.partner().and_then(|partner| self.clocks.get(partner));
         let behind = |clock: &EventTime| clock.ms_since(event.event_time()) > self.rules.late_event_secs_max * 1_000;
         clocked && clock.is_some_and(behind)
     }
 
-    fn other_currency(&self, event: &Event<'_>) -> bool {
-        let Some((key, currency)) = currency(event) else { return false };
+    fn other_currency(&self, part: &Priced, event: &Event<'_>) -> bool {
         let customer = event.customer().and_then(|name| self.customers.get(name));
-        customer.and_then(|c| c.currencies.get(&key)).is_some_and(|known| *known != currency)
+        let known = customer.and_then(|c| c.currencies.get(part));
+        known.is_some_and(|known| currency(event).is_some_and(|stated| known != stated))
     }
 
     fn apply(&mut self, customer: &mut Customer, event: &Event<'_>, now: EventTime) -> Fate {
         if customer.erased.is_some() {
             return Fate::Ignored(IgnoreReason::Erased);
         }
-        if let Some((key, currency)) = currency(event) {
-            customer.currencies.entry(key).or_insert(currency);
-        }
         match event {
             Event::Command(command) => return self.command(customer, command),
-            Event::Outcome(outcome) if outcome.kind != OutcomeKind::Accepted => {
-                return Fate::Ignored(IgnoreReason::NotRelevant);
-            }
             Event::Outcome(outcome)
-                if !customer.given.iter().any(|g| Some(g.candidate.as_str()) == outcome.candidate) =>
+                if outcome.candidate.is_some_and(|id| customer.given.iter().all(|g| g.candidate != id)) =>
             {
                 return Fate::Ignored(IgnoreReason::Unmatched);
             }
@@ -217,10 +220,12 @@ impl<'r> CustomerShard<'r> {
         let before = customer.record();
         customer.facts.extend(said.iter().cloned());
         let after = customer.record();
-        if before == after {
+        // The first currency stated of an application, a limit or a loan is news too.
+        let news = note_currency(customer, event);
+        if before == after && !news {
             return unchanged(&before, &said);
         }
-        self.settle(customer, event, &after, now);
+        self.settle(customer, event, &before, &after);
         if let Event::Application(e) = event {
             self.trigger(customer, e, &before, &after, now);
         }
@@ -242,42 +247,37 @@ impl<'r> CustomerShard<'r> {
         }
         let named = |given: &Given| command.candidate.is_none_or(|id| given.candidate == id);
         match self.end(customer, named, SettlementKind::Revoked, ReasonCode::EndCommand) {
-            true => Fate::Applied,
-            false => Fate::Ignored(IgnoreReason::Unmatched),
+            Some(true) => Fate::Applied,
+            Some(false) => Fate::Duplicate,
+            None => Fate::Ignored(IgnoreReason::Unmatched),
         }
     }
 
-    /// One settlement for a pending or live candidate; after it the candidate is closing.
+    /// One settlement for a pending or live candidate; after it the candidate is closing. None when there is no such
+    /// candidate, false when its end was said before.
     fn end(
         &mut self,
         customer: &mut Customer,
         which: impl Fn(&Given) -> bool,
         kind: SettlementKind,
         reason: ReasonCode,
-    ) -> bool {
-        let open = |given: &&mut Given| matches!(given.phase, Phase::Pending | Phase::Live) && which(given);
-        let Some(given) = customer.given.iter_mut().find(open) else { return false };
-        given.phase = Phase::Closing;
+    ) -> Option<bool> {
+        let given = customer.given.iter_mut().find(|given| given.phase != Phase::Gone && which(given))?;
+        if std::mem::replace(&mut given.settled, true) {
+            return Some(false);
+        }
         self.settlements.push(ExpectedSettlement { candidate: given.candidate.clone(), kind, reason });
-        true
+        Some(true)
     }
 
-    fn settle(&mut self, customer: &mut Customer, event: &Event<'_>, record: &Record, now: EventTime) {
+    fn settle(&mut self, customer: &mut Customer, event: &Event<'_>, before: &Record, after: &Record) {
         match event {
-            Event::Customer(e) if self.right_to_act_ended(e, record, now) => {
+            Event::Customer(e) if right_to_act_ended(e, before, after) => {
                 self.end(customer, |_| true, SettlementKind::Revoked, ReasonCode::EndOptOut);
             }
-            Event::Application(e) => self.settle_drawdown(customer, e, record),
+            Event::Application(e) if is_drawdown(e) => self.settle_drawdown(customer, e, after),
             _ => {}
         }
-    }
-
-    fn right_to_act_ended(&self, e: &CustomerEvent<'_>, record: &Record, now: EventTime) -> bool {
-        let opted_out = e.flags.iter().any(|f| f.flag == Flag::OptOut && f.value) && record.flag(Flag::OptOut);
-        let withdrawal =
-            e.consents.iter().any(|c| c.purpose == ConsentPurpose::MarketingCross && c.withdrawn_at.is_some());
-        let lender = in_force(self.policies, now).and_then(|policy| policy.lender.as_deref());
-        opted_out || withdrawal && !record.cross_marketing(lender).iter().any(|(_, withdrawn)| withdrawn.is_none())
     }
 
     fn settle_drawdown(&mut self, customer: &mut Customer, e: &ApplicationEvent<'_>, record: &Record) {
@@ -289,7 +289,8 @@ impl<'r> CustomerShard<'r> {
             ApplicationKind::DrawdownDeclined => (SettlementKind::Revoked, ReasonCode::EndDrawdownDeclined),
             ApplicationKind::DrawdownTimedOut => (SettlementKind::Revoked, ReasonCode::EndDrawdownTimedOut),
             ApplicationKind::DrawdownRerouted => (SettlementKind::Revoked, ReasonCode::EndDrawdownRerouted),
-            _ if diverted(record, &customer.admitted(), &partner, &drawdown) => {
+            // Of a pending candidate it is not known yet whether it is admitted: as if it were.
+            _ if diverted(record, &customer.not_refused(), &partner, &drawdown) => {
                 (SettlementKind::Diverted, ReasonCode::EndDrawdownCancelled)
             }
             _ => (SettlementKind::Revoked, ReasonCode::EndDrawdownCancelled),
@@ -331,6 +332,7 @@ impl<'r> CustomerShard<'r> {
                 partner: partner.clone(),
                 drawdown: drawdown.clone(),
                 phase: Phase::Pending,
+                settled: false,
                 admitted: false,
             });
         }
@@ -346,21 +348,77 @@ impl<'r> CustomerShard<'r> {
     }
 }
 
-/// The application or loan whose one currency an event states.
-fn currency(event: &Event<'_>) -> Option<((bool, Text, Text), Text)> {
+/// What has one currency.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Priced {
+    Application(Text, Text),
+    /// By product.
+    Limit(Text, Text),
+    Loan(Text, Text),
+}
+
+fn currency<'e>(event: &Event<'e>) -> Option<&'e str> {
     match event {
-        Event::Application(e) => Some(((false, e.partner.into(), e.application.into()), e.currency?.into())),
-        Event::Repayment(e) => Some(((true, e.partner.into(), e.loan.into()), e.currency?.into())),
+        Event::Application(e) => e.currency,
+        Event::Repayment(e) => e.currency,
         _ => None,
     }
 }
 
-/// The fate of an event that left the record as it was.
+/// What the event's currency is compared with. A drawdown is one of its application, whose currency it does not settle.
+fn parts_with_currency(event: &Event<'_>) -> Vec<Priced> {
+    match event {
+        Event::Application(e) => {
+            let mut parts = vec![Priced::Application(e.partner.into(), e.application.into())];
+            let granted = e.kind == ApplicationKind::Approved && e.limit_minor.is_some();
+            if granted || e.kind >= ApplicationKind::LimitGranted {
+                parts.push(Priced::Limit(e.partner.into(), e.product.unwrap_or_default().into()));
+            }
+            parts
+        }
+        Event::Repayment(e) => vec![Priced::Loan(e.partner.into(), e.loan.into())],
+        _ => vec![],
+    }
+}
+
+/// True when the event is the first to state the currency of something.
+fn note_currency(customer: &mut Customer, event: &Event<'_>) -> bool {
+    let Some(stated) = currency(event) else { return false };
+    let about_application =
+        |e: &ApplicationEvent<'_>| !is_drawdown(e) && e.kind < ApplicationKind::LimitGranted;
+    let mut news = false;
+    for part in parts_with_currency(event) {
+        let settles = match (&part, event) {
+            (Priced::Application(..), Event::Application(e)) => about_application(e),
+            _ => true,
+        };
+        if settles && !customer.currencies.contains_key(&part) {
+            customer.currencies.insert(part, stated.into());
+            news = true;
+        }
+    }
+    news
+}
+
+/// The event opts out, or withdraws a cross-marketing consent, and that is news.
+fn right_to_act_ended(e: &CustomerEvent<'_>, before: &Record, after: &Record) -> bool {
+    let opt_out = Key::Flag(Flag::OptOut);
+    let changed = |key: &Key| before.fact(key) != after.fact(key);
+    let opted_out = e.flags.iter().any(|f| f.flag == Flag::OptOut && f.value) && changed(&opt_out);
+    let marketing = e.consents.iter().filter(|c| c.purpose == ConsentPurpose::MarketingCross);
+    let withdrawn = marketing.map(consent_facts).any(|stated| {
+        stated.iter().any(|fact| changed(&fact.key)) && stated.first().is_some_and(|giving| after.withdrawn(&giving.key))
+    });
+    opted_out && after.flag(Flag::OptOut) || withdrawn
+}
+
+/// The fate of an event that left the record as it was. When a drawdown was first seen, or the customer first came, is what
+/// other facts imply: nothing stands against it.
 fn unchanged(record: &Record, said: &[Fact]) -> Fate {
-    let beaten = said.iter().any(|fact| record.fact(&fact.key).is_some_and(|standing| standing.rank > fact.rank));
-    match (said.is_empty(), beaten) {
-        (true, _) => Fate::Ignored(IgnoreReason::NotRelevant),
-        (_, true) => Fate::Ignored(IgnoreReason::Outdated),
-        _ => Fate::Duplicate,
+    let stated = said.iter().filter(|fact| !matches!(fact.key, Key::FirstSeen(..) | Key::OwnSince));
+    let mut standing = stated.filter_map(|fact| Some((fact, record.fact(&fact.key)?)));
+    match standing.any(|(fact, standing)| standing.rank > fact.rank) {
+        true => Fate::Ignored(IgnoreReason::Outdated),
+        false => Fate::Duplicate,
     }
 }

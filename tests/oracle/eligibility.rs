@@ -45,7 +45,7 @@ impl Trigger<'_> {
             return vec![ReasonCode::DataUnknownPartner];
         };
         let mut codes = Codes::new();
-        self.gates(policy, contract, &mut codes);
+        self.gates(contract, &mut codes);
         self.exclusions(policy, contract, &mut codes);
         self.data(policy, contract, &mut codes);
         self.holds(policy, &mut codes);
@@ -59,7 +59,7 @@ impl Trigger<'_> {
     pub fn kind(&self) -> CandidateKind {
         let borrowed = self.record.facts().any(|fact| match (&fact.key, &fact.value) {
             (Key::DrawdownEnd(..), Value::DrawdownEnd { kind, .. }) => *kind == ApplicationKind::DrawdownDisbursed,
-            (Key::Disbursed(..), _) => true,
+            (Key::Disbursed(..) | Key::Closed(..) | Key::Schedule(..) | Key::Payment(..), _) => true,
             _ => false,
         });
         match self.record.value(&Key::OwnProduct) {
@@ -69,14 +69,14 @@ impl Trigger<'_> {
         }
     }
 
-    fn gates(&self, policy: &OraclePolicy, contract: &OracleContract, codes: &mut Codes) {
+    fn gates(&self, contract: &OracleContract, codes: &mut Codes) {
         use ReasonCode as R;
         let at = self.event.event_time;
         fails(codes, !within(contract.listed, at), R::GatePartnerUnlisted);
         fails(codes, !contract.real_time, R::GateContractForbids);
         fails(codes, !within(contract.dates, at), R::GateContractDates);
-        let consents = self.record.cross_marketing(policy.lender.as_deref());
-        let consented = consents.iter().any(|(given, withdrawn)| *given <= at && withdrawn.is_none());
+        let consents = self.record.cross_marketing();
+        let consented = consents.iter().any(|(given, withdrawn)| *given <= at && !withdrawn);
         fails(codes, !consented, R::GateNoConsent);
         let flags = [
             (Flag::OptOut, R::GateOptOut),
@@ -102,7 +102,10 @@ impl Trigger<'_> {
                 .is_some_and(|token| policy.employers.iter().any(|e| *e == token.as_str()))
         });
         fails(codes, employed, R::ExcEmployer);
-        let standing = Standing::of(self.record, local_day(Some(&contract.zone), self.now));
+        let run_out = policy.employers_until.is_some_and(|until| until <= self.event.event_time);
+        fails(codes, run_out, R::DataMissing);
+        let today = self.now.max(self.event.event_time);
+        let standing = Standing::of(self.record, local_day(Some(&contract.zone), today));
         let severe = standing.dpd_now > policy.dpd_now_max
             || standing.worst_dpd_24m >= policy.worst_dpd_24m_from
             || standing.months_late_in_a_row() >= policy.months_in_a_row_from
@@ -141,13 +144,21 @@ impl Trigger<'_> {
         }
         self.at_most(&Key::Lenders, policy.lenders_max, R::ExcMultiLender, codes);
         self.at_most(&Key::DebtBurden, policy.debt_burden_max_ppm, R::ExcDebtBurden, codes);
-        let kind = self.kind();
-        let fits = policy.offers.iter().any(|o| o.kinds.contains(&kind) && o.currency == contract.currency);
-        fails(codes, !fits, R::ExcNoOffer);
+        self.offer(policy, contract, codes);
+    }
+
+    /// Some offer is for this kind and currency, and all that it builds on is known.
+    fn offer(&self, policy: &OraclePolicy, contract: &OracleContract, codes: &mut Codes) {
+        let (kind, partner) = (self.kind(), self.event.partner);
+        let limit = self.event.limit_minor.is_some() || self.record.knows_limit(partner);
+        let mut meant = policy.offers.iter().filter(|o| o.kinds.contains(&kind) && o.currency == contract.currency);
+        let (any, fits) = (meant.clone().next().is_some(), meant.any(|offer| limit || !offer.needs_limit));
+        fails(codes, !fits, ReasonCode::ExcNoOffer);
+        fails(codes, any && !fits, ReasonCode::DataMissing);
     }
 
     fn holds(&self, policy: &OraclePolicy, codes: &mut Codes) {
-        let at = self.event.event_time;
+        let at = self.now;
         fails(codes, self.hold == Hold::Pending, ReasonCode::HoldPending);
         fails(codes, self.hold == Hold::Taken, ReasonCode::HoldLiveCandidate);
         if let Some((cap, window_ms)) = policy.frequency_cap {

@@ -101,14 +101,15 @@ impl Cohort {
         retention: Retention,
     ) -> Vec<ReasonCode> {
         let baseline_ppm = self.counts(partner, now, 28 * DAY_MS, retention).counterfactual_ppm();
-        let (mut effect, mut floor, mut few) = (false, false, false);
+        // Room in the ledger is counted over all horizons.
+        let mut effect = reserved.len() as i64 + 1 > guard.reserved_max;
+        let (mut floor, mut few) = (false, false);
         for length_ms in &guard.horizons_ms {
             let counts = self.counts(partner, now, *length_ms, retention);
             let live = |at: &&EventTime| in_window(at.floor(MINUTE_MS).0, now, *length_ms, retention);
-            let reserved = reserved.iter().filter(live).count() as i64;
-            let ours = counts.diverted + reserved + 1;
-            let all = counts.concluded() + reserved + 1;
-            effect |= reserved + 1 > guard.reserved_max;
+            let held = reserved.iter().filter(live).count() as i64;
+            let ours = counts.diverted + held + 1;
+            let all = counts.concluded() + held + 1;
             if counts.concluded() < guard.min_n {
                 few |= ours > guard.below_min_n_max;
                 continue;

@@ -2,7 +2,7 @@
 
 use reflow::domain::EventTime;
 use reflow::domain::codec::{self, Avro};
-use reflow::domain::events::{ApplicationEvent, ApplicationKind, Components, Event, RepaymentEvent, RepaymentKind};
+use reflow::domain::events::{ApplicationEvent, ApplicationKind, CommandKind, Components, Event, RepaymentEvent, RepaymentKind};
 use reflow::domain::fate::DeadLetterClass;
 
 use super::Rules;
@@ -177,15 +177,20 @@ fn tokens<'a>(event: &Event<'a>) -> (Vec<&'a str>, Vec<&'a str>) {
             let employer = e.employer.as_ref().map(|employer| employer.token);
             let mut more = flat(&[e.region, e.zone, employer, e.merged_into]);
             more.extend(&e.tags);
+            let mut needed = vec![e.event_id, e.customer];
             for consent in &e.consents {
-                more.extend([consent.consent, consent.controller, consent.text_version]);
+                needed.extend([consent.consent, consent.controller]);
+                more.push(consent.text_version);
                 more.extend(flat(&[consent.recipient, consent.collected_via]));
             }
-            (vec![e.event_id, e.customer], more)
+            for score in [&e.risk, &e.response, &e.conversion, &e.value].into_iter().flatten() {
+                more.extend([score.model, score.version]);
+            }
+            (needed, more)
         }
         Event::Outcome(e) => (vec![e.event_id, e.customer], flat(&[e.candidate, e.channel, e.currency])),
         Event::Command(e) => {
-            (vec![e.event_id], flat(&[e.customer, e.partner, e.campaign, e.candidate, Some(e.ordered_by)]))
+            (vec![e.event_id], flat(&[e.customer, e.partner, e.campaign, e.candidate]))
         }
     }
 }
@@ -208,16 +213,21 @@ fn parts(event: &Event<'_>) -> bool {
     match event {
         Event::Application(e) => !is_drawdown(e) || e.drawdown.is_some_and(|id| !id.is_empty()),
         Event::Repayment(e) => repayment_parts(e),
-        _ => true,
+        Event::Command(e) => {
+            e.kind != CommandKind::RevokeCandidate || e.customer.is_some_and(|customer| !customer.is_empty())
+        }
+        Event::Customer(_) | Event::Outcome(_) => true,
     }
 }
 
 fn repayment_parts(e: &RepaymentEvent<'_>) -> bool {
     use RepaymentKind::{Closed, Disbursed, Due, Paid, PartiallyPaid, Rescheduled, Reversed, Scheduled, Waived};
-    let numbered = e.instalment.is_some_and(|number| (1..=4_096).contains(&number));
+    let numbered = e.instalment.is_some_and(|number| number >= 1);
     match e.kind {
         Disbursed => true,
-        Scheduled | Due | Rescheduled => numbered && e.due_date.is_some() && e.due.is_some(),
+        Scheduled | Due | Rescheduled => {
+            numbered && e.due_date.is_some_and(|day| day.utc_start().plausible()) && e.due.is_some()
+        }
         Paid | PartiallyPaid | Reversed => numbered && e.paid.is_some(),
         Waived => numbered,
         Closed => e.close_reason.is_some(),

@@ -109,6 +109,8 @@ fn one_instalment(
         (Some((_, payer, day)), _) if remaining_minor == 0 => {
             Status::Settled { day, by_customer: payer == Payer::Customer }
         }
+        // Nothing is due: settled on its date.
+        (None, _) if remaining_minor == 0 => Status::Settled { day: due_date, by_customer: true },
         (_, None) => Status::Open,
         (_, Some((Settled | Prepaid, day))) => Status::Settled { day, by_customer: true },
         (_, Some((Compensated | BoughtBack, day))) => Status::Settled { day, by_customer: false },

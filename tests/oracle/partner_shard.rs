@@ -123,16 +123,18 @@ impl<'p> PartnerShard<'p> {
         }
         let grounds = &proposal.candidate.grounds;
         let policy = version(self.policies, &grounds.policy_version, &grounds.policy_hash);
-        let Some(contract) = policy.and_then(|policy| policy.contracts.get(proposal.partner.as_str())) else {
-            return self.answer(candidate, Answer::Refused, vec![ReasonCode::DataPolicyChanged], now);
+        let known = match policy {
+            None => Err(ReasonCode::DataPolicyChanged),
+            Some(policy) => policy.contracts.get(proposal.partner.as_str()).ok_or(ReasonCode::DataUnknownPartner),
         };
-        if now > proposal.candidate.decide_by {
-            return self.answer(candidate, Answer::TooLate, vec![ReasonCode::GateDeadline], now);
-        }
-        let mut reasons = Vec::new();
-        if self.stale(now) {
-            reasons.push(ReasonCode::DataStale);
-        }
+        let late = now > proposal.candidate.decide_by;
+        let mut reasons: Vec<ReasonCode> = known.as_ref().err().copied().into_iter().collect();
+        reasons.extend(late.then_some(ReasonCode::GateDeadline));
+        reasons.extend(self.stale(now).then_some(ReasonCode::DataStale));
+        let Ok(contract) = known else {
+            let verdict = if late { Answer::TooLate } else { Answer::Refused };
+            return self.answer(candidate, verdict, reasons, now);
+        };
         let of_partner = self.ledger.values().filter(|r| r.partner == proposal.partner);
         let reserved: Vec<EventTime> = of_partner.map(|r| r.requested_at).collect();
         reasons.extend(self.cohort.judge(&proposal.partner, &contract.guard, &reserved, now, self.retention));
@@ -141,7 +143,8 @@ impl<'p> PartnerShard<'p> {
             reasons.push(ReasonCode::HoldQuotaDay);
         }
         if !reasons.is_empty() {
-            return self.answer(candidate, Answer::Refused, reasons, now);
+            let verdict = if late { Answer::TooLate } else { Answer::Refused };
+            return self.answer(candidate, verdict, reasons, now);
         }
         *self.admitted.entry(day).or_default() += 1;
         let expires_at = Some(now.plus_ms(contract.valid_for_ms));

@@ -45,6 +45,8 @@ pub struct OracleContract {
 pub struct OracleOffer {
     pub kinds: Vec<CandidateKind>,
     pub currency: String,
+    /// The offer builds on the limit that the partner flow gave.
+    pub needs_limit: bool,
 }
 
 /// One policy version.
@@ -54,10 +56,10 @@ pub struct OraclePolicy {
     pub hash: String,
     pub effective_from: EventTime,
     pub contracts: BTreeMap<String, OracleContract>,
-    /// The controller whose cross-marketing consent counts; none: any.
-    pub lender: Option<String>,
     pub staff: Vec<String>,
     pub employers: Vec<String>,
+    /// From when on the employers' list has run out.
+    pub employers_until: Option<EventTime>,
     pub dpd_now_max: i32,
     /// Worst DPD in 24 months from which it is severe.
     pub worst_dpd_24m_from: i32,
@@ -108,15 +110,15 @@ impl OraclePolicy {
         use CandidateKind::{NewRt, ReturningRt, UseOwnLimit};
         let currencies: std::collections::BTreeSet<String> =
             contracts.values().map(|contract| contract.currency.clone()).collect();
-        let offer = |currency| OracleOffer { kinds: vec![NewRt, ReturningRt, UseOwnLimit], currency };
+        let offer = |currency| OracleOffer { kinds: vec![NewRt, ReturningRt, UseOwnLimit], currency, needs_limit: false };
         OraclePolicy {
             version: version.to_owned(),
             hash: hash.to_owned(),
             effective_from: EventTime::EARLIEST,
             contracts,
-            lender: None,
             staff: Vec::new(),
             employers: Vec::new(),
+            employers_until: None,
             dpd_now_max: 30,
             worst_dpd_24m_from: 60,
             months_in_a_row_from: 3,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use reflow::domain::EventTime;
 use reflow::domain::events::{
     ApplicationEvent, ApplicationKind, CancelReason, CloseReason, Components, Consent, ConsentPurpose, CustomerEvent,
-    Employer, EmployerSource, Event, Flag, OutcomeKind, OwnProductState, Payer, RepaymentEvent, RepaymentKind,
+    Employer, EmployerSource, Event, Flag, Outcome, OutcomeKind, OwnProductState, Payer, RepaymentEvent, RepaymentKind,
 };
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Text};
@@ -21,7 +21,8 @@ pub enum Key {
     Submitted(Text, Text),
     Preaccepted(Text, Text),
     ApplicationEnd(Text, Text),
-    LimitTerms(Text, Text),
+    /// One term of a limit by its name; each stands by itself.
+    LimitTerm(Text, Text, &'static str),
     LimitFrozen(Text, Text),
     LimitClosed(Text, Text),
     Requested(Text, Text),
@@ -35,8 +36,14 @@ pub enum Key {
     Verdict,
     Region,
     Employer(EmployerSource),
-    /// Purpose, controller and recipient.
+    /// The latest giving by purpose, controller and recipient.
     Consent(usize, Text, Option<Text>),
+    /// The latest withdrawal.
+    Withdrawal(usize, Text, Option<Text>),
+    /// What was reported of a contact: time, event id, kind, channel.
+    Contact(EventTime, Text, usize, Option<Text>),
+    /// When the customer had first come through the own door.
+    OwnSince,
     Flag(Flag),
     Lenders,
     DebtBurden,
@@ -91,10 +98,6 @@ pub enum Value {
         decided_at: EventTime,
         valid_days: i32,
     },
-    Consent {
-        given_at: EventTime,
-        withdrawn_at: Option<EventTime>,
-    },
     Flag(bool),
     Token(Text),
     Number(i64),
@@ -124,12 +127,25 @@ pub fn facts(event: &Event<'_>, rules: &Rules) -> Vec<Fact> {
         Event::Application(e) => application_facts(e),
         Event::Repayment(e) => repayment_facts(e, rules),
         Event::Customer(e) => customer_facts(e),
-        Event::Outcome(e) => match (e.kind, e.candidate) {
-            (OutcomeKind::Accepted, Some(candidate)) => vec![fact(Key::Accepted(candidate.into()), &[], Value::Known)],
-            _ => vec![],
-        },
+        Event::Outcome(e) => outcome_facts(e),
         Event::Command(_) => vec![],
     }
+}
+
+fn outcome_facts(e: &Outcome<'_>) -> Vec<Fact> {
+    let contact =
+        Key::Contact(e.event_time, e.event_id.into(), e.kind.ordinal(), e.channel.map(Text::from));
+    let mut facts = vec![fact(contact, &[], Value::Known)];
+    match (e.kind, e.candidate) {
+        (OutcomeKind::Accepted, Some(id)) => facts.push(fact(Key::Accepted(id.into()), &[], Value::Known)),
+        (OutcomeKind::Disbursed, _) => facts.push(own_since(e.event_time)),
+        _ => {}
+    }
+    facts
+}
+
+fn own_since(at: EventTime) -> Fact {
+    fact(Key::OwnSince, &[-at.0], Value::Moment { at, amount: None })
 }
 
 fn application_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
@@ -141,7 +157,9 @@ fn application_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
             decided_at: verdict.decided_at,
             valid_days: verdict.valid_days,
         };
-        facts.push(fact(Key::Verdict, &[at.0, verdict.decided_at.0], value));
+        let rank = vec![verdict.decided_at.0, i64::from(verdict.valid_days)];
+        let ties = format!("{}\0{}\0{}", verdict.model, verdict.version, verdict.band);
+        facts.push(Fact { key: Key::Verdict, rank: (rank, ties), value });
     }
     facts.extend(profile_facts(at, e.region, e.employer.as_ref()));
     facts
@@ -154,23 +172,35 @@ fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
     let product: Text = e.product.unwrap_or("").into();
     let kind = e.kind.ordinal() as i64;
     let moment = Value::Moment { at, amount: e.amount_minor };
-    let terms = |key: Key| {
-        let more = [e.all_in_cost_ppm, e.term_months.map(i64::from), e.repayment_method.map(|m| m.ordinal() as i64)];
-        let rank = [at.0, kind, or_least(e.limit_minor), or_least(more[0]), or_least(more[1]), or_least(more[2])];
-        fact(key, &rank, Value::Moment { at, amount: e.limit_minor })
+    let terms = || {
+        let stated = [
+            ("stated", Some(0)),
+            ("limit", e.limit_minor),
+            ("cost", e.all_in_cost_ppm),
+            ("term", e.term_months.map(i64::from)),
+            ("method", e.repayment_method.map(|method| method.ordinal() as i64)),
+            ("kind", e.product_kind.map(|kind| kind.ordinal() as i64)),
+        ];
+        let term = |(name, value): (&'static str, Option<i64>)| {
+            let key = Key::LimitTerm(partner.clone(), product.clone(), name);
+            value.map(|value| fact(key, &[at.0, value], Value::Number(value)))
+        };
+        stated.into_iter().filter_map(term).collect::<Vec<_>>()
     };
     match e.kind {
-        K::Submitted => vec![fact(Key::Submitted(partner, id), &[-at.0, or_least(e.amount_minor)], moment)],
-        K::Preaccepted => vec![fact(Key::Preaccepted(partner, id), &[at.0], moment)],
+        K::Submitted => vec![fact(Key::Submitted(partner.clone(), id), &[-at.0, or_least(e.amount_minor)], moment)],
+        K::Preaccepted => vec![fact(Key::Preaccepted(partner.clone(), id), &[-at.0], moment)],
         K::Approved | K::Declined | K::Cancelled | K::Expired => {
             let approved = e.kind == K::Approved;
             let amount = e.limit_minor.filter(|_| approved).or(e.amount_minor);
             let end = Value::ApplicationEnd { kind: e.kind, at, amount };
             let mut facts = vec![fact(Key::ApplicationEnd(partner.clone(), id), &[at.0, kind, or_least(amount)], end)];
-            facts.extend((approved && e.limit_minor.is_some()).then(|| terms(Key::LimitTerms(partner, product))));
+            if approved && e.limit_minor.is_some() {
+                facts.extend(terms());
+            }
             facts
         }
-        K::LimitGranted | K::LimitChanged | K::LimitRepriced => vec![terms(Key::LimitTerms(partner, product))],
+        K::LimitGranted | K::LimitChanged | K::LimitRepriced => terms(),
         K::LimitFrozen | K::LimitUnfrozen => vec![fact(Key::LimitFrozen(partner, product), &[at.0, kind], moment)],
         _ => vec![fact(Key::LimitClosed(partner, product), &[at.0, kind], moment)],
     }
@@ -205,7 +235,7 @@ fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
     let one = match (e.kind, e.due_date, e.due, e.close_reason) {
         (K::Disbursed, _, due, _) => {
             let principal_minor = due.map_or(0, |amounts| amounts.principal_minor);
-            let rank = [at.0, principal_minor, i64::from(e.instalments.unwrap_or(0))];
+            let rank = [at.0, principal_minor, e.instalments.map_or(i64::MIN, i64::from)];
             fact(Key::Disbursed(partner, id), &rank, Value::Loan { principal_minor })
         }
         (K::Scheduled | K::Due | K::Rescheduled, Some(date), Some(amounts), _) => {
@@ -257,21 +287,28 @@ fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
     for (name, text) in others {
         facts.extend(text.map(|text| Fact { key: Key::Other(name), rank: (vec![at], text), value: Value::Known }));
     }
-    facts.extend(e.consents.iter().map(consent_fact));
+    facts.extend(e.consents.iter().flat_map(consent_facts));
     facts.extend(e.flags.iter().map(|f| fact(Key::Flag(f.flag), &[at, i64::from(f.value)], Value::Flag(f.value))));
     let own = e.own_product.map(|state| fact(Key::OwnProduct, &[at, state.ordinal() as i64], Value::OwnProduct(state)));
     facts.extend(own);
+    let has_own = e.own_product.filter(|state| !matches!(state, OwnProductState::None | OwnProductState::Declined));
+    facts.extend(has_own.map(|_| own_since(e.event_time)));
     facts.extend(e.erased.then(|| fact(Key::Erased, &[], Value::Known)));
     facts
 }
 
-fn consent_fact(c: &Consent<'_>) -> Fact {
-    let rank = vec![c.given_at.0, c.withdrawn_at.map_or(i64::MIN, |at| at.0)];
-    Fact {
-        key: Key::Consent(c.purpose.ordinal(), c.controller.into(), c.recipient.map(Text::from)),
-        rank: (rank, format!("{} {}", c.consent, c.text_version)),
-        value: Value::Consent { given_at: c.given_at, withdrawn_at: c.withdrawn_at },
-    }
+/// The giving, and the withdrawal if there is one.
+pub fn consent_facts(c: &Consent<'_>) -> Vec<Fact> {
+    let moment = |at| Value::Moment { at, amount: None };
+    let (purpose, by, to) = (c.purpose.ordinal(), Text::from(c.controller), c.recipient.map(Text::from));
+    let ties = format!("{}\0{}\0{}", c.consent, c.text_version, c.collected_via.unwrap_or_default());
+    let giving = Fact {
+        key: Key::Consent(purpose, by.clone(), to.clone()),
+        rank: (vec![c.given_at.0], ties),
+        value: moment(c.given_at),
+    };
+    let withdrawal = c.withdrawn_at.map(|at| fact(Key::Withdrawal(purpose, by, to), &[at.0], moment(at)));
+    std::iter::once(giving).chain(withdrawal).collect()
 }
 
 /// The standing fact per key.
@@ -322,17 +359,30 @@ impl Record {
         })
     }
 
-    /// The cross-marketing consents, of one controller or of any: given and withdrawn.
-    pub fn cross_marketing(&self, controller: Option<&str>) -> Vec<(EventTime, Option<EventTime>)> {
-        self.facts()
-            .filter_map(|fact| match (&fact.key, &fact.value) {
-                (Key::Consent(purpose, by, _), Value::Consent { given_at, withdrawn_at })
-                    if *purpose == ConsentPurpose::MarketingCross.ordinal() && controller.is_none_or(|c| c == by) =>
-                {
-                    Some((*given_at, *withdrawn_at))
-                }
-                _ => None,
-            })
-            .collect()
+    /// The cross-marketing consents: when given, and whether withdrawn. A withdrawal counts against every giving that is
+    /// not later.
+    pub fn cross_marketing(&self) -> Vec<(EventTime, bool)> {
+        let marketing = ConsentPurpose::MarketingCross.ordinal();
+        let keys = self.0.keys().filter(|key| matches!(key, Key::Consent(purpose, ..) if *purpose == marketing));
+        keys.filter_map(|key| match self.value(key) {
+            Some(Value::Moment { at, .. }) => Some((*at, self.withdrawn(key))),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// True when the consent of that key stands withdrawn.
+    pub fn withdrawn(&self, key: &Key) -> bool {
+        let Key::Consent(purpose, by, to) = key else { return false };
+        let withdrawal = self.value(&Key::Withdrawal(*purpose, by.clone(), to.clone()));
+        match (self.value(key), withdrawal) {
+            (Some(Value::Moment { at: given, .. }), Some(Value::Moment { at: withdrawn, .. })) => given <= withdrawn,
+            _ => false,
+        }
+    }
+
+    /// Some limit of the partner has a known amount.
+    pub fn knows_limit(&self, partner: &str) -> bool {
+        self.0.keys().any(|key| matches!(key, Key::LimitTerm(p, _, "limit") if p == partner))
     }
 }

@@ -21,7 +21,6 @@ const T: EventTime = EventTime(1_749_988_800_000);
 fn policy(change: impl FnOnce(&mut OraclePolicy, &mut OracleContract)) -> OraclePolicy {
     let mut contract = OracleContract::permissive("CNY");
     let mut policy = OraclePolicy::plain("v1", "h1", [("p1".to_owned(), contract.clone())].into());
-    policy.lender = Some("own".into());
     change(&mut policy, &mut contract);
     policy.contracts = [("p1".to_owned(), contract)].into();
     policy
@@ -103,14 +102,13 @@ fn gates_fail_closed_and_are_all_named() {
 }
 
 #[test]
-fn consent_is_for_this_lender_in_time_and_not_withdrawn() {
+fn consent_is_given_in_time_and_not_withdrawn() {
     let one = |controller: &'static str, given: i64, withdrawn: Option<i64>| {
         let consent = blank::consent(controller, T.plus_ms(given), withdrawn.map(|ms| T.plus_ms(ms)));
         reasons(plain(), &[profile(|e| e.consents = vec![consent]), request()])
     };
     assert_eq!(one("own", 0, None), []);
     assert_eq!(one("own", 1, None), [C::GateNoConsent]);
-    assert_eq!(one("other", -1, None), [C::GateNoConsent]);
     assert_eq!(one("own", -5, Some(-1)), [C::GateNoConsent]);
 }
 

@@ -32,7 +32,6 @@ fn policies() -> Vec<OraclePolicy> {
     };
     let named = PARTNERS.iter().enumerate().map(|(at, name)| ((*name).to_owned(), contract(at)));
     let mut policy = OraclePolicy::plain("v1", "h1", named.collect());
-    policy.lender = Some("lender-own".into());
     vec![policy]
 }
 

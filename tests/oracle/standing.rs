@@ -1,11 +1,11 @@
 //! How a customer has repaid: DPD, the 24-month strip, compensated, written off (section 2), straight from the instalments.
 
 use reflow::domain::CalendarDay;
-use reflow::domain::events::CloseReason;
+use reflow::domain::events::{CloseReason, Payer};
 use reflow::domain::time::DAY_MS;
 
 use super::instalments::{Instalment, Status, loans};
-use super::record::Record;
+use super::record::{Key, Record, Value};
 
 /// Months of the strip.
 const MONTHS: i32 = 24;
@@ -22,11 +22,10 @@ pub struct Standing {
 
 impl Standing {
     pub fn of(record: &Record, today: CalendarDay) -> Standing {
-        let mut standing = Standing::default();
+        let mut standing = Standing { compensated: record.facts().any(paid_by_another), ..Standing::default() };
         for loan in loans(record) {
             let closed = loan.closed.map(|(reason, _)| reason);
-            standing.compensated |=
-                loan.compensated() || matches!(closed, Some(CloseReason::Compensated | CloseReason::BoughtBack));
+            standing.compensated |= matches!(closed, Some(CloseReason::Compensated | CloseReason::BoughtBack));
             standing.written_off |= closed == Some(CloseReason::WrittenOff);
             loan.instalments.iter().for_each(|instalment| standing.take(instalment, today));
         }
@@ -37,7 +36,9 @@ impl Standing {
         // Until when the customer owed it: what another paid is still owed by the customer.
         let (owed_until, still_owed) = match i.status {
             Status::Open | Status::Settled { by_customer: false, .. } => (today, true),
-            Status::Settled { day, .. } | Status::WrittenOff { day } | Status::Restructured { day } => (day, false),
+            Status::Settled { day, .. } | Status::WrittenOff { day } | Status::Restructured { day } => {
+                (day.min(today), false)
+            }
         };
         let late = owed_until.days_since(i.due_date);
         if late <= 0 {
@@ -71,6 +72,13 @@ impl Standing {
         }
         longest
     }
+}
+
+/// A standing payment by enhancer, buy-back or insurer; a waiver is none.
+fn paid_by_another(fact: &super::record::Fact) -> bool {
+    let (Key::Payment(..), Value::Payment { paid, payer, .. }) = (&fact.key, &fact.value) else { return false };
+    let others = [Payer::Enhancer, Payer::PartnerBuyback, Payer::Insurer];
+    others.contains(payer) && paid.is_none_or(|paid| paid.total_minor() > 0)
 }
 
 /// Calendar months since the year 0.

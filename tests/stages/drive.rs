@@ -1,0 +1,210 @@
+//! A whole run: records arrive, shards take batches at random moments, candidates are reacted to, and at the end all is drained.
+
+use std::collections::BTreeMap;
+
+use reflow::bus::Topic;
+use reflow::config::Config;
+use reflow::domain::candidate::CandidateStatus;
+use reflow::domain::decision::StageName;
+use reflow::domain::partition::partition_of;
+use reflow::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
+use reflow::domain::{Candidate, EventTime, FactBundle, Text};
+use reflow::wire::Schema;
+
+use crate::bench::{Batch, Bench, Faults, Produced};
+use crate::market::{Asked, Market};
+use crate::oracle::dice::Dice;
+use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
+use crate::oracle::random::Size;
+use crate::oracle::Rules;
+use crate::policy::policies;
+
+/// What is run, and how untidily.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub size: Size,
+    pub customer_shards: i32,
+    pub partner_shards: i32,
+    pub poison: bool,
+    /// Every shard takes all there is in every turn; else shards lag, batches are small, and some are aborted.
+    pub calm: bool,
+    pub faults: Faults,
+}
+
+impl Plan {
+    pub fn new(seed: u64) -> Plan {
+        let from = EventTime(1_750_000_000_000); // 2025-06-15
+        let size = Size { customers: 90, partners: 4, from, days: 60, ..Size::default() };
+        Plan { seed, size, customer_shards: 3, partner_shards: 2, poison: true, calm: false, faults: Faults::default() }
+    }
+
+    pub fn rules(&self) -> Rules {
+        Rules { zones: policies(0).zones, ..Rules::default() }
+    }
+}
+
+/// A run that has come to its end.
+pub struct Ran {
+    pub bench: Bench,
+    /// The records of the input topics by topic, partition and offset.
+    pub events: BTreeMap<(InputTopic, i32, i64), OwnedEvent>,
+    pub partners: Vec<String>,
+    pub rules: Rules,
+    /// The last `now`.
+    pub ended_at: EventTime,
+}
+
+struct Drive {
+    plan: Plan,
+    bench: Bench,
+    market: Market,
+    dice: Dice,
+    events: BTreeMap<(InputTopic, i32, i64), OwnedEvent>,
+    asked: BTreeMap<Text, Asked>,
+    now: EventTime,
+}
+
+/// Runs a plan to its end.
+pub fn run(plan: &Plan) -> Ran {
+    let policies = policies(plan.size.customers);
+    let mut config = Config::default();
+    config.shards.customer = plan.customer_shards;
+    config.shards.partner = plan.partner_shards;
+    let rules = plan.rules();
+    let mut market = Market::new(plan.seed, &plan.size, &rules);
+    if plan.poison {
+        market.add_poison();
+    }
+    let mut drive = Drive {
+        bench: Bench::new(config, policies.set, plan.faults.clone(), plan.seed),
+        market,
+        dice: Dice::new(plan.seed ^ 0x7157),
+        events: BTreeMap::new(),
+        asked: BTreeMap::new(),
+        now: plan.size.from.plus_ms(-SECOND_MS),
+        plan: plan.clone(),
+    };
+    drive.begin();
+    while let Some(next) = drive.market.next_at() {
+        drive.between(next);
+        drive.now = drive.now.max(next);
+        drive.arrive();
+        drive.turn(drive.plan.calm);
+    }
+    drive.drain();
+    let partners = drive.market.partners.clone();
+    Ran { bench: drive.bench, events: drive.events, partners, rules, ended_at: drive.now }
+}
+
+impl Drive {
+    /// Everybody speaks once, so that nobody counts as silent for want of a beginning.
+    fn begin(&mut self) {
+        self.turn(true);
+    }
+
+    /// Turns in which nothing arrives: replies are read, heartbeats sent, candidates expire.
+    fn between(&mut self, next: EventTime) {
+        for pause_ms in [40, 3 * SECOND_MS, 16 * 60 * SECOND_MS, 7 * HOUR_MS] {
+            let at = self.now.plus_ms(self.dice.between(pause_ms / 2, pause_ms));
+            let happens = self.plan.calm || self.dice.chance(60);
+            if happens && at < next {
+                self.now = at;
+                self.turn(self.plan.calm);
+            }
+        }
+    }
+
+    fn arrive(&mut self) {
+        for event in self.market.arrived(self.now) {
+            let key = event.key.clone();
+            let partition = key.as_deref().map_or(0, |key| partition_of(key, self.plan.customer_shards));
+            let value = match &event.body {
+                Body::Tombstone => None,
+                Body::Json(json) => Some(json.clone().into_bytes()),
+                Body::Confluent(bytes) => Some(bytes.clone()),
+            };
+            let offset = self.bench.send(topic_of(event.topic), partition, key, value);
+            self.events.insert((event.topic, partition, offset), event);
+        }
+    }
+
+    /// Customer shards, partner shards, and customer shards again for the replies; in an untidy run not all of them.
+    fn turn(&mut self, calm: bool) {
+        self.stage(StageName::Customer, 90, calm);
+        self.stage(StageName::Partner, 90, calm);
+        self.stage(StageName::Customer, 60, calm);
+    }
+
+    fn stage(&mut self, stage: StageName, percent: i64, calm: bool) {
+        let mut shards: Vec<i32> = (0..self.bench.shards(stage)).collect();
+        if !calm {
+            self.dice.shuffle(&mut shards);
+        }
+        for shard in shards {
+            if !calm && !self.dice.chance(percent) {
+                continue;
+            }
+            let records_max = if calm { usize::MAX } else { *self.dice.pick(&[1, 2, 5, 100, 1_000]) };
+            let tick_first = !calm && self.dice.chance(50);
+            let batch = Batch { stage, shard, now: self.now, records_max, tick_first };
+            if !calm && self.dice.chance(4) {
+                self.bench.abort(batch);
+                // It is tried again later, with other records in it.
+                let records_max = *self.dice.pick(&[1, 3, 1_000]);
+                self.now = self.now.plus_ms(self.dice.between(0, 50));
+                self.batch(Batch { records_max, now: self.now, ..batch });
+                continue;
+            }
+            self.batch(batch);
+        }
+    }
+
+    fn batch(&mut self, batch: Batch) {
+        for record in self.bench.run(batch) {
+            self.look_at(&record);
+        }
+    }
+
+    /// Remembers what is proposed, and reacts to candidates.
+    fn look_at(&mut self, record: &Produced) {
+        let ids = self.bench.shared.ids.clone();
+        let Some(value) = record.value.as_deref() else { return };
+        match record.topic {
+            Topic::PartnerFacts => {
+                let bundle: FactBundle = ids.decode(Schema::FactBundle, value).unwrap();
+                for p in bundle.proposals {
+                    self.asked.insert(p.candidate.candidate, Asked { partner: p.partner, drawdown: p.drawdown });
+                }
+            }
+            Topic::CandidatesRealtime => {
+                let candidate: Candidate = ids.decode(Schema::Candidate, value).unwrap();
+                if candidate.status == CandidateStatus::Active {
+                    let asked = self.asked.get(&candidate.candidate).unwrap().clone();
+                    self.market.react(&candidate, &asked, self.plan.size.erased_percent);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets everything be read, everything expire, and everybody hear of it.
+    fn drain(&mut self) {
+        for pause_ms in [SECOND_MS, SECOND_MS, DAY_MS, SECOND_MS, SECOND_MS] {
+            self.now = self.now.plus_ms(pause_ms);
+            self.turn(true);
+            self.turn(true);
+        }
+        assert!(self.bench.is_idle(), "records wait still");
+    }
+}
+
+fn topic_of(topic: InputTopic) -> Topic {
+    match topic {
+        InputTopic::Applications => Topic::Applications,
+        InputTopic::Repayments => Topic::Repayments,
+        InputTopic::Customers => Topic::Customers,
+        InputTopic::Outcomes => Topic::Outcomes,
+        InputTopic::Commands => Topic::Commands,
+    }
+}

@@ -1,0 +1,175 @@
+//! A finished run in the oracle's terms, and the oracle's verdict on it.
+
+use std::collections::BTreeMap;
+
+use reflow::bus::Topic;
+use reflow::domain::codec::Avro;
+use reflow::domain::decision::{DecisionKind, StageName};
+use reflow::domain::fate::IgnoreReason;
+use reflow::domain::time::DAY_MS;
+use reflow::domain::{EventTime, Fate, Text};
+use reflow::wire::Schema;
+
+use crate::drive::Ran;
+use crate::oracle::bounds::{self, Outputs, Quota};
+use crate::oracle::contributions::admitted;
+use crate::oracle::customer_shard::CustomerShard;
+use crate::oracle::inputs::OwnedEvent;
+use crate::oracle::journal::{self, Log, Read};
+use crate::oracle::ordered::{self, Setup, Written};
+use crate::oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
+use crate::oracle::{Rules, Verdict};
+use crate::policy::Policies;
+
+/// How long panes keep hours, days; the default of the configuration.
+const HOURS_KEEP_DAYS: i64 = 35;
+/// A record of the histories arrives at most so much after its event: two days of delay and one of repetition.
+const DELAY_MS_MAX: i64 = 3 * DAY_MS;
+
+/// Everything of a run, decoded.
+pub struct Judged {
+    pub written: Written,
+    pub log: Log,
+    pub outputs: Outputs,
+}
+
+/// Decodes everything a run read and wrote.
+pub fn judged(ran: &Ran) -> Judged {
+    let mut judged = Judged { written: Written::default(), log: Log::default(), outputs: Outputs::default() };
+    for ((topic, partition, offset), event) in &ran.events {
+        judged.log.put(topic.name(), *partition, *offset, Read::Event(event.clone()));
+    }
+    for ((topic, partition), records) in &ran.bench.lying {
+        for record in records {
+            let value = record.value.as_deref();
+            let read = match topic {
+                Topic::Replies => Read::Reply(decoded(ran, Schema::Reply, value)),
+                Topic::PartnerFacts => Read::Bundle(decoded(ran, Schema::FactBundle, value)),
+                _ => continue,
+            };
+            judged.log.put(reflow::domain::words::Word::name(*topic), *partition, record.offset, read);
+        }
+    }
+    for record in &ran.bench.produced {
+        judged.take(ran, record.topic, &record.key, record.value.as_deref());
+    }
+    judged.outputs.drained = true;
+    judged
+}
+
+fn decoded<'v, T: Avro<'v>>(ran: &Ran, schema: Schema, value: Option<&'v [u8]>) -> T {
+    ran.bench.shared.ids.decode(schema, value.unwrap()).unwrap()
+}
+
+impl Judged {
+    fn take(&mut self, ran: &Ran, topic: Topic, key: &[u8], value: Option<&[u8]>) {
+        let (written, outputs) = (&mut self.written, &mut self.outputs);
+        match topic {
+            Topic::Journal => written.journal.push(decoded(ran, Schema::Journal, value)),
+            Topic::Decisions => {
+                written.decisions.push(decoded(ran, Schema::Decision, value));
+                outputs.decisions.push(decoded(ran, Schema::Decision, value));
+            }
+            Topic::PartnerFacts => {
+                let bundle: reflow::domain::FactBundle = decoded(ran, Schema::FactBundle, value);
+                outputs.proposals.extend(bundle.proposals.iter().cloned());
+                outputs.settlements.extend(bundle.settlements.iter().cloned());
+                written.bundles.push(bundle);
+            }
+            Topic::Replies => {
+                written.replies.push(decoded(ran, Schema::Reply, value));
+                outputs.replies.push(decoded(ran, Schema::Reply, value));
+            }
+            Topic::PartnerPanes => written.panes.push(decoded(ran, Schema::PartnerPane, value)),
+            Topic::CandidatesRealtime => outputs.candidates.push(decoded(ran, Schema::Candidate, value)),
+            Topic::CandidatesActive => {
+                let customer = Text::from_utf8(key).unwrap();
+                outputs.active.push((customer, value.map(|value| decoded(ran, Schema::Candidate, Some(value)))));
+            }
+            _ => {}
+        }
+    }
+
+    /// All three layers.
+    pub fn verdict(&self, ran: &Ran, policies: &Policies) -> Verdict {
+        self.ordered(ran, policies).and(self.bounds(ran, policies)).and(self.order_free(ran, policies))
+    }
+
+    fn scope(ran: &Ran) -> TileScope {
+        // Hours are told as long as they are kept.
+        let hours_from = ran.ended_at.plus_ms(-(HOURS_KEEP_DAYS - 2) * DAY_MS);
+        TileScope { hours_from, days_from: EventTime(i64::MIN) }
+    }
+
+    pub fn ordered(&self, ran: &Ran, policies: &Policies) -> Verdict {
+        let setup = Setup { tiles: Self::scope(ran), ..Setup::new(&ran.rules, &policies.plain) };
+        ordered::check(&self.written, &self.log, &setup)
+    }
+
+    pub fn bounds(&self, ran: &Ran, policies: &Policies) -> Verdict {
+        let mut quotas: BTreeMap<Text, Quota> = BTreeMap::new();
+        for (partner, contract) in policies.plain.iter().flat_map(|policy| &policy.contracts) {
+            let quota = quotas
+                .entry(partner.as_str().into())
+                .or_insert_with(|| Quota { zone: contract.zone.clone(), per_day: contract.quota_per_day });
+            quota.per_day = quota.per_day.max(contract.quota_per_day);
+        }
+        let partners: Vec<&str> = ran.partners.iter().map(String::as_str).collect();
+        let events: Vec<OwnedEvent> = ran.events.values().cloned().collect();
+        bounds::check(&self.outputs, &quotas, &partners).and(bounds::check_consents(
+            &self.outputs,
+            &events,
+            None,
+            DELAY_MS_MAX,
+            &ran.rules,
+        ))
+    }
+
+    /// Tiles from the multiset of the records that were accepted; not for runs in which somebody is erased.
+    pub fn order_free(&self, ran: &Ran, policies: &Policies) -> Verdict {
+        let accepted = self.accepted(&ran.rules, policies);
+        let expected = expected_tiles(&accepted, &admitted(&self.written.decisions), &ran.rules);
+        compare_tiles_since(&expected, &self.written.panes, Self::scope(ran))
+    }
+
+    /// The records that were not rejected, not late, and not about something unknown when they came.
+    fn accepted(&self, rules: &Rules, policies: &Policies) -> Vec<OwnedEvent> {
+        let mut accepted = Vec::new();
+        let shards: std::collections::BTreeSet<i32> =
+            self.written.journal.iter().filter(|e| e.stage == StageName::Customer).map(|e| e.shard).collect();
+        for shard in shards {
+            let mut twin = CustomerShard::new(rules, &policies.plain);
+            let entries = journal::of_shard(&self.written.journal, StageName::Customer, shard);
+            for told in journal::told(&entries, &self.log) {
+                match told.read {
+                    Some(Read::Reply(reply)) => drop(twin.reply(reply)),
+                    Some(Read::Event(event)) => match twin.take(event, told.now) {
+                        Fate::Applied | Fate::Duplicate | Fate::Ignored(IgnoreReason::Outdated) => {
+                            accepted.push(event.clone());
+                        }
+                        _ => {}
+                    },
+                    _ => {}
+                }
+            }
+        }
+        accepted
+    }
+
+    /// How often each reason and each kind of decision occurs, to see that a run says something.
+    pub fn census(&self) -> BTreeMap<String, usize> {
+        let mut census: BTreeMap<String, usize> = BTreeMap::new();
+        for decision in &self.written.decisions {
+            *census.entry(format!("{} {}", decision.stage, decision.kind)).or_default() += 1;
+            if matches!(decision.kind, DecisionKind::No | DecisionKind::TooLate) {
+                for reason in &decision.reasons {
+                    *census.entry(format!("{} {reason}", decision.stage)).or_default() += 1;
+                }
+            }
+        }
+        for settlement in &self.outputs.settlements {
+            *census.entry(format!("settled {} {}", settlement.kind, settlement.reason)).or_default() += 1;
+        }
+        census
+    }
+}
