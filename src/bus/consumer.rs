@@ -16,6 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::errors::patiently;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
 
@@ -128,7 +129,9 @@ impl Inbox {
                 asked.add_partition(&self.topics.name(topic), *shard);
             }
         }
-        let answered = self.consumer.committed_offsets(asked, Duration::from_secs(QUERY_SECS_MAX))?;
+        let answered = patiently("committed offsets", || {
+            self.consumer.committed_offsets(asked.clone(), Duration::from_secs(QUERY_SECS_MAX))
+        })?;
         let mut committed = Vec::with_capacity(answered.count());
         for element in answered.elements() {
             element.error()?;
@@ -144,7 +147,10 @@ impl Inbox {
 
     /// First and next offset of an input partition.
     pub fn watermarks(&self, topic: Topic, shard: i32) -> Result<(i64, i64), KafkaError> {
-        self.consumer.fetch_watermarks(&self.topics.name(topic), shard, Duration::from_secs(QUERY_SECS_MAX))
+        let name = self.topics.name(topic);
+        patiently("watermarks of an input", || {
+            self.consumer.fetch_watermarks(&name, shard, Duration::from_secs(QUERY_SECS_MAX))
+        })
     }
 
     /// Begins to read the shards from these offsets; every partition gets a queue that wakes `waker`.

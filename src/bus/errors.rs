@@ -1,5 +1,7 @@
 //! What a client error means for the call that met it: one function, one table.
 
+use std::time::Duration;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// What the lane does next.
@@ -47,6 +49,48 @@ pub fn action(call: Call, error: &KafkaError) -> Action {
         (Call::Init, _) => Action::Exit,
         _ => Action::Recreate,
     }
+}
+
+/// Most tries of a question that a cluster in motion (a new leader, a coordinator that loads) cannot answer yet.
+const QUERY_TRIES_MAX: u32 = 120;
+/// Pause between two tries, milliseconds.
+const QUERY_PAUSE_MS: u64 = 250;
+
+/// Asks the cluster again while its answer is only "not yet"; blocks the lane, which has nothing to do without the answer.
+pub fn patiently<T>(what: &str, mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    let mut tries = 1;
+    loop {
+        match ask() {
+            Err(error) if passing(&error) && tries < QUERY_TRIES_MAX => {
+                if tries.is_power_of_two() {
+                    tracing::warn!(%error, what, tries, "asking again");
+                }
+                tries += 1;
+                std::thread::park_timeout(Duration::from_millis(QUERY_PAUSE_MS));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Conditions that pass by themselves.
+fn passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+        )
+    )
 }
 
 fn fatal(code: Code) -> bool {
