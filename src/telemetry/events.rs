@@ -11,6 +11,11 @@ pub fn shard_restored(stage: StageName, shard: i32, entries: u64, took: Duration
     info!(%stage, shard, entries, took_ms = took.as_millis() as u64, "shard restored");
 }
 
+/// What had gathered in the inputs before the shards were taken over has been read.
+pub fn caught_up(stage: StageName, lane: u32, shards: usize) {
+    info!(%stage, lane, shards, "caught up");
+}
+
 pub fn shards_revoked(stage: StageName, lane: u32, shards: usize) {
     info!(%stage, lane, shards, "shards revoked");
 }

@@ -14,12 +14,13 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::models::{Models, ShardState};
+use super::models::Models;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
+use super::takeover::CatchUp;
 use crate::bus::consumer::{Inbox, Input, Rebalanced};
 use crate::bus::producer::{Ended, Offsets, Transactions};
-use crate::bus::restore::{RestoreError, Restorer};
+use crate::bus::restore::RestoreError;
 use crate::bus::{Outbox, Topic};
 use crate::domain::codec::Bytes;
 use crate::domain::decision::StageName;
@@ -63,19 +64,20 @@ pub enum Assignment {
 
 /// One lane of one stage.
 pub struct Lane {
-    shared: Shared,
-    stage: StageName,
-    number: u32,
-    inbox: Inbox,
+    pub(super) shared: Shared,
+    pub(super) stage: StageName,
+    pub(super) number: u32,
+    pub(super) inbox: Inbox,
     transactions: Transactions,
-    models: Arc<Models>,
+    pub(super) models: Arc<Models>,
     stop: Arc<AtomicBool>,
-    shards: BTreeMap<i32, ShardRunner>,
+    pub(super) shards: BTreeMap<i32, ShardRunner>,
     outbox: Outbox,
     /// Outputs of the batch for the read models.
     seen: Vec<Output>,
-    thread: Thread,
+    pub(super) thread: Thread,
     failures: u32,
+    pub(super) catch_up: CatchUp,
 }
 
 impl Lane {
@@ -100,6 +102,7 @@ impl Lane {
             seen: Vec::new(),
             thread: std::thread::current(),
             failures: 0,
+            catch_up: CatchUp::default(),
         })
     }
 
@@ -121,7 +124,10 @@ impl Lane {
                 continue;
             }
             let group = self.inbox.group();
-            self.gather();
+            let taken = self.gather();
+            if self.catch_up.ends(taken, &self.shards) {
+                self.caught_up();
+            }
             if self.shards.values().any(ShardRunner::is_open) {
                 self.transact(group)?;
             } else {
@@ -162,73 +168,8 @@ impl Lane {
         self.inbox.unassign().unwrap_or_else(|error| tracing::warn!(%error, "unassign"));
     }
 
-    /// Restores the shards and begins to read where their last transaction ended.
-    fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
-        self.shards.clear();
-        let committed = self.inbox.committed(shards)?;
-        let restorer = Restorer::open(&self.shared.config.reader())?;
-        for shard in shards {
-            self.models.shards.insert((self.stage, *shard), ShardState::Restoring);
-            let mut runner = ShardRunner::new(self.stage, *shard, &self.shared);
-            let changelog = self.shared.topic_name(Topic::changelog(self.stage));
-            let began = Instant::now();
-            let entries = restorer.restore(changelog, *shard, |key, value| runner.load(key, value))?;
-            self.check(&runner)?;
-            for (topic, _, offset) in committed.iter().filter(|(_, other, _)| other == shard) {
-                self.place(&mut runner, *topic, *offset)?;
-            }
-            events::shard_restored(self.stage, *shard, entries, began.elapsed());
-            self.models.shards.insert((self.stage, *shard), ShardState::Running);
-            self.shards.insert(*shard, runner);
-        }
-        self.put_back()?;
-        self.models.lanes_joined.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn check(&self, runner: &ShardRunner) -> Result<(), LaneError> {
-        let (progress, topics) = (runner.committed(), &self.shared.topics);
-        let (is, is_partner) = (topics.customer_shards, topics.partner_shards);
-        let (was, was_partner) = (progress.customer_shards, progress.partner_shards);
-        if (was, was_partner) == (is, is_partner) {
-            return Ok(());
-        }
-        Err(LaneError::Shards { stage: self.stage, shard: runner.shard(), was, was_partner, is, is_partner })
-    }
-
-    /// Settles where an input of a shard is read from: changelog and group must agree; a topic never read begins at its first record.
-    fn place(&self, runner: &mut ShardRunner, topic: Topic, committed: Option<i64>) -> Result<(), LaneError> {
-        let (low, _) = self.inbox.watermarks(topic, runner.shard())?;
-        match (runner.committed().next(topic), committed) {
-            (Some(changelog), Some(committed)) if changelog != committed => {
-                let (stage, shard) = (self.stage, runner.shard());
-                return Err(LaneError::Torn { stage, shard, topic, changelog, committed });
-            }
-            (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
-            (Some(next), _) | (None, Some(next)) => {
-                events::log_gap(self.stage, runner.shard(), topic, next, low);
-                runner.note_gap(topic, next, low);
-                runner.start_at(topic, low);
-            }
-            (None, None) => runner.start_at(topic, low),
-        }
-        Ok(())
-    }
-
-    /// (Re)assigns all inputs at the committed positions.
-    fn put_back(&mut self) -> Result<(), LaneError> {
-        let from: Vec<(Topic, i32, i64)> = self
-            .shards
-            .values()
-            .flat_map(|runner| {
-                runner.committed().positions.iter().map(|position| (position.topic, runner.shard(), position.next))
-            })
-            .collect();
-        Ok(self.inbox.assign(&from, &self.thread)?)
-    }
-
-    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does.
-    fn gather(&mut self) {
+    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does. Returns how many records it holds.
+    fn gather(&mut self) -> usize {
         let limits = self.shared.config.transaction;
         let began = Instant::now();
         let mut records = 0;
@@ -238,14 +179,14 @@ impl Lane {
             let open = self.shards.values().any(ShardRunner::is_open);
             if !open && taken == 0 {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return;
+                return records;
             }
             let busy = self.shards.values().any(ShardRunner::somebody_waits);
             let interval = Duration::from_millis(if busy { limits.interval_busy_ms } else { limits.interval_ms });
             let left = interval.saturating_sub(began.elapsed());
             if left.is_zero() || records >= limits.records_max {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return;
+                return records;
             }
             if taken == 0 {
                 std::thread::park_timeout(left.min(Duration::from_millis(IDLE_MS_MAX)));

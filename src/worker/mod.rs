@@ -14,6 +14,7 @@ pub mod progress;
 pub mod shard;
 pub mod stage;
 pub mod supervisor;
+mod takeover;
 
 pub use shard::{ShardRunner, Shared};
 pub use supervisor::{WorkerError, start};

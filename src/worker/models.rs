@@ -19,6 +19,8 @@ pub const LISTENER_OUTPUTS_MAX: usize = 262_144;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardState {
     Restoring,
+    /// Restored; what had gathered in the inputs meanwhile is worked off.
+    CatchingUp,
     Running,
 }
 
@@ -87,7 +89,7 @@ impl Models {
         *self.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True when every assigned shard runs and each lane has joined.
+    /// True when every assigned shard has caught up and each lane has joined.
     pub fn ready(&self, lanes: u64) -> bool {
         self.lanes_joined.load(Ordering::Relaxed) >= lanes
             && self.shards.iter().all(|shard| *shard.value() == ShardState::Running)
