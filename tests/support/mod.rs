@@ -69,7 +69,8 @@ pub fn skip(why: &str) {
     use std::io::Write;
     // Straight to the stream: the test harness keeps what `eprintln!` writes to itself when a test passes. On a line of
     // its own, because the harness may have begun one.
-    writeln!(std::io::stderr(), "\nSKIP {}: {why}", std::thread::current().name().unwrap_or("test")).unwrap();
+    let mut stream = std::io::stderr().lock();
+    writeln!(stream, "\nSKIP {}: {why}", std::thread::current().name().unwrap_or("test")).unwrap();
 }
 
 /// Client settings for a broker; every client of a test begins with these.
