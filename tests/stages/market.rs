@@ -11,6 +11,10 @@ use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
 use crate::oracle::poison::poison;
 use crate::oracle::random::{History, Size, history};
 use crate::oracle::{Rules, blank};
+use crate::storm::storm;
+
+/// How long a storm lasts.
+const STORM_HOURS: i64 = 5;
 
 /// Where and when a candidate's drawdown was asked for.
 #[derive(Clone, Debug)]
@@ -23,25 +27,32 @@ pub struct Asked {
 pub struct Market {
     pub rules: Rules,
     pub size: Size,
-    pub partners: Vec<String>,
     coming: BTreeMap<(EventTime, u64), OwnedEvent>,
     made: u64,
     seed: u64,
 }
 
 impl Market {
-    pub fn new(seed: u64, size: &Size, rules: &Rules) -> Market {
-        let History { partners, arrivals } = history(seed, size, rules);
-        let mut market = Market {
-            rules: rules.clone(),
-            size: size.clone(),
-            partners,
-            coming: BTreeMap::new(),
-            made: 0,
-            seed,
-        };
+    /// Plausible lives.
+    pub fn of_lives(seed: u64, size: &Size, rules: &Rules) -> Market {
+        let History { arrivals, .. } = history(seed, size, rules);
+        let mut market = Market::new(seed, size, rules);
         arrivals.into_iter().for_each(|arrival| market.expect(arrival.at, arrival.event));
         market
+    }
+
+    /// Records without plausibility.
+    pub fn of_storm(seed: u64, size: &Size, records: u64, rules: &Rules) -> Market {
+        let mut market = Market::new(seed, size, rules);
+        let erases = size.erased_percent > 0;
+        for (at, event) in storm(seed, size.from, STORM_HOURS, records, erases, rules) {
+            market.expect(at, event);
+        }
+        market
+    }
+
+    fn new(seed: u64, size: &Size, rules: &Rules) -> Market {
+        Market { rules: rules.clone(), size: size.clone(), coming: BTreeMap::new(), made: 0, seed }
     }
 
     fn expect(&mut self, at: EventTime, event: OwnedEvent) {
