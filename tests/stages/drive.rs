@@ -31,6 +31,8 @@ pub struct Plan {
     /// Every shard takes all there is in every turn; else shards lag, batches are small, and some are aborted.
     pub calm: bool,
     pub faults: Faults,
+    /// How often a customer shard and a partner shard take part in a turn, and a customer shard again, percent.
+    pub keen_percent: [i64; 3],
     /// So many records without plausibility instead of lives.
     pub storm: Option<u64>,
 }
@@ -52,10 +54,17 @@ impl Plan {
         Plan { storm: records, poison: false, ..Plan::new(seed, "2025-07-02T09:00:00Z", 1, CUSTOMERS as usize) }
     }
 
+    /// A storm in which shards lag: several records of a customer lie in one batch, and replies are long in coming.
+    pub fn lagging(seed: u64) -> Plan {
+        Plan { keen_percent: [45, 50, 15], ..Plan::storm(seed) }
+    }
+
     fn new(seed: u64, from: &str, days: i64, customers: usize) -> Plan {
         let size = Size { customers, partners: 4, from: moment(from), days, ..Size::default() };
         let faults = Faults::default();
-        Plan { seed, size, customer_shards: 3, partner_shards: 2, poison: true, calm: false, faults, storm: None }
+        let keen_percent = [96, 93, 60];
+        let (poison, calm, storm) = (true, false, None);
+        Plan { seed, size, customer_shards: 3, partner_shards: 2, poison, calm, faults, keen_percent, storm }
     }
 
     pub fn policies(&self) -> Policies {
@@ -156,9 +165,10 @@ impl Drive {
 
     /// Customer shards, partner shards, and customer shards again for the replies; in an untidy run not all of them.
     fn turn(&mut self, calm: bool) {
-        self.stage(StageName::Customer, 96, calm);
-        self.stage(StageName::Partner, 93, calm);
-        self.stage(StageName::Customer, 60, calm);
+        let [customers, partners, again] = self.plan.keen_percent;
+        self.stage(StageName::Customer, customers, calm);
+        self.stage(StageName::Partner, partners, calm);
+        self.stage(StageName::Customer, again, calm);
     }
 
     fn stage(&mut self, stage: StageName, percent: i64, calm: bool) {

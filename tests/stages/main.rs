@@ -12,8 +12,10 @@ mod storm;
 
 use std::collections::BTreeMap;
 
+use bench::Faults;
 use drive::{Plan, Ran, run};
 use judge::{Judged, judged};
+use oracle::tiles::{Tiles, last_tiles};
 
 /// All three layers, the first only where nobody is erased; gives what occurred.
 #[track_caller]
@@ -26,6 +28,13 @@ fn clean(plan: &Plan) -> (Ran, Judged) {
     }
     assert!(verdict.is_clean(), "seed {}: {verdict}", plan.seed);
     (ran, judged)
+}
+
+fn untidy(seed: u64, plan: fn(u64) -> Plan) -> Plan {
+    let mut plan = plan(seed);
+    plan.size.erased_percent = 30;
+    plan.size.late_percent = 5;
+    plan
 }
 
 type Census = BTreeMap<String, usize>;
@@ -47,5 +56,61 @@ fn the_oracle_agrees_over_plausible_lives() {
 
 #[test]
 fn the_oracle_agrees_in_a_storm() {
-    census((1..=30).map(Plan::storm));
+    census((1..=8).map(Plan::storm));
+}
+
+#[test]
+fn the_oracle_agrees_when_shards_lag() {
+    census((1..=8).map(Plan::lagging));
+}
+
+#[test]
+fn the_oracle_agrees_when_customers_are_erased_and_records_late() {
+    let plans: [fn(u64) -> Plan; 3] = [Plan::dense, Plan::storm, Plan::lagging];
+    census((21..=23).flat_map(|seed| plans.map(|plan| untidy(seed, plan))));
+}
+
+/// Byte by byte, and what is printed when they differ is short.
+#[track_caller]
+fn assert_same(plain: &Ran, other: &Ran, what: &str) {
+    let (a, b) = (&plain.bench.produced, &other.bench.produced);
+    let first = a.iter().zip(b).position(|(a, b)| a != b);
+    assert!(first.is_none(), "{what}: record {first:?} differs: {:?} and {:?}", a[first.unwrap()], b[first.unwrap()]);
+    assert_eq!(a.len(), b.len(), "{what}");
+}
+
+#[test]
+fn neither_undo_nor_restore_shows_in_a_single_byte() {
+    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)] {
+        let plain = run(&untidy(seed, plan));
+        assert_same(&plain, &run(&untidy(seed, plan)), "the same run again");
+        for faults in [
+            Faults { undo_percent: 30, ..Faults::default() },
+            Faults { restore_percent: 3, ..Faults::default() },
+            Faults { undo_percent: 20, restore_percent: 1 },
+        ] {
+            let what = format!("seed {seed}, {faults:?}");
+            let faulty = run(&Plan { faults, ..untidy(seed, plan) });
+            assert!(faulty.bench.undone + faulty.bench.restored > 10, "{what}: nothing went wrong");
+            assert_same(&plain, &faulty, &what);
+        }
+    }
+}
+
+/// Turns in which everybody takes all there is: every decision falls at the same moment whatever the number of shards.
+fn final_tiles(plan: Plan, customer_shards: i32) -> Tiles {
+    let (ran, judged) = clean(&Plan { customer_shards, calm: true, ..plan });
+    assert_eq!(ran.bench.shards(reflow::domain::decision::StageName::Customer), customer_shards);
+    let mut tiles = last_tiles(&judged.written.panes);
+    tiles.retain(|_, cells| !cells.is_empty());
+    tiles
+}
+
+#[test]
+fn one_shard_and_eight_end_in_the_same_panes() {
+    for plan in [Plan::long(41), Plan::dense(42), Plan::storm(43)] {
+        let one = final_tiles(plan.clone(), 1);
+        assert!(one.len() > 20);
+        assert!(one == final_tiles(plan, 8), "panes of one shard and of eight differ");
+    }
 }

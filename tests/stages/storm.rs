@@ -47,6 +47,7 @@ pub fn storm(
         let clean = number < CUSTOMERS / 2;
         let mut one = Storm { dice: &mut dice, rules, from, now, customer, clean, id };
         let event = one.record(erases);
+        all.extend(one.sequel());
         let copies = 1 + i64::from(dice.chance(8));
         for copy in 0..copies {
             all.push((now.plus_ms(copy * dice.between(0, HOUR_MS)), event.clone()));
@@ -231,6 +232,38 @@ impl Storm<'_> {
         e.candidate = self.dice.chance(85).then_some(candidate.as_str());
         e.channel = self.some(30, &["page", "push"]);
         OwnedEvent::of(&Event::Outcome(e), self.rules)
+    }
+
+    /// Sometimes a drawdown of its own, which asks and very soon ends, or whose customer wants no more.
+    fn sequel(&mut self) -> Vec<(EventTime, OwnedEvent)> {
+        use ApplicationKind as K;
+        if !self.clean || !self.dice.chance(12) {
+            return vec![];
+        }
+        let (partner, customer) = (self.partner(), self.customer.clone());
+        let (drawdown, id) = (format!("own-{}", self.id), self.id.clone());
+        let ids = [customer.as_str(), partner, "a0"];
+        let tell = |kind: K, at: EventTime, reason: Option<CancelReason>| {
+            let name = format!("{id}-{kind}");
+            let mut e = blank::application(&name, at, ids, kind);
+            (e.drawdown, e.amount_minor, e.cancel_reason) = (Some(drawdown.as_str()), Some(500), reason);
+            (at, OwnedEvent::of(&Event::Application(e), self.rules))
+        };
+        let end = *self.dice.pick(&[K::DrawdownCancelled, K::DrawdownCancelled, K::DrawdownDisbursed, K::DrawdownDeclined]);
+        let ended = self.now.plus_ms(self.dice.between(400, 9_000));
+        let reason = *self.dice.pick(&[Some(CancelReason::ChoseOwn), None]);
+        let mut told = vec![
+            tell(K::DrawdownRequested, self.now, None),
+            tell(K::DrawdownRiskPassed, self.now.plus_ms(200), None),
+            tell(end, ended, reason),
+        ];
+        if self.dice.chance(25) {
+            let name = format!("{id}-out");
+            let mut e = blank::command(&name, ended.plus_ms(-100), CommandKind::RevokeCandidate);
+            e.customer = Some(&customer);
+            told.push((e.event_time, OwnedEvent::of(&Event::Command(e), self.rules)));
+        }
+        told
     }
 
     /// The id that a candidate of the customer would have.
