@@ -245,6 +245,7 @@ impl<'r> CustomerShard<'r> {
         self.end(customer, |_| true, SettlementKind::Revoked, ReasonCode::EndErased);
         customer.facts.clear();
         customer.offered_at.clear();
+        customer.currencies.clear();
         customer.erased = Some(left);
         Fate::Applied
     }
