@@ -147,6 +147,11 @@ impl Drive {
                 self.turn(self.plan.calm);
             }
         }
+        // Heartbeats, so that who has something to say next does not speak to a partner that heard nobody for hours.
+        if self.now < next.plus_ms(-1) && (self.plan.calm || self.dice.chance(80)) {
+            self.now = next.plus_ms(-1);
+            self.turn(self.plan.calm);
+        }
     }
 
     fn arrive(&mut self) {
