@@ -3,6 +3,8 @@
 //! A fact bundle changes the [`panes`], from which [`windows`] are summed and [`rates`] read; a proposal meets [`guard`],
 //! [`quota`] and [`ledger`] in [`admission`] and ends in [`settle`]; [`view`] says how the partner stands.
 
+use rustc_hash::FxHashSet;
+
 use crate::domain::codec::{self as avro, Avro, CodecError};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
@@ -140,7 +142,8 @@ impl Shard {
         }
     }
 
-    /// Deltas, then settlements, then proposals: what a proposal meets includes all that its bundle knows.
+    /// Deltas, then settlements, then proposals: what a proposal meets includes all that its bundle knows. The settlement
+    /// of a candidate that the same bundle proposes comes last, so that it finds the reservation it ends.
     fn take(&mut self, bundle: &FactBundle, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) -> Fate {
         let (header, source_shard) = (&bundle.header, bundle.header.source_shard);
         if !self.hear(header, now, out) {
@@ -149,11 +152,17 @@ impl Shard {
         self.report_staleness(now, out);
         self.take_clocks(&bundle.clocks, now);
         self.take_deltas(bundle, now, out);
-        for settlement in &bundle.settlements {
+        let proposed: FxHashSet<&Text> = bundle.proposals.iter().map(|p| &p.candidate.candidate).collect();
+        let (own, earlier): (Vec<_>, Vec<_>) =
+            bundle.settlements.iter().partition(|settlement| proposed.contains(&settlement.candidate));
+        for settlement in earlier {
             self.settle(settlement, source_shard, now, out);
         }
         for proposal in &bundle.proposals {
             self.propose(proposal, source_shard, now, policies, out);
+        }
+        for settlement in own {
+            self.settle(settlement, source_shard, now, out);
         }
         Fate::Applied
     }

@@ -85,6 +85,14 @@ impl Customer {
         admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect()
     }
 
+    /// The currency of the limit that a drawdown stands under, else of its application.
+    fn currency_of(&self, e: &ApplicationEvent<'_>, record: &Record) -> Option<Text> {
+        let limit = record.limit_of(e.partner, e.product.unwrap_or_default());
+        let of_limit = limit.and_then(|product| self.currencies.get(&Priced::Limit(e.partner.into(), product)));
+        let application = Priced::Application(e.partner.into(), e.application.into());
+        of_limit.or_else(|| self.currencies.get(&application)).cloned()
+    }
+
     /// The admitted ones, and the one that waits for its reply.
     fn not_refused(&self) -> Admitted {
         let given = self.given.iter().filter(|given| given.admitted || given.phase == Phase::Pending);
@@ -237,6 +245,7 @@ impl<'r> CustomerShard<'r> {
         self.end(customer, |_| true, SettlementKind::Revoked, ReasonCode::EndErased);
         customer.facts.clear();
         customer.offered_at.clear();
+        customer.currencies.clear();
         customer.erased = Some(left);
         Fate::Applied
     }
@@ -321,7 +330,8 @@ impl<'r> CustomerShard<'r> {
             return;
         }
         let hold = customer.hold();
-        let trigger = Trigger { event: e, record: after, now, hold, offered_at: &customer.offered_at };
+        let currency = customer.currency_of(e, after);
+        let trigger = Trigger { event: e, record: after, now, hold, currency, offered_at: &customer.offered_at };
         let reasons = trigger.judge(policy);
         let parts = ["rt", e.partner, &drawdown, e.customer, kind.name()];
         let candidate = content_id(&parts.map(str::as_bytes));

@@ -26,6 +26,8 @@ pub struct Trigger<'a> {
     pub record: &'a Record,
     pub now: EventTime,
     pub hold: Hold,
+    /// Currency of the partner's limit, else of the application, as far as stated.
+    pub currency: Option<Text>,
     /// When candidates of this customer were admitted.
     pub offered_at: &'a [EventTime],
 }
@@ -149,9 +151,16 @@ impl Trigger<'_> {
 
     /// Some offer is for this kind and currency, and all that it builds on is known.
     fn offer(&self, policy: &OraclePolicy, contract: &OracleContract, codes: &mut Codes) {
-        let (kind, partner) = (self.kind(), self.event.partner);
-        let limit = self.event.limit_minor.is_some() || self.record.knows_limit(partner);
-        let mut meant = policy.offers.iter().filter(|o| o.kinds.contains(&kind) && o.currency == contract.currency);
+        let kind = self.kind();
+        let stated = self.event.currency.or(self.currency.as_deref());
+        let currency = stated.unwrap_or(contract.currency.as_str());
+        let product = self.record.limit_of(self.event.partner, self.event.product.unwrap_or_default());
+        let known = |product: &Text| {
+            let key = Key::LimitTerm(self.event.partner.into(), product.clone(), "limit");
+            self.record.fact(&key).is_some()
+        };
+        let limit = self.event.limit_minor.is_some() || product.as_ref().is_some_and(known);
+        let mut meant = policy.offers.iter().filter(|o| o.kinds.contains(&kind) && o.currency == currency);
         let (any, fits) = (meant.clone().next().is_some(), meant.any(|offer| limit || !offer.needs_limit));
         fails(codes, !fits, ReasonCode::ExcNoOffer);
         fails(codes, any && !fits, ReasonCode::DataMissing);

@@ -19,6 +19,9 @@ use super::plain_policy::OraclePolicy;
 use super::tiles::{TileScope, compare_cells, compare_tiles_since, tiles_of};
 use super::{Rules, Verdict, chain};
 
+/// Records of a batch that a difference in fates shows.
+const SHOWN_RECORDS_MAX: usize = 2;
+
 /// What the product wrote, each topic in log order (partitions one after the other where there are several).
 #[derive(Clone, Debug, Default)]
 pub struct Written {
@@ -96,12 +99,24 @@ fn replay_customers<'s>(
         let (want, have) = (as_compared(shard.fates), as_compared(entry.fates));
         verdict.expect(want == have, || {
             format!(
-                "customer shard {} sequence {}: fates {want:?} expected, {have:?} found",
-                entry.shard, entry.sequence
+                "customer shard {} sequence {}: fates {want:?} expected, {have:?} found; its first records: {}",
+                entry.shard,
+                entry.sequence,
+                first_records(entry, log, setup.rules)
             )
         });
     }
     shard
+}
+
+/// The first records of a batch in words, to see what a difference is about.
+fn first_records(entry: &JournalEntry, log: &Log, rules: &Rules) -> String {
+    let told = journal::told(&[entry], log);
+    let events = told.iter().filter_map(|told| match told.read {
+        Some(Read::Event(event)) => Some(format!("{:?}", event.read(rules))),
+        _ => None,
+    });
+    events.take(SHOWN_RECORDS_MAX).collect::<Vec<_>>().join("; ")
 }
 
 fn replay_partners<'s>(entries: &[&JournalEntry], log: &Log, setup: &Setup<'s>) -> PartnerShard<'s> {

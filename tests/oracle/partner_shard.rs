@@ -93,8 +93,11 @@ impl<'p> PartnerShard<'p> {
             }
             self.deltas.push(delta.clone());
         }
-        bundle.settlements.iter().for_each(|settlement| self.settle(settlement, now));
+        // A candidate that ends in the bundle that proposes it ends after it was proposed.
+        let own = |s: &&Settlement| bundle.proposals.iter().any(|p| p.candidate.candidate == s.candidate);
+        bundle.settlements.iter().filter(|s| !own(s)).for_each(|settlement| self.settle(settlement, now));
         bundle.proposals.iter().for_each(|proposal| self.propose(proposal, now));
+        bundle.settlements.iter().filter(own).for_each(|settlement| self.settle(settlement, now));
     }
 
     /// Ends the reservations whose time is over.

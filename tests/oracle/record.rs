@@ -170,7 +170,7 @@ fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
     let (partner, id): (Text, Text) = (e.partner.into(), e.application.into());
     let product: Text = e.product.unwrap_or("").into();
     let kind = e.kind.ordinal() as i64;
-    let moment = Value::Moment { at, amount: e.amount_minor };
+    let (moment, bare) = (Value::Moment { at, amount: e.amount_minor }, Value::Moment { at, amount: None });
     let terms = || {
         let stated = [
             ("stated", Some(0)),
@@ -188,7 +188,7 @@ fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
     };
     match e.kind {
         K::Submitted => vec![fact(Key::Submitted(partner.clone(), id), &[-at.0, or_least(e.amount_minor)], moment)],
-        K::Preaccepted => vec![fact(Key::Preaccepted(partner.clone(), id), &[-at.0], moment)],
+        K::Preaccepted => vec![fact(Key::Preaccepted(partner.clone(), id), &[-at.0], bare)],
         K::Approved | K::Declined | K::Cancelled | K::Expired => {
             let approved = e.kind == K::Approved;
             let amount = e.limit_minor.filter(|_| approved).or(e.amount_minor);
@@ -200,8 +200,12 @@ fn limit_and_outcome_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
             facts
         }
         K::LimitGranted | K::LimitChanged | K::LimitRepriced => terms(),
-        K::LimitFrozen | K::LimitUnfrozen => vec![fact(Key::LimitFrozen(partner, product), &[at.0, kind], moment)],
-        _ => vec![fact(Key::LimitClosed(partner, product), &[at.0, kind], moment)],
+        // Of the same time the freeze stands.
+        K::LimitFrozen | K::LimitUnfrozen => {
+            let frozen = i64::from(e.kind == K::LimitFrozen);
+            vec![fact(Key::LimitFrozen(partner, product), &[at.0, frozen], Value::Flag(frozen > 0))]
+        }
+        _ => vec![fact(Key::LimitClosed(partner, product), &[at.0, kind], bare)],
     }
 }
 
@@ -209,11 +213,11 @@ fn drawdown_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
     let at = e.event_time;
     let (partner, id): (Text, Text) = (e.partner.into(), e.drawdown.unwrap_or("").into());
     let moment = Value::Moment { at, amount: e.amount_minor };
-    let amount = or_least(e.amount_minor);
-    let first = fact(Key::FirstSeen(partner.clone(), id.clone()), &[-at.0], Value::Moment { at, amount: None });
+    let (amount, bare) = (or_least(e.amount_minor), Value::Moment { at, amount: None });
+    let first = fact(Key::FirstSeen(partner.clone(), id.clone()), &[-at.0], bare.clone());
     let said = match e.kind {
         ApplicationKind::DrawdownRequested => fact(Key::Requested(partner, id), &[-at.0, amount], moment),
-        ApplicationKind::DrawdownRiskPassed => fact(Key::RiskPassed(partner, id), &[-at.0], moment),
+        ApplicationKind::DrawdownRiskPassed => fact(Key::RiskPassed(partner, id), &[-at.0], bare),
         kind => {
             let cancelled = kind == ApplicationKind::DrawdownCancelled;
             let reason = e.cancel_reason.filter(|_| cancelled);
@@ -278,11 +282,15 @@ fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
         ("zone", e.zone.map(str::to_owned)),
         ("merged_into", e.merged_into.map(str::to_owned)),
         ("tags", (!e.tags.is_empty()).then(|| e.tags.join("\n"))),
-        ("risk", e.risk.as_ref().map(|score| format!("{score:?}"))),
-        ("response", e.response.as_ref().map(|score| format!("{score:?}"))),
-        ("conversion", e.conversion.as_ref().map(|score| format!("{score:?}"))),
-        ("value", e.value.as_ref().map(|score| format!("{score:?}"))),
     ];
+    let scores = [("risk", &e.risk), ("response", &e.response), ("conversion", &e.conversion), ("value", &e.value)];
+    for (name, score) in scores {
+        facts.extend(score.as_ref().map(|score| Fact {
+            key: Key::Other(name),
+            rank: (vec![at, score.scored_at.0, score.value_ppm], format!("{}\0{}", score.model, score.version)),
+            value: Value::Known,
+        }));
+    }
     for (name, text) in others {
         facts.extend(text.map(|text| Fact { key: Key::Other(name), rank: (vec![at], text), value: Value::Known }));
     }
@@ -380,8 +388,24 @@ impl Record {
         }
     }
 
-    /// Some limit of the partner has a known amount.
-    pub fn knows_limit(&self, partner: &str) -> bool {
-        self.0.keys().any(|key| matches!(key, Key::LimitTerm(p, _, "limit") if p == partner))
+    /// The product whose limit counts at a partner: the one named if anything is known of it, else the one whose terms were
+    /// stated last.
+    pub fn limit_of(&self, partner: &str, named: &str) -> Option<Text> {
+        let mut limits: BTreeMap<&Text, Option<EventTime>> = BTreeMap::new();
+        for (key, fact) in &self.0 {
+            let stated = match key {
+                Key::LimitTerm(p, product, "stated") if p == partner => (product, Some(EventTime(fact.rank.0[0]))),
+                Key::LimitTerm(p, product, _) | Key::LimitFrozen(p, product) | Key::LimitClosed(p, product)
+                    if p == partner =>
+                {
+                    (product, None)
+                }
+                _ => continue,
+            };
+            let known = limits.entry(stated.0).or_default();
+            *known = stated.1.max(*known);
+        }
+        let last = limits.iter().max_by_key(|(product, stated)| (**stated, **product)).map(|(product, _)| *product);
+        limits.keys().copied().find(|product| *product == named).or(last).cloned()
     }
 }

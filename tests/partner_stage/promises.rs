@@ -175,7 +175,9 @@ impl Oracle {
         let header = &bundle.header;
         self.heard[header.source_shard as usize] = Some(header.now);
         self.deltas.extend(bundle.deltas.iter().cloned());
-        for settlement in &bundle.settlements {
+        // What ends a candidate of this very bundle is taken after the proposals.
+        let own = |s: &&Settlement| bundle.proposals.iter().any(|p| p.candidate.candidate == s.candidate);
+        for settlement in bundle.settlements.iter().filter(|settlement| !own(settlement)) {
             self.live.remove(&settlement.candidate);
         }
         let answers: Vec<_> = replies(out).into_iter().filter(|(_, r)| r.verdict != Verdict::Released).collect();
@@ -189,6 +191,9 @@ impl Oracle {
             if let Some(expires_at) = reply.expires_at {
                 self.admit(contract, proposal, now, expires_at);
             }
+        }
+        for settlement in bundle.settlements.iter().filter(own) {
+            self.live.remove(&settlement.candidate);
         }
     }
 

@@ -170,6 +170,23 @@ fn a_settled_drawdown_is_counted_by_its_delta_in_the_same_bundle() {
     assert_eq!(guard.observed_ppm, Some(975_609));
 }
 
+/// Else the settlement would find no reservation, and the candidate would live on until it expires.
+#[test]
+fn a_candidate_that_ends_in_the_bundle_that_proposes_it_is_admitted_and_ended() {
+    let mut stage = Stage::new();
+    let at = stage.now;
+    let bundle = FactBundle {
+        proposals: vec![proposal("p0", "a", at, at.plus_ms(2_000))],
+        settlements: vec![settlement("a", at)],
+        ..stage.bundle(1)
+    };
+    let (_, out) = stage.take(&bundle);
+    let verdicts: Vec<Verdict> = replies(&out).into_iter().map(|(_, reply)| reply.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Admitted, Verdict::Released]);
+    assert_eq!(candidates(&out), [(CandidateStatus::Active, 1), (CandidateStatus::Revoked, 2)]);
+    assert_eq!(views(&out)[0].live_candidates, 0);
+}
+
 #[test]
 fn views_come_at_most_every_second_and_by_tick_when_owed() {
     let mut stage = Stage::new();

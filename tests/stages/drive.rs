@@ -13,11 +13,12 @@ use reflow::wire::Schema;
 
 use crate::bench::{Batch, Bench, Faults, Produced};
 use crate::market::{Asked, Market};
-use crate::oracle::Rules;
 use crate::oracle::dice::Dice;
 use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
 use crate::oracle::random::Size;
-use crate::policy::policies;
+use crate::oracle::Rules;
+use crate::policy::{Policies, moment, policies, wide};
+use crate::storm::CUSTOMERS;
 
 /// What is run, and how untidily.
 #[derive(Clone, Debug)]
@@ -30,17 +31,44 @@ pub struct Plan {
     /// Every shard takes all there is in every turn; else shards lag, batches are small, and some are aborted.
     pub calm: bool,
     pub faults: Faults,
+    /// How often a customer shard and a partner shard take part in a turn, and a customer shard again, percent.
+    pub keen_percent: [i64; 3],
+    /// So many records without plausibility instead of lives.
+    pub storm: Option<u64>,
 }
 
 impl Plan {
-    pub fn new(seed: u64) -> Plan {
-        let from = EventTime(1_750_000_000_000); // 2025-06-15
-        let size = Size { customers: 90, partners: 4, from, days: 60, ..Size::default() };
-        Plan { seed, size, customer_shards: 3, partner_shards: 2, poison: true, calm: false, faults: Faults::default() }
+    /// Two months of a few customers: loans are repaid, hours fold into days.
+    pub fn long(seed: u64) -> Plan {
+        Plan::new(seed, "2025-06-15T00:00:00Z", 60, 90)
     }
 
-    pub fn rules(&self) -> Rules {
-        Rules { zones: policies(0).zones, ..Rules::default() }
+    /// A few crowded days around the change of policy: the guard's windows fill, proposals meet each other.
+    pub fn dense(seed: u64) -> Plan {
+        Plan::new(seed, "2025-07-17T00:00:00Z", 6, 260)
+    }
+
+    /// Five hours of anything.
+    pub fn storm(seed: u64) -> Plan {
+        let records = Some(2_500);
+        Plan { storm: records, poison: false, ..Plan::new(seed, "2025-07-02T09:00:00Z", 1, CUSTOMERS as usize) }
+    }
+
+    /// A storm in which shards lag: several records of a customer lie in one batch, and replies are long in coming.
+    pub fn lagging(seed: u64) -> Plan {
+        Plan { keen_percent: [45, 50, 15], ..Plan::storm(seed) }
+    }
+
+    fn new(seed: u64, from: &str, days: i64, customers: usize) -> Plan {
+        let size = Size { customers, partners: 4, from: moment(from), days, ..Size::default() };
+        let faults = Faults::default();
+        let keen_percent = [96, 93, 60];
+        let (poison, calm, storm) = (true, false, None);
+        Plan { seed, size, customer_shards: 3, partner_shards: 2, poison, calm, faults, keen_percent, storm }
+    }
+
+    pub fn policies(&self) -> Policies {
+        if self.storm.is_some() { wide(self.size.customers) } else { policies(self.size.customers) }
     }
 }
 
@@ -49,8 +77,10 @@ pub struct Ran {
     pub bench: Bench,
     /// The records of the input topics by topic, partition and offset.
     pub events: BTreeMap<(InputTopic, i32, i64), OwnedEvent>,
-    pub partners: Vec<String>,
+    pub policies: Policies,
     pub rules: Rules,
+    /// Longest that a record of the plan arrives after its event.
+    pub delay_ms_max: i64,
     /// The last `now`.
     pub ended_at: EventTime,
 }
@@ -67,17 +97,20 @@ struct Drive {
 
 /// Runs a plan to its end.
 pub fn run(plan: &Plan) -> Ran {
-    let policies = policies(plan.size.customers);
+    let policies = plan.policies();
     let mut config = Config::default();
     config.shards.customer = plan.customer_shards;
     config.shards.partner = plan.partner_shards;
-    let rules = plan.rules();
-    let mut market = Market::new(plan.seed, &plan.size, &rules);
+    let rules = Rules { zones: policies.zones.clone(), ..Rules::default() };
+    let mut market = match plan.storm {
+        Some(records) => Market::of_storm(plan.seed, &plan.size, records, &rules),
+        None => Market::of_lives(plan.seed, &plan.size, &rules),
+    };
     if plan.poison {
         market.add_poison();
     }
     let mut drive = Drive {
-        bench: Bench::new(config, policies.set, plan.faults.clone(), plan.seed),
+        bench: Bench::new(config, policies.set.clone(), plan.faults.clone(), plan.seed),
         market,
         dice: Dice::new(plan.seed ^ 0x7157),
         events: BTreeMap::new(),
@@ -93,8 +126,9 @@ pub fn run(plan: &Plan) -> Ran {
         drive.turn(drive.plan.calm);
     }
     drive.drain();
-    let partners = drive.market.partners.clone();
-    Ran { bench: drive.bench, events: drive.events, partners, rules, ended_at: drive.now }
+    // Of lives: two days of delay and one of repetition.
+    let delay_ms_max = if plan.storm.is_some() { 30 * DAY_MS } else { 3 * DAY_MS };
+    Ran { bench: drive.bench, events: drive.events, policies, rules, delay_ms_max, ended_at: drive.now }
 }
 
 impl Drive {
@@ -112,6 +146,11 @@ impl Drive {
                 self.now = at;
                 self.turn(self.plan.calm);
             }
+        }
+        // Heartbeats, so that who has something to say next does not speak to a partner that heard nobody for hours.
+        if self.now < next.plus_ms(-1) && (self.plan.calm || self.dice.chance(80)) {
+            self.now = next.plus_ms(-1);
+            self.turn(self.plan.calm);
         }
     }
 
@@ -131,9 +170,10 @@ impl Drive {
 
     /// Customer shards, partner shards, and customer shards again for the replies; in an untidy run not all of them.
     fn turn(&mut self, calm: bool) {
-        self.stage(StageName::Customer, 90, calm);
-        self.stage(StageName::Partner, 90, calm);
-        self.stage(StageName::Customer, 60, calm);
+        let [customers, partners, again] = self.plan.keen_percent;
+        self.stage(StageName::Customer, customers, calm);
+        self.stage(StageName::Partner, partners, calm);
+        self.stage(StageName::Customer, again, calm);
     }
 
     fn stage(&mut self, stage: StageName, percent: i64, calm: bool) {

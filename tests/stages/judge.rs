@@ -18,13 +18,10 @@ use crate::oracle::inputs::OwnedEvent;
 use crate::oracle::journal::{self, Log, Read};
 use crate::oracle::ordered::{self, Setup, Written};
 use crate::oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
-use crate::oracle::{Rules, Verdict};
-use crate::policy::Policies;
+use crate::oracle::Verdict;
 
 /// How long panes keep hours, days; the default of the configuration.
 const HOURS_KEEP_DAYS: i64 = 35;
-/// A record of the histories arrives at most so much after its event: two days of delay and one of repetition.
-const DELAY_MS_MAX: i64 = 3 * DAY_MS;
 
 /// Everything of a run, decoded.
 pub struct Judged {
@@ -90,9 +87,9 @@ impl Judged {
         }
     }
 
-    /// All three layers.
-    pub fn verdict(&self, ran: &Ran, policies: &Policies) -> Verdict {
-        self.ordered(ran, policies).and(self.bounds(ran, policies)).and(self.order_free(ran, policies))
+    /// The layers that hold for every run.
+    pub fn ordered_and_bounds(&self, ran: &Ran) -> Verdict {
+        self.ordered(ran).and(self.bounds(ran))
     }
 
     fn scope(ran: &Ran) -> TileScope {
@@ -101,44 +98,44 @@ impl Judged {
         TileScope { hours_from, days_from: EventTime(i64::MIN) }
     }
 
-    pub fn ordered(&self, ran: &Ran, policies: &Policies) -> Verdict {
-        let setup = Setup { tiles: Self::scope(ran), ..Setup::new(&ran.rules, &policies.plain) };
+    fn ordered(&self, ran: &Ran) -> Verdict {
+        let setup = Setup { tiles: Self::scope(ran), ..Setup::new(&ran.rules, &ran.policies.plain) };
         ordered::check(&self.written, &self.log, &setup)
     }
 
-    pub fn bounds(&self, ran: &Ran, policies: &Policies) -> Verdict {
+    fn bounds(&self, ran: &Ran) -> Verdict {
         let mut quotas: BTreeMap<Text, Quota> = BTreeMap::new();
-        for (partner, contract) in policies.plain.iter().flat_map(|policy| &policy.contracts) {
+        for (partner, contract) in ran.policies.plain.iter().flat_map(|policy| &policy.contracts) {
             let quota = quotas
                 .entry(partner.as_str().into())
                 .or_insert_with(|| Quota { zone: contract.zone.clone(), per_day: contract.quota_per_day });
             quota.per_day = quota.per_day.max(contract.quota_per_day);
         }
-        let partners: Vec<&str> = ran.partners.iter().map(String::as_str).collect();
+        let partners = ["partner-00", "partner-01", "partner-02", "partner-03"];
         let events: Vec<OwnedEvent> = ran.events.values().cloned().collect();
         bounds::check(&self.outputs, &quotas, &partners).and(bounds::check_consents(
             &self.outputs,
             &events,
             None,
-            DELAY_MS_MAX,
+            ran.delay_ms_max,
             &ran.rules,
         ))
     }
 
     /// Tiles from the multiset of the records that were accepted; not for runs in which somebody is erased.
-    pub fn order_free(&self, ran: &Ran, policies: &Policies) -> Verdict {
-        let accepted = self.accepted(&ran.rules, policies);
+    pub fn order_free(&self, ran: &Ran) -> Verdict {
+        let accepted = self.accepted(ran);
         let expected = expected_tiles(&accepted, &admitted(&self.written.decisions), &ran.rules);
         compare_tiles_since(&expected, &self.written.panes, Self::scope(ran))
     }
 
     /// The records that were not rejected, not late, and not about something unknown when they came.
-    fn accepted(&self, rules: &Rules, policies: &Policies) -> Vec<OwnedEvent> {
+    fn accepted(&self, ran: &Ran) -> Vec<OwnedEvent> {
         let mut accepted = Vec::new();
         let shards: std::collections::BTreeSet<i32> =
             self.written.journal.iter().filter(|e| e.stage == StageName::Customer).map(|e| e.shard).collect();
         for shard in shards {
-            let mut twin = CustomerShard::new(rules, &policies.plain);
+            let mut twin = CustomerShard::new(&ran.rules, &ran.policies.plain);
             let entries = journal::of_shard(&self.written.journal, StageName::Customer, shard);
             for told in journal::told(&entries, &self.log) {
                 match told.read {

@@ -8,16 +8,110 @@ mod market;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod policy;
+mod storm;
 
-use drive::{Plan, run};
-use judge::judged;
-use policy::policies;
+use std::collections::BTreeMap;
+
+use bench::Faults;
+use drive::{Plan, Ran, run};
+use judge::{Judged, judged};
+use oracle::tiles::{Tiles, last_tiles};
+
+/// All three layers, the first only where nobody is erased; gives what occurred.
+#[track_caller]
+fn clean(plan: &Plan) -> (Ran, Judged) {
+    let ran = run(plan);
+    let judged = judged(&ran);
+    let mut verdict = judged.ordered_and_bounds(&ran);
+    if plan.size.erased_percent == 0 {
+        verdict = verdict.and(judged.order_free(&ran));
+    }
+    assert!(verdict.is_clean(), "seed {}: {verdict}", plan.seed);
+    (ran, judged)
+}
+
+fn untidy(seed: u64, plan: fn(u64) -> Plan) -> Plan {
+    let mut plan = plan(seed);
+    plan.size.erased_percent = 30;
+    plan.size.late_percent = 5;
+    plan
+}
+
+type Census = BTreeMap<String, usize>;
+
+#[track_caller]
+fn census(plans: impl IntoIterator<Item = Plan>) -> Census {
+    let mut all = Census::new();
+    for plan in plans {
+        clean(&plan).1.census().into_iter().for_each(|(what, count)| *all.entry(what).or_default() += count);
+    }
+    println!("{all:#?}");
+    all
+}
 
 #[test]
-fn the_oracle_agrees_with_both_stages() {
-    let plan = Plan::new(1);
-    let ran = run(&plan);
-    let judged = judged(&ran);
-    println!("{:#?}", judged.census());
-    judged.verdict(&ran, &policies(plan.size.customers)).assert_clean();
+fn the_oracle_agrees_over_plausible_lives() {
+    census((1..=4).flat_map(|seed| [Plan::long(seed), Plan::dense(seed)]));
+}
+
+#[test]
+fn the_oracle_agrees_in_a_storm() {
+    census((1..=8).map(Plan::storm));
+}
+
+#[test]
+fn the_oracle_agrees_when_shards_lag() {
+    census((1..=8).map(Plan::lagging));
+}
+
+#[test]
+fn the_oracle_agrees_when_customers_are_erased_and_records_late() {
+    let plans: [fn(u64) -> Plan; 3] = [Plan::dense, Plan::storm, Plan::lagging];
+    census((21..=23).flat_map(|seed| plans.map(|plan| untidy(seed, plan))));
+}
+
+/// Byte by byte, and what is printed when they differ is short.
+#[track_caller]
+fn assert_same(plain: &Ran, other: &Ran, what: &str) {
+    let (a, b) = (&plain.bench.produced, &other.bench.produced);
+    let first = a.iter().zip(b).position(|(a, b)| a != b);
+    assert!(first.is_none(), "{what}: record {first:?} differs: {:?} and {:?}", a[first.unwrap()], b[first.unwrap()]);
+    assert_eq!(a.len(), b.len(), "{what}");
+}
+
+#[test]
+fn neither_undo_nor_restore_shows_in_a_single_byte() {
+    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)] {
+        let plain = run(&untidy(seed, plan));
+        assert_same(&plain, &run(&untidy(seed, plan)), "the same run again");
+        for faults in [
+            Faults { undo_percent: 30, ..Faults::default() },
+            Faults { restore_percent: 3, ..Faults::default() },
+            Faults { undo_percent: 20, restore_percent: 1 },
+        ] {
+            let what = format!("seed {seed}, {faults:?}");
+            let faulty = run(&Plan { faults, ..untidy(seed, plan) });
+            assert!(faulty.bench.undone + faulty.bench.restored > 10, "{what}: nothing went wrong");
+            assert_same(&plain, &faulty, &what);
+        }
+    }
+}
+
+/// Turns in which everybody takes all there is: every decision falls at the same moment whatever the number of shards.
+fn final_tiles(plan: Plan, customer_shards: i32) -> Tiles {
+    let (ran, judged) = clean(&Plan { customer_shards, calm: true, ..plan });
+    assert_eq!(ran.bench.shards(reflow::domain::decision::StageName::Customer), customer_shards);
+    let mut tiles = last_tiles(&judged.written.panes);
+    tiles.retain(|_, cells| !cells.is_empty());
+    tiles
+}
+
+#[test]
+fn one_shard_and_eight_end_in_the_same_panes() {
+    for plan in [Plan::long(41), Plan::dense(42), Plan::storm(43)] {
+        let (one, eight) = (final_tiles(plan.clone(), 1), final_tiles(plan.clone(), 8));
+        assert!(one.len() > 20);
+        let other: Vec<_> = one.iter().filter(|(key, cells)| eight.get(key) != Some(cells)).take(3).collect();
+        assert!(one == eight, "seed {}: one and eight shards differ, first in {other:?}", plan.seed);
+    }
 }

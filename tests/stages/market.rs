@@ -11,6 +11,10 @@ use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
 use crate::oracle::poison::poison;
 use crate::oracle::random::{History, Size, history};
 use crate::oracle::{Rules, blank};
+use crate::storm::storm;
+
+/// How long a storm lasts.
+const STORM_HOURS: i64 = 5;
 
 /// Where and when a candidate's drawdown was asked for.
 #[derive(Clone, Debug)]
@@ -23,19 +27,32 @@ pub struct Asked {
 pub struct Market {
     pub rules: Rules,
     pub size: Size,
-    pub partners: Vec<String>,
     coming: BTreeMap<(EventTime, u64), OwnedEvent>,
     made: u64,
     seed: u64,
 }
 
 impl Market {
-    pub fn new(seed: u64, size: &Size, rules: &Rules) -> Market {
-        let History { partners, arrivals } = history(seed, size, rules);
-        let mut market =
-            Market { rules: rules.clone(), size: size.clone(), partners, coming: BTreeMap::new(), made: 0, seed };
+    /// Plausible lives.
+    pub fn of_lives(seed: u64, size: &Size, rules: &Rules) -> Market {
+        let History { arrivals, .. } = history(seed, size, rules);
+        let mut market = Market::new(seed, size, rules);
         arrivals.into_iter().for_each(|arrival| market.expect(arrival.at, arrival.event));
         market
+    }
+
+    /// Records without plausibility.
+    pub fn of_storm(seed: u64, size: &Size, records: u64, rules: &Rules) -> Market {
+        let mut market = Market::new(seed, size, rules);
+        let erases = size.erased_percent > 0;
+        for (at, event) in storm(seed, size.from, STORM_HOURS, records, erases, rules) {
+            market.expect(at, event);
+        }
+        market
+    }
+
+    fn new(seed: u64, size: &Size, rules: &Rules) -> Market {
+        Market { rules: rules.clone(), size: size.clone(), coming: BTreeMap::new(), made: 0, seed }
     }
 
     fn expect(&mut self, at: EventTime, event: OwnedEvent) {
@@ -64,8 +81,7 @@ impl Market {
 
     /// Events that only the state shows to be wrong: another currency, an instalment 0, a revocation of nobody.
     fn add_contradictions(&mut self, id: &str, at: EventTime, customer: &str) {
-        let mut other =
-            blank::application(id, at, [customer, "partner-00", "app-currency"], ApplicationKind::Preaccepted);
+        let mut other = blank::application(id, at, [customer, "partner-00", "app-currency"], ApplicationKind::Preaccepted);
         other.currency = Some("HKD");
         self.expect(at.plus_ms(1), OwnedEvent::of(&Event::Application(other.clone()), &self.rules));
         other.currency = Some("CNY");
@@ -99,8 +115,7 @@ impl Market {
             accepted.candidate = Some(id);
             self.arrives(&mut dice, &Event::Outcome(accepted));
         }
-        let mut other =
-            blank::outcome(&event_id, at, customer, *dice.pick(&[OutcomeKind::Delivered, OutcomeKind::Disbursed]));
+        let mut other = blank::outcome(&event_id, at, customer, *dice.pick(&[OutcomeKind::Delivered, OutcomeKind::Disbursed]));
         other.candidate = dice.chance(70).then_some(id);
         self.arrives(&mut dice, &Event::Outcome(other));
         let later = at.plus_ms(dice.between(0, 2 * MINUTE_MS));

@@ -131,13 +131,35 @@ pub struct Policies {
     pub zones: BTreeMap<String, TimeZone>,
 }
 
+fn parse(text: &str) -> Policy {
+    Policy::parse("oracle.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// One version that lets much happen: quotas, cap and cool-down of the first version are wide, the rest is the same.
+pub fn wide(customers: usize) -> Policies {
+    let text = FIRST
+        .replace("quota_per_day: 2", "quota_per_day: 40")
+        .replace("quota_per_day: 3", "quota_per_day: 60")
+        .replace("{count: 2, window: 20d}", "{count: 4, window: 2h}")
+        .replace("cool_down: 1d", "cool_down: 10m");
+    let policy = parse(&text);
+    let mut twin = first_twin(&policy.hash, customers);
+    for contract in twin.contracts.values_mut() {
+        contract.quota_per_day *= 20;
+    }
+    (twin.frequency_cap, twin.cool_down_ms) = (Some((4, 2 * HOUR_MS)), 10 * MINUTE_MS);
+    Policies { set: PolicySet::new(vec![policy]).unwrap(), plain: vec![twin], zones: zones() }
+}
+
 /// `customers`: whose place in the holdout is looked up.
 pub fn policies(customers: usize) -> Policies {
-    let parse = |text: &str| Policy::parse("oracle.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"));
     let (first, second) = (parse(FIRST), parse(SECOND));
     let plain = vec![first_twin(&first.hash, customers), second_twin(&second.hash)];
-    let zones = ["partner-00", "partner-02"].map(|partner| (partner.to_owned(), shanghai()));
-    Policies { set: PolicySet::new(vec![first, second]).unwrap(), plain, zones: zones.into() }
+    Policies { set: PolicySet::new(vec![first, second]).unwrap(), plain, zones: zones() }
+}
+
+fn zones() -> BTreeMap<String, TimeZone> {
+    ["partner-00", "partner-02"].map(|partner| (partner.to_owned(), shanghai())).into()
 }
 
 /// A moment written as a policy writes it.
