@@ -28,6 +28,9 @@ use crate::domain::fate::Header;
 use crate::domain::{EventTime, Output, Text};
 use crate::telemetry::events;
 
+/// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
+const TRICKLE_RECORDS_MAX: usize = 128;
+const TRICKLE_PAUSE_MS: u64 = 2;
 /// Longest sleep while nothing is to be done, milliseconds: group and ticks are served at least that often.
 const IDLE_MS_MAX: u64 = 20;
 /// Transactions in a row that may fail before the lane gives up.
@@ -190,6 +193,9 @@ impl Lane {
             }
             if taken == 0 {
                 std::thread::park_timeout(left.min(Duration::from_millis(IDLE_MS_MAX)));
+            } else if taken < TRICKLE_RECORDS_MAX {
+                // Asking every queue for a handful of records costs more than the records: let some gather.
+                std::thread::park_timeout(left.min(Duration::from_millis(TRICKLE_PAUSE_MS)));
             }
         }
     }

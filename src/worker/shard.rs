@@ -82,6 +82,8 @@ pub struct ShardRunner {
     outputs: Vec<Output>,
     dead: Vec<(DeadLetter, Vec<u8>)>,
     backlog: i64,
+    /// The open batch answers somebody.
+    replies: bool,
 }
 
 impl ShardRunner {
@@ -104,6 +106,7 @@ impl ShardRunner {
             outputs: Vec::new(),
             dead: Vec::new(),
             backlog: 0,
+            replies: false,
         }
     }
 
@@ -124,7 +127,7 @@ impl ShardRunner {
     pub fn somebody_waits(&self) -> bool {
         match &self.stage {
             Stage::Customer(shard) => shard.proposes(),
-            Stage::Partner(_) => self.outputs.iter().any(|output| matches!(output, Output::Reply { .. })),
+            Stage::Partner(_) => self.replies,
         }
     }
 
@@ -191,12 +194,14 @@ impl ShardRunner {
     pub fn take(&mut self, raw: Raw<'_>) {
         let limit = self.shared.config.transaction.record_bytes_max;
         let size = raw.value.map_or(0, <[u8]>::len);
+        let said = self.outputs.len();
         let taken = if size > limit {
             let detail = format!("{size} bytes; at most {limit} are read");
             super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
             self.stage.take(raw, &self.shared.ids, self.now, &self.shared.policies, &mut self.outputs)
         };
+        self.replies |= self.outputs[said..].iter().any(|output| matches!(output, Output::Reply { .. }));
         if let Some(time) = taken.event_time {
             self.progress.high = self.progress.high.max(time);
             // With an event clock nothing is known before the first record.
@@ -292,6 +297,7 @@ impl ShardRunner {
 
     fn clear(&mut self) {
         self.open = false;
+        self.replies = false;
         self.closed = Closed::default();
         self.runs.clear();
         self.outputs.clear();

@@ -13,10 +13,10 @@ use reflow::wire::Schema;
 
 use crate::bench::{Batch, Bench, Faults, Produced};
 use crate::market::{Asked, Market};
+use crate::oracle::Rules;
 use crate::oracle::dice::Dice;
 use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
 use crate::oracle::random::Size;
-use crate::oracle::Rules;
 use crate::policy::{Policies, moment, policies, wide};
 use crate::storm::CUSTOMERS;
 

@@ -11,6 +11,7 @@ use reflow::domain::{EventTime, Fate, Text};
 use reflow::wire::Schema;
 
 use crate::drive::Ran;
+use crate::oracle::Verdict;
 use crate::oracle::bounds::{self, Outputs, Quota};
 use crate::oracle::contributions::admitted;
 use crate::oracle::customer_shard::CustomerShard;
@@ -18,7 +19,6 @@ use crate::oracle::inputs::OwnedEvent;
 use crate::oracle::journal::{self, Log, Read};
 use crate::oracle::ordered::{self, Setup, Written};
 use crate::oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
-use crate::oracle::Verdict;
 
 /// How long panes keep hours, days; the default of the configuration.
 const HOURS_KEEP_DAYS: i64 = 35;

@@ -81,7 +81,8 @@ fn assert_same(plain: &Ran, other: &Ran, what: &str) {
 
 #[test]
 fn neither_undo_nor_restore_shows_in_a_single_byte() {
-    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)] {
+    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)]
+    {
         let plain = run(&untidy(seed, plan));
         assert_same(&plain, &run(&untidy(seed, plan)), "the same run again");
         for faults in [
