@@ -1,5 +1,7 @@
 //! What a client error means for the call that met it: one function, one table.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// What the lane does next.
@@ -49,6 +51,46 @@ pub fn action(call: Call, error: &KafkaError) -> Action {
     }
 }
 
+/// How long to wait before asking again, milliseconds.
+const ASK_AGAIN_MS: u64 = 100;
+
+/// Asks the cluster something, again while the error is one that passes, at most that long altogether.
+///
+/// The client retries most requests by itself, but hands over what these queries meet when topics are new or a broker returns.
+pub fn ask<T>(most: Duration, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    let began = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if passes(&error) && began.elapsed() < most => {
+                tracing::debug!(%error, "asking again");
+                std::thread::park_timeout(Duration::from_millis(ASK_AGAIN_MS));
+            }
+            answered => return answered,
+        }
+    }
+}
+
+/// True for what passes by itself: a leader that moves, a coordinator that loads, a broker that comes back.
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::UnstableOffsetCommit
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+        )
+    )
+}
+
 fn fatal(code: Code) -> bool {
     fenced(code) || matches!(code, Code::Fatal | Code::TransactionalIdAuthorizationFailed)
 }
@@ -66,5 +108,20 @@ mod tests {
         assert_eq!(action(Call::Produce, &KafkaError::MessageProduction(Code::QueueFull)), Action::Retry);
         assert_eq!(action(Call::Commit, &KafkaError::Flush(Code::OperationTimedOut)), Action::Recreate);
         assert_eq!(action(Call::Produce, &KafkaError::MessageProduction(Code::Fenced)), Action::Recreate);
+    }
+
+    #[test]
+    fn a_question_is_asked_again_while_the_leader_moves() {
+        let asked = std::cell::Cell::new(0);
+        let answer = ask(Duration::from_secs(30), || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 3 { Err(KafkaError::MetadataFetch(Code::NotLeaderForPartition)) } else { Ok(7) }
+        });
+        assert_eq!((answer, asked.get()), (Ok(7), 3));
+        let refused = ask(Duration::from_secs(30), || {
+            asked.set(asked.get() + 1);
+            Err::<(), _>(KafkaError::MetadataFetch(Code::TopicAuthorizationFailed))
+        });
+        assert_eq!((refused.is_err(), asked.get()), (true, 4));
     }
 }

@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::models::{Models, ShardState};
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
-use crate::bus::consumer::{Inbox, Input, Rebalanced};
+use crate::bus::consumer::{Inbox, Input, Rebalanced, lost_offset};
 use crate::bus::producer::{Ended, Offsets, Transactions};
 use crate::bus::restore::{RestoreError, Restorer};
 use crate::bus::{Outbox, Topic};
@@ -121,7 +121,10 @@ impl Lane {
                 continue;
             }
             let group = self.inbox.group();
-            self.gather();
+            if !self.gather() {
+                self.begin_anew()?;
+                continue;
+            }
             if self.shards.values().any(ShardRunner::is_open) {
                 self.transact(group)?;
             } else {
@@ -227,25 +230,26 @@ impl Lane {
         Ok(self.inbox.assign(&from, &self.thread)?)
     }
 
-    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does.
-    fn gather(&mut self) {
+    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does. False when
+    /// a position has fallen out of the log: the state has to be taken anew, which tells the gap.
+    fn gather(&mut self) -> bool {
         let limits = self.shared.config.transaction;
         let began = Instant::now();
         let mut records = 0;
         loop {
-            let taken = self.turn();
+            let Some(taken) = self.turn() else { return false };
             records += taken;
             let open = self.shards.values().any(ShardRunner::is_open);
             if !open && taken == 0 {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return;
+                return true;
             }
             let busy = self.shards.values().any(ShardRunner::somebody_waits);
             let interval = Duration::from_millis(if busy { limits.interval_busy_ms } else { limits.interval_ms });
             let left = interval.saturating_sub(began.elapsed());
             if left.is_zero() || records >= limits.records_max {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return;
+                return true;
             }
             if taken == 0 {
                 std::thread::park_timeout(left.min(Duration::from_millis(IDLE_MS_MAX)));
@@ -253,8 +257,8 @@ impl Lane {
         }
     }
 
-    /// One turn over all inputs, urgent topics first; returns how many records were taken.
-    fn turn(&mut self) -> usize {
+    /// One turn over all inputs, urgent topics first; returns how many records were taken, none when a position is lost.
+    fn turn(&mut self) -> Option<usize> {
         let limits = &self.shared.config.transaction;
         let mut taken = 0;
         for input in self.inbox.inputs() {
@@ -264,9 +268,9 @@ impl Lane {
             } else {
                 limits.other_records_per_turn_max
             };
-            taken += drain(input, runner, &self.shared, most);
+            taken += drain(input, runner, &self.shared, most)?;
         }
-        taken
+        Some(taken)
     }
 
     /// Closes the batch and writes it in one transaction.
@@ -320,14 +324,19 @@ impl Lane {
             return self.put_back();
         }
         self.transactions = Self::producer(&self.shared, self.stage, self.number)?;
+        self.begin_anew()
+    }
+
+    /// Takes state and positions from the log again; what was open is forgotten.
+    fn begin_anew(&mut self) -> Result<(), LaneError> {
         let shards: Vec<i32> = self.shards.keys().copied().collect();
         self.inbox.unassign()?;
         self.take_over(&shards)
     }
 }
 
-/// Takes up to `most` records of one input.
-fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> usize {
+/// Takes up to `most` records of one input; none when its position is no longer in the log.
+fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> Option<usize> {
     let mut taken = 0;
     while taken < most {
         match input.next() {
@@ -338,12 +347,15 @@ fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) 
             }
             Some(Err(error)) => {
                 tracing::warn!(%error, topic = %input.topic, shard = input.shard, "consume");
+                if lost_offset(&error) {
+                    return None;
+                }
                 break;
             }
             None => break,
         }
     }
-    taken
+    Some(taken)
 }
 
 fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, message: &BorrowedMessage<'_>) {
