@@ -16,7 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::errors::patiently;
+use super::errors::ask;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
 
@@ -129,9 +129,8 @@ impl Inbox {
                 asked.add_partition(&self.topics.name(topic), *shard);
             }
         }
-        let answered = patiently("committed offsets", || {
-            self.consumer.committed_offsets(asked.clone(), Duration::from_secs(QUERY_SECS_MAX))
-        })?;
+        let wait = Duration::from_secs(QUERY_SECS_MAX);
+        let answered = ask(wait, || self.consumer.committed_offsets(asked.clone(), wait))?;
         let mut committed = Vec::with_capacity(answered.count());
         for element in answered.elements() {
             element.error()?;
@@ -147,10 +146,8 @@ impl Inbox {
 
     /// First and next offset of an input partition.
     pub fn watermarks(&self, topic: Topic, shard: i32) -> Result<(i64, i64), KafkaError> {
-        let name = self.topics.name(topic);
-        patiently("watermarks of an input", || {
-            self.consumer.fetch_watermarks(&name, shard, Duration::from_secs(QUERY_SECS_MAX))
-        })
+        let (name, wait) = (self.topics.name(topic), Duration::from_secs(QUERY_SECS_MAX));
+        ask(wait, || self.consumer.fetch_watermarks(&name, shard, wait))
     }
 
     /// Begins to read the shards from these offsets; every partition gets a queue that wakes `waker`.
@@ -187,7 +184,7 @@ impl Inbox {
 }
 
 /// True when a position fell out of the log: a gap that must be said, never skipped.
-fn lost_offset(error: &KafkaError) -> bool {
+pub fn lost_offset(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
 }
 

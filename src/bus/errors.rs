@@ -1,6 +1,6 @@
 //! What a client error means for the call that met it: one function, one table.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -51,30 +51,27 @@ pub fn action(call: Call, error: &KafkaError) -> Action {
     }
 }
 
-/// Most tries of a question that a cluster in motion (a new leader, a coordinator that loads) cannot answer yet.
-const QUERY_TRIES_MAX: u32 = 120;
-/// Pause between two tries, milliseconds.
-const QUERY_PAUSE_MS: u64 = 250;
+/// How long to wait before asking again, milliseconds.
+const ASK_AGAIN_MS: u64 = 100;
 
-/// Asks the cluster again while its answer is only "not yet"; blocks the lane, which has nothing to do without the answer.
-pub fn patiently<T>(what: &str, mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
-    let mut tries = 1;
+/// Asks the cluster something, again while the error is one that passes, at most that long altogether.
+///
+/// The client retries most requests by itself, but hands over what these queries meet when topics are new or a broker returns.
+pub fn ask<T>(most: Duration, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    let began = Instant::now();
     loop {
         match ask() {
-            Err(error) if passing(&error) && tries < QUERY_TRIES_MAX => {
-                if tries.is_power_of_two() {
-                    tracing::warn!(%error, what, tries, "asking again");
-                }
-                tries += 1;
-                std::thread::park_timeout(Duration::from_millis(QUERY_PAUSE_MS));
+            Err(error) if passes(&error) && began.elapsed() < most => {
+                tracing::debug!(%error, "asking again");
+                std::thread::park_timeout(Duration::from_millis(ASK_AGAIN_MS));
             }
-            answer => return answer,
+            answered => return answered,
         }
     }
 }
 
-/// Conditions that pass by themselves.
-fn passing(error: &KafkaError) -> bool {
+/// True for what passes by itself: a leader that moves, a coordinator that loads, a broker that comes back.
+fn passes(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -85,6 +82,7 @@ fn passing(error: &KafkaError) -> bool {
                 | Code::CoordinatorLoadInProgress
                 | Code::CoordinatorNotAvailable
                 | Code::NotCoordinator
+                | Code::UnstableOffsetCommit
                 | Code::OperationTimedOut
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
@@ -110,5 +108,20 @@ mod tests {
         assert_eq!(action(Call::Produce, &KafkaError::MessageProduction(Code::QueueFull)), Action::Retry);
         assert_eq!(action(Call::Commit, &KafkaError::Flush(Code::OperationTimedOut)), Action::Recreate);
         assert_eq!(action(Call::Produce, &KafkaError::MessageProduction(Code::Fenced)), Action::Recreate);
+    }
+
+    #[test]
+    fn a_question_is_asked_again_while_the_leader_moves() {
+        let asked = std::cell::Cell::new(0);
+        let answer = ask(Duration::from_secs(30), || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 3 { Err(KafkaError::MetadataFetch(Code::NotLeaderForPartition)) } else { Ok(7) }
+        });
+        assert_eq!((answer, asked.get()), (Ok(7), 3));
+        let refused = ask(Duration::from_secs(30), || {
+            asked.set(asked.get() + 1);
+            Err::<(), _>(KafkaError::MetadataFetch(Code::TopicAuthorizationFailed))
+        });
+        assert_eq!((refused.is_err(), asked.get()), (true, 4));
     }
 }

@@ -20,6 +20,10 @@ use crate::domain::words::Word;
 
 /// Longest wait for the transaction coordinator, seconds.
 const INIT_SECS_MAX: u64 = 30;
+/// Longest for an abort altogether, seconds; then the producer is made anew, which aborts too.
+const ABORT_SECS_MAX: u64 = 60;
+/// One step of it, milliseconds.
+const ABORT_STEP_MS: u64 = 20;
 /// Calls that are tried again before they count as failed.
 const RETRIES_MAX: u32 = 20;
 /// How long one poll waits for acknowledgements, microseconds. `flush` alone waits in steps of 100 ms.
@@ -149,9 +153,26 @@ impl Transactions {
         if action(call, &error) != Action::Abort {
             return Ended::Unknown(error);
         }
-        match self.retry(Call::Abort, || self.producer.abort_transaction(Timeout::Never)) {
+        match self.abort() {
             Ok(()) => Ended::Aborted(error),
             Err(second) => Ended::Unknown(second),
+        }
+    }
+
+    /// Aborts in short steps. An abort waits until no delivery is outstanding, and the failed ones are only taken off its
+    /// hands by polling, which is this thread's work: in one long call it would wait for itself.
+    fn abort(&self) -> Result<(), KafkaError> {
+        let began = Instant::now();
+        loop {
+            match self.producer.abort_transaction(Duration::from_millis(ABORT_STEP_MS)) {
+                Err(error)
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
+                        && began.elapsed().as_secs() < ABORT_SECS_MAX =>
+                {
+                    self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
+                }
+                ended => return ended,
+            }
         }
     }
 }

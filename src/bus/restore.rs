@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::errors::patiently;
+use super::errors::ask;
 
 /// Longest wait without progress (an open transaction, a broker that is away), seconds.
 const SILENCE_SECS_MAX: u64 = 120;
@@ -103,10 +103,8 @@ impl Restorer {
 
 /// The end of a partition as the handle's isolation sees it: the last stable offset, or the high watermark.
 fn end(handle: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-    let (_, end) = patiently("end of a changelog", || {
-        handle.fetch_watermarks(topic, partition, Duration::from_secs(QUERY_SECS_MAX))
-    })?;
-    Ok(end)
+    let wait = Duration::from_secs(QUERY_SECS_MAX);
+    ask(wait, || handle.fetch_watermarks(topic, partition, wait)).map(|(_, end)| end)
 }
 
 fn handle(config: &ClientConfig, isolation: &str) -> Result<BaseConsumer, KafkaError> {

@@ -18,7 +18,7 @@ use super::models::Models;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
 use super::takeover::CatchUp;
-use crate::bus::consumer::{Inbox, Input, Rebalanced};
+use crate::bus::consumer::{Inbox, Input, Rebalanced, lost_offset};
 use crate::bus::producer::{Ended, Offsets, Transactions};
 use crate::bus::restore::RestoreError;
 use crate::bus::{Outbox, Topic};
@@ -127,7 +127,10 @@ impl Lane {
                 continue;
             }
             let group = self.inbox.group();
-            let taken = self.gather();
+            let Some(taken) = self.gather() else {
+                self.begin_anew()?;
+                continue;
+            };
             if self.catch_up.ends(taken, &self.shards) {
                 self.caught_up();
             }
@@ -171,25 +174,27 @@ impl Lane {
         self.inbox.unassign().unwrap_or_else(|error| tracing::warn!(%error, "unassign"));
     }
 
-    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does. Returns how many records it holds.
-    fn gather(&mut self) -> usize {
+    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does. Returns how
+    /// many records it holds; none when a position has fallen out of the log: the state has to be taken anew, which tells
+    /// the gap.
+    fn gather(&mut self) -> Option<usize> {
         let limits = self.shared.config.transaction;
         let began = Instant::now();
         let mut records = 0;
         loop {
-            let taken = self.turn();
+            let taken = self.turn()?;
             records += taken;
             let open = self.shards.values().any(ShardRunner::is_open);
             if !open && taken == 0 {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return records;
+                return Some(records);
             }
             let busy = self.shards.values().any(ShardRunner::somebody_waits);
             let interval = Duration::from_millis(if busy { limits.interval_busy_ms } else { limits.interval_ms });
             let left = interval.saturating_sub(began.elapsed());
             if left.is_zero() || records >= limits.records_max {
                 self.shards.values_mut().for_each(ShardRunner::tick);
-                return records;
+                return Some(records);
             }
             if taken == 0 {
                 std::thread::park_timeout(left.min(Duration::from_millis(IDLE_MS_MAX)));
@@ -200,8 +205,8 @@ impl Lane {
         }
     }
 
-    /// One turn over all inputs, urgent topics first; returns how many records were taken.
-    fn turn(&mut self) -> usize {
+    /// One turn over all inputs, urgent topics first; returns how many records were taken, none when a position is lost.
+    fn turn(&mut self) -> Option<usize> {
         let limits = &self.shared.config.transaction;
         let mut taken = 0;
         for input in self.inbox.inputs() {
@@ -211,9 +216,9 @@ impl Lane {
             } else {
                 limits.other_records_per_turn_max
             };
-            taken += drain(input, runner, &self.shared, most);
+            taken += drain(input, runner, &self.shared, most)?;
         }
-        taken
+        Some(taken)
     }
 
     /// Closes the batch and writes it in one transaction.
@@ -267,14 +272,19 @@ impl Lane {
             return self.put_back();
         }
         self.transactions = Self::producer(&self.shared, self.stage, self.number)?;
+        self.begin_anew()
+    }
+
+    /// Takes state and positions from the log again; what was open is forgotten.
+    fn begin_anew(&mut self) -> Result<(), LaneError> {
         let shards: Vec<i32> = self.shards.keys().copied().collect();
         self.inbox.unassign()?;
         self.take_over(&shards)
     }
 }
 
-/// Takes up to `most` records of one input.
-fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> usize {
+/// Takes up to `most` records of one input; none when its position is no longer in the log.
+fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> Option<usize> {
     let mut taken = 0;
     while taken < most {
         match input.next() {
@@ -285,12 +295,15 @@ fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) 
             }
             Some(Err(error)) => {
                 tracing::warn!(%error, topic = %input.topic, shard = input.shard, "consume");
+                if lost_offset(&error) {
+                    return None;
+                }
                 break;
             }
             None => break,
         }
     }
-    taken
+    Some(taken)
 }
 
 fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, message: &BorrowedMessage<'_>) {
