@@ -174,13 +174,17 @@ impl<'r> CustomerShard<'r> {
 
     fn fate(&mut self, owned: &OwnedEvent, now: EventTime) -> Fate {
         let dead = |class: DeadLetterClass| Fate::DeadLettered(class, String::new());
-        let event = match owned.read_at(now, self.rules) {
+        let event = match owned.read(self.rules) {
             Ok(event) => event,
             Err(Unread::Tombstone) => return Fate::Ignored(IgnoreReason::Tombstone),
             Err(Unread::Dead(class)) => return dead(class),
         };
+        // What makes an event invalid is asked before its time.
         if parts_with_currency(&event).iter().any(|part| self.other_currency(part, &event)) {
             return dead(DeadLetterClass::Invalid);
+        }
+        if let Err(Unread::Dead(class)) = owned.read_at(now, self.rules) {
+            return dead(class);
         }
         if self.late(&event) {
             return Fate::Late(String::new());
@@ -394,8 +398,7 @@ fn parts_with_currency(event: &Event<'_>) -> Vec<Priced> {
 /// True when the event is the first to state the currency of something.
 fn note_currency(customer: &mut Customer, event: &Event<'_>) -> bool {
     let Some(stated) = currency(event) else { return false };
-    let about_application =
-        |e: &ApplicationEvent<'_>| !is_drawdown(e) && e.kind < ApplicationKind::LimitGranted;
+    let about_application = |e: &ApplicationEvent<'_>| !is_drawdown(e) && e.kind < ApplicationKind::LimitGranted;
     let mut news = false;
     for part in parts_with_currency(event) {
         let settles = match (&part, event) {
@@ -417,7 +420,8 @@ fn right_to_act_ended(e: &CustomerEvent<'_>, before: &Record, after: &Record) ->
     let opted_out = e.flags.iter().any(|f| f.flag == Flag::OptOut && f.value) && changed(&opt_out);
     let marketing = e.consents.iter().filter(|c| c.purpose == ConsentPurpose::MarketingCross);
     let withdrawn = marketing.map(consent_facts).any(|stated| {
-        stated.iter().any(|fact| changed(&fact.key)) && stated.first().is_some_and(|giving| after.withdrawn(&giving.key))
+        stated.iter().any(|fact| changed(&fact.key))
+            && stated.first().is_some_and(|giving| after.withdrawn(&giving.key))
     });
     opted_out && after.flag(Flag::OptOut) || withdrawn
 }

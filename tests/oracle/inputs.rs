@@ -2,7 +2,9 @@
 
 use reflow::domain::EventTime;
 use reflow::domain::codec::{self, Avro};
-use reflow::domain::events::{ApplicationEvent, ApplicationKind, CommandKind, Components, Event, RepaymentEvent, RepaymentKind};
+use reflow::domain::events::{
+    ApplicationEvent, ApplicationKind, CommandKind, Components, Event, RepaymentEvent, RepaymentKind,
+};
 use reflow::domain::fate::DeadLetterClass;
 
 use super::Rules;
@@ -189,9 +191,7 @@ fn tokens<'a>(event: &Event<'a>) -> (Vec<&'a str>, Vec<&'a str>) {
             (needed, more)
         }
         Event::Outcome(e) => (vec![e.event_id, e.customer], flat(&[e.candidate, e.channel, e.currency])),
-        Event::Command(e) => {
-            (vec![e.event_id], flat(&[e.customer, e.partner, e.campaign, e.candidate]))
-        }
+        Event::Command(e) => (vec![e.event_id], flat(&[e.customer, e.partner, e.campaign, e.candidate])),
     }
 }
 

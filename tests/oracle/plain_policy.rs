@@ -110,7 +110,8 @@ impl OraclePolicy {
         use CandidateKind::{NewRt, ReturningRt, UseOwnLimit};
         let currencies: std::collections::BTreeSet<String> =
             contracts.values().map(|contract| contract.currency.clone()).collect();
-        let offer = |currency| OracleOffer { kinds: vec![NewRt, ReturningRt, UseOwnLimit], currency, needs_limit: false };
+        let offer =
+            |currency| OracleOffer { kinds: vec![NewRt, ReturningRt, UseOwnLimit], currency, needs_limit: false };
         OraclePolicy {
             version: version.to_owned(),
             hash: hash.to_owned(),

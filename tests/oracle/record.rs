@@ -133,8 +133,7 @@ pub fn facts(event: &Event<'_>, rules: &Rules) -> Vec<Fact> {
 }
 
 fn outcome_facts(e: &Outcome<'_>) -> Vec<Fact> {
-    let contact =
-        Key::Contact(e.event_time, e.event_id.into(), e.kind.ordinal(), e.channel.map(Text::from));
+    let contact = Key::Contact(e.event_time, e.event_id.into(), e.kind.ordinal(), e.channel.map(Text::from));
     let mut facts = vec![fact(contact, &[], Value::Known)];
     match (e.kind, e.candidate) {
         (OutcomeKind::Accepted, Some(id)) => facts.push(fact(Key::Accepted(id.into()), &[], Value::Known)),

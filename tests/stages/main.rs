@@ -81,7 +81,8 @@ fn assert_same(plain: &Ran, other: &Ran, what: &str) {
 
 #[test]
 fn neither_undo_nor_restore_shows_in_a_single_byte() {
-    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)] {
+    for (seed, plan) in [(31, Plan::long as fn(u64) -> Plan), (32, Plan::dense), (33, Plan::storm), (34, Plan::lagging)]
+    {
         let plain = run(&untidy(seed, plan));
         assert_same(&plain, &run(&untidy(seed, plan)), "the same run again");
         for faults in [
@@ -113,5 +114,17 @@ fn one_shard_and_eight_end_in_the_same_panes() {
         assert!(one.len() > 20);
         let other: Vec<_> = one.iter().filter(|(key, cells)| eight.get(key) != Some(cells)).take(3).collect();
         assert!(one == eight, "seed {}: one and eight shards differ, first in {other:?}", plan.seed);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: more seeds of everything"]
+fn the_oracle_agrees_over_many_seeds() {
+    let plans: [fn(u64) -> Plan; 4] = [Plan::long, Plan::dense, Plan::storm, Plan::lagging];
+    for seed in 100..140 {
+        for plan in plans {
+            clean(&plan(seed));
+            clean(&untidy(seed, plan));
+        }
     }
 }

@@ -81,7 +81,8 @@ impl Market {
 
     /// Events that only the state shows to be wrong: another currency, an instalment 0, a revocation of nobody.
     fn add_contradictions(&mut self, id: &str, at: EventTime, customer: &str) {
-        let mut other = blank::application(id, at, [customer, "partner-00", "app-currency"], ApplicationKind::Preaccepted);
+        let mut other =
+            blank::application(id, at, [customer, "partner-00", "app-currency"], ApplicationKind::Preaccepted);
         other.currency = Some("HKD");
         self.expect(at.plus_ms(1), OwnedEvent::of(&Event::Application(other.clone()), &self.rules));
         other.currency = Some("CNY");
@@ -115,7 +116,8 @@ impl Market {
             accepted.candidate = Some(id);
             self.arrives(&mut dice, &Event::Outcome(accepted));
         }
-        let mut other = blank::outcome(&event_id, at, customer, *dice.pick(&[OutcomeKind::Delivered, OutcomeKind::Disbursed]));
+        let mut other =
+            blank::outcome(&event_id, at, customer, *dice.pick(&[OutcomeKind::Delivered, OutcomeKind::Disbursed]));
         other.candidate = dice.chance(70).then_some(id);
         self.arrives(&mut dice, &Event::Outcome(other));
         let later = at.plus_ms(dice.between(0, 2 * MINUTE_MS));

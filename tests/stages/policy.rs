@@ -251,8 +251,10 @@ fn second_twin(hash: &str) -> OraclePolicy {
         currency: "CNY".into(),
         needs_limit,
     };
-    policy.offers =
-        vec![offer(&[CandidateKind::ReturningRt, CandidateKind::UseOwnLimit], false), offer(&[CandidateKind::NewRt], true)];
+    policy.offers = vec![
+        offer(&[CandidateKind::ReturningRt, CandidateKind::UseOwnLimit], false),
+        offer(&[CandidateKind::NewRt], true),
+    ];
     policy
 }
 

@@ -207,7 +207,8 @@ impl Storm<'_> {
         }
         e.region = self.some(20, &["region-0", "region-1", "region-2"]);
         e.zone = self.some(10, &["UTC", "Asia/Shanghai"]);
-        let employer = Employer { token: if self.dice.chance(20) { "employer-4" } else { "employer-5" }, source: self.word() };
+        let employer =
+            Employer { token: if self.dice.chance(20) { "employer-4" } else { "employer-5" }, source: self.word() };
         e.employer = self.dice.chance(10).then_some(employer);
         e.tags = if self.dice.chance(20) { vec!["t1", "t2"] } else { vec![] };
         e.lenders = self.some(20, &[0, 6, 7]);
@@ -249,7 +250,8 @@ impl Storm<'_> {
             (e.drawdown, e.amount_minor, e.cancel_reason) = (Some(drawdown.as_str()), Some(500), reason);
             (at, OwnedEvent::of(&Event::Application(e), self.rules))
         };
-        let end = *self.dice.pick(&[K::DrawdownCancelled, K::DrawdownCancelled, K::DrawdownDisbursed, K::DrawdownDeclined]);
+        let end =
+            *self.dice.pick(&[K::DrawdownCancelled, K::DrawdownCancelled, K::DrawdownDisbursed, K::DrawdownDeclined]);
         let ended = self.now.plus_ms(self.dice.between(400, 9_000));
         let reason = *self.dice.pick(&[Some(CancelReason::ChoseOwn), None]);
         let mut told = vec![
