@@ -174,13 +174,17 @@ impl<'r> CustomerShard<'r> {
 
     fn fate(&mut self, owned: &OwnedEvent, now: EventTime) -> Fate {
         let dead = |class: DeadLetterClass| Fate::DeadLettered(class, String::new());
-        let event = match owned.read_at(now, self.rules) {
+        let event = match owned.read(self.rules) {
             Ok(event) => event,
             Err(Unread::Tombstone) => return Fate::Ignored(IgnoreReason::Tombstone),
             Err(Unread::Dead(class)) => return dead(class),
         };
+        // What makes an event invalid is asked before its time.
         if parts_with_currency(&event).iter().any(|part| self.other_currency(part, &event)) {
             return dead(DeadLetterClass::Invalid);
+        }
+        if let Err(Unread::Dead(class)) = owned.read_at(now, self.rules) {
+            return dead(class);
         }
         if self.late(&event) {
             return Fate::Late(String::new());

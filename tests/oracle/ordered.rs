@@ -8,7 +8,7 @@ use reflow::domain::fate::FateCounts;
 use reflow::domain::journal::JournalEntry;
 use reflow::domain::view::PartnerPane;
 use reflow::domain::words::Word;
-use reflow::domain::{Decision, FactBundle, ReasonCode, Reply, Text};
+use reflow::domain::{Decision, FactBundle, Reply, Text};
 
 use super::contributions::sum_of_deltas;
 use super::customer_shard::{CustomerShard, ExpectedDecision};
@@ -228,11 +228,9 @@ fn words(e: &ExpectedDecision) -> String {
     format!("no: {}", codes(&reasons))
 }
 
-/// Codes in their order; `DATA_MISSING`, which goes along with several others, at the end.
+/// Codes in their order.
 fn codes(reasons: &[Text]) -> String {
-    let (missing, named): (Vec<&Text>, Vec<&Text>) =
-        reasons.iter().partition(|code| *code == ReasonCode::DataMissing.name());
-    named.into_iter().chain(missing).map(Text::as_str).collect::<Vec<_>>().join(" ")
+    reasons.iter().map(Text::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn compare_maps(

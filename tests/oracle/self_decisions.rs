@@ -304,7 +304,7 @@ fn the_partner_stage_answers_by_quota_staleness_deadline_and_version() {
     assert_eq!(ask(&mut shard, "b", T, "v1"), (Answer::Admitted, vec![]), "the same answer again");
     assert_eq!(ask(&mut shard, "c", T, "v1"), (Answer::Refused, vec![C::HoldQuotaDay]));
     assert_eq!(ask(&mut shard, "d", T, "v2"), (Answer::Refused, vec![C::DataPolicyChanged]));
-    assert_eq!(ask(&mut shard, "e", T.plus_ms(5_001), "v1"), (Answer::TooLate, vec![C::GateDeadline]));
+    assert_eq!(ask(&mut shard, "e", T.plus_ms(5_001), "v1"), (Answer::TooLate, vec![C::GateDeadline, C::HoldQuotaDay]));
     assert_eq!(shard.live(), [Text::from("b")]);
     shard.tick(T.plus_ms(899_999));
     assert_eq!(shard.live().len(), 1);

@@ -136,7 +136,7 @@ fn an_instalment_is_open_then_settled_by_days_late_then_open_again() {
     assert_eq!(counters, [&settled[..], &[Counter::FirstLate1, Counter::FirstLate7]].concat());
     let back = [late.as_slice(), &[pay(on(8), R::Reversed, 450, Payer::Customer)]].concat();
     assert_eq!(cells(&back)[1], (Counter::InstalmentsOpen, 1, 500));
-    let early = [due.clone(), pay(on(-1), R::Paid, 900, Payer::Enhancer)];
+    let early = [due, pay(on(-1), R::Paid, 900, Payer::Enhancer)];
     let counters: Vec<Counter> = cells(&early).iter().map(|(counter, ..)| *counter).collect();
     assert_eq!(counters[1..4], [Counter::Settled0, Counter::SettledPrepaid, Counter::SettledCompensated]);
 }

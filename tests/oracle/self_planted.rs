@@ -31,7 +31,7 @@ fn policies() -> Vec<OraclePolicy> {
         contract
     };
     let named = PARTNERS.iter().enumerate().map(|(at, name)| ((*name).to_owned(), contract(at)));
-    let mut policy = OraclePolicy::plain("v1", "h1", named.collect());
+    let policy = OraclePolicy::plain("v1", "h1", named.collect());
     vec![policy]
 }
 

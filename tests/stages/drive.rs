@@ -11,7 +11,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use reflow::domain::{Candidate, EventTime, FactBundle, Text};
 use reflow::wire::Schema;
 
-use crate::bench::{Batch, Bench, Faults, Produced};
+use crate::bench::{Batch, Bench, Faults, Lying, Produced};
 use crate::market::{Asked, Market};
 use crate::oracle::Rules;
 use crate::oracle::dice::Dice;
@@ -83,6 +83,14 @@ pub struct Ran {
     pub delay_ms_max: i64,
     /// The last `now`.
     pub ended_at: EventTime,
+}
+
+impl Ran {
+    /// The record at a place, by the topic's full name.
+    pub fn lying(&self, topic: &str, partition: i32, offset: i64) -> Option<&Lying> {
+        let topic = self.bench.shared.topics.topic(topic)?;
+        self.bench.lying.get(&(topic, partition))?.iter().find(|record| record.offset == offset)
+    }
 }
 
 struct Drive {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use reflow::bus::Topic;
+use reflow::domain::alert::{Alert, AlertKind};
 use reflow::domain::codec::Avro;
 use reflow::domain::decision::{DecisionKind, StageName};
-use reflow::domain::fate::IgnoreReason;
+use reflow::domain::fate::{DeadLetterClass, IgnoreReason};
 use reflow::domain::time::DAY_MS;
-use reflow::domain::{EventTime, Fate, Text};
+use reflow::domain::words::Word;
+use reflow::domain::{DeadLetter, EventTime, FactBundle, Fate, Text};
 use reflow::wire::Schema;
 
 use crate::drive::Ran;
@@ -18,6 +20,7 @@ use crate::oracle::customer_shard::CustomerShard;
 use crate::oracle::inputs::OwnedEvent;
 use crate::oracle::journal::{self, Log, Read};
 use crate::oracle::ordered::{self, Setup, Written};
+use crate::oracle::plain_policy::in_force;
 use crate::oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
 
 /// How long panes keep hours, days; the default of the configuration.
@@ -28,11 +31,19 @@ pub struct Judged {
     pub written: Written,
     pub log: Log,
     pub outputs: Outputs,
+    pub dead_letters: Vec<DeadLetter>,
+    pub alerts: Vec<Alert>,
 }
 
 /// Decodes everything a run read and wrote.
 pub fn judged(ran: &Ran) -> Judged {
-    let mut judged = Judged { written: Written::default(), log: Log::default(), outputs: Outputs::default() };
+    let mut judged = Judged {
+        written: Written::default(),
+        log: Log::default(),
+        outputs: Outputs::default(),
+        dead_letters: Vec::new(),
+        alerts: Vec::new(),
+    };
     for ((topic, partition, offset), event) in &ran.events {
         judged.log.put(topic.name(), *partition, *offset, Read::Event(event.clone()));
     }
@@ -44,7 +55,7 @@ pub fn judged(ran: &Ran) -> Judged {
                 Topic::PartnerFacts => Read::Bundle(decoded(ran, Schema::FactBundle, value)),
                 _ => continue,
             };
-            judged.log.put(reflow::domain::words::Word::name(*topic), *partition, record.offset, read);
+            judged.log.put(topic.name(), *partition, record.offset, read);
         }
     }
     for record in &ran.bench.produced {
@@ -68,7 +79,7 @@ impl Judged {
                 outputs.decisions.push(decoded(ran, Schema::Decision, value));
             }
             Topic::PartnerFacts => {
-                let bundle: reflow::domain::FactBundle = decoded(ran, Schema::FactBundle, value);
+                let bundle: FactBundle = decoded(ran, Schema::FactBundle, value);
                 outputs.proposals.extend(bundle.proposals.iter().cloned());
                 outputs.settlements.extend(bundle.settlements.iter().cloned());
                 written.bundles.push(bundle);
@@ -77,6 +88,8 @@ impl Judged {
                 written.replies.push(decoded(ran, Schema::Reply, value));
                 outputs.replies.push(decoded(ran, Schema::Reply, value));
             }
+            Topic::DeadLetters => self.dead_letters.push(decoded(ran, Schema::DeadLetter, value)),
+            Topic::Alerts => self.alerts.push(decoded(ran, Schema::Alert, value)),
             Topic::PartnerPanes => written.panes.push(decoded(ran, Schema::PartnerPane, value)),
             Topic::CandidatesRealtime => outputs.candidates.push(decoded(ran, Schema::Candidate, value)),
             Topic::CandidatesActive => {
@@ -89,7 +102,59 @@ impl Judged {
 
     /// The layers that hold for every run.
     pub fn ordered_and_bounds(&self, ran: &Ran) -> Verdict {
-        self.ordered(ran).and(self.bounds(ran))
+        self.ordered(ran).and(self.bounds(ran)).and(self.dead(ran)).and(self.stamps(ran)).and(self.no_data_alert())
+    }
+
+    /// Who is rejected for what, shard by shard; and each rejected record with its true place, key and bytes.
+    fn dead(&self, ran: &Ran) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut expected: BTreeMap<(i32, DeadLetterClass), usize> = BTreeMap::new();
+        self.replay(ran, |shard, _, fate| {
+            let class = match fate {
+                Fate::DeadLettered(class, _) => *class,
+                Fate::Late(_) => DeadLetterClass::Late,
+                Fate::Applied | Fate::Duplicate | Fate::Ignored(_) => return,
+            };
+            *expected.entry((shard, class)).or_default() += 1;
+        });
+        let mut found: BTreeMap<(i32, DeadLetterClass), usize> = BTreeMap::new();
+        for letter in &self.dead_letters {
+            *found.entry((letter.partition, letter.class)).or_default() += 1;
+            let place = format!("{}[{}]@{}", letter.topic, letter.partition, letter.offset);
+            let record = ran.lying(&letter.topic, letter.partition, letter.offset);
+            let same = record.is_some_and(|record| {
+                record.key == letter.key.as_ref().map(|key| key.0.clone())
+                    && record.value == letter.value.as_ref().map(|value| value.0.clone())
+            });
+            verdict.expect(same, || format!("dead letter {place}: no such record, or another key or value"));
+        }
+        verdict.expect(expected == found, || format!("dead letters {expected:?} expected, {found:?} found"));
+        verdict
+    }
+
+    /// Every decision names the policy in force at its trigger.
+    fn stamps(&self, ran: &Ran) -> Verdict {
+        let mut verdict = Verdict::default();
+        let triggered: BTreeMap<&Text, EventTime> =
+            self.outputs.proposals.iter().map(|p| (&p.candidate.candidate, p.triggered_at)).collect();
+        for decision in &self.written.decisions {
+            let at = triggered.get(&decision.candidate).copied().unwrap_or(decision.event_time);
+            let policy = in_force(&ran.policies.plain, at);
+            let stamp = policy.map(|policy| (policy.version.as_str(), policy.hash.as_str()));
+            let said = (decision.policy_version.as_str(), decision.policy_hash.as_str());
+            verdict.expect(stamp == Some(said), || format!("decision {}: policy {said:?}", decision.decision));
+        }
+        verdict
+    }
+
+    /// Nothing was lost on the way, came twice, or fell below zero.
+    fn no_data_alert(&self) -> Verdict {
+        let mut verdict = Verdict::default();
+        let wrong = [AlertKind::Sequence, AlertKind::NegativeCount, AlertKind::Unplaced, AlertKind::Gap];
+        for alert in self.alerts.iter().filter(|alert| wrong.contains(&alert.kind)) {
+            verdict.say(format!("alert {} at {}: {}", alert.kind, alert.at, alert.detail));
+        }
+        verdict
     }
 
     fn scope(ran: &Ran) -> TileScope {
@@ -132,25 +197,27 @@ impl Judged {
     /// The records that were not rejected, not late, and not about something unknown when they came.
     fn accepted(&self, ran: &Ran) -> Vec<OwnedEvent> {
         let mut accepted = Vec::new();
-        let shards: std::collections::BTreeSet<i32> =
-            self.written.journal.iter().filter(|e| e.stage == StageName::Customer).map(|e| e.shard).collect();
-        for shard in shards {
+        self.replay(ran, |_, event, fate| {
+            if matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(IgnoreReason::Outdated)) {
+                accepted.push(event.clone());
+            }
+        });
+        accepted
+    }
+
+    /// The fate of every input record, by the oracle's replay of each shard.
+    fn replay(&self, ran: &Ran, mut seen: impl FnMut(i32, &OwnedEvent, &Fate)) {
+        for shard in 0..ran.bench.shards(StageName::Customer) {
             let mut twin = CustomerShard::new(&ran.rules, &ran.policies.plain);
             let entries = journal::of_shard(&self.written.journal, StageName::Customer, shard);
             for told in journal::told(&entries, &self.log) {
                 match told.read {
                     Some(Read::Reply(reply)) => drop(twin.reply(reply)),
-                    Some(Read::Event(event)) => match twin.take(event, told.now) {
-                        Fate::Applied | Fate::Duplicate | Fate::Ignored(IgnoreReason::Outdated) => {
-                            accepted.push(event.clone());
-                        }
-                        _ => {}
-                    },
-                    _ => {}
+                    Some(Read::Event(event)) => seen(shard, event, &twin.take(event, told.now)),
+                    Some(Read::Bundle(_)) | None => {}
                 }
             }
         }
-        accepted
     }
 
     /// How often each reason and each kind of decision occurs, to see that a run says something.

@@ -51,7 +51,7 @@ contracts:
     zone: Asia/Shanghai
     currency: CNY
     listed: {document: List, from: 2024-01-01, to: 2025-08-01, last_checked: 2024-12-20}
-    contract: {from: 2024-01-01, to: 2025-07-25}
+    contract: {from: 2024-01-01, to: 2025-07-12}
     disclosed_to_partner: {document: Annex, version: "1", date: 2024-01-15}
     modes: [real_time]
     integration: h5_hosted
@@ -210,7 +210,7 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     let mut two = contract(shanghai(), SINCE_SHANGHAI, 2, guard(600_000, [10, 6, 4], &horizons));
     // A day as an end still counts: the span ends with it, by the contract's calendar.
     two.listed.1 = Some(moment("2025-08-01T16:00:00Z"));
-    two.dates.1 = Some(moment("2025-07-25T16:00:00Z"));
+    two.dates.1 = Some(moment("2025-07-12T16:00:00Z"));
     (two.answer_within_ms, two.valid_for_ms) = (2 * HOUR_MS, 6 * HOUR_MS);
     let contracts = [("partner-00", zero), ("partner-01", one), ("partner-02", two)];
     let mut policy = OraclePolicy::plain("v1", hash, contracts.map(|(name, c)| (name.to_owned(), c)).into());

@@ -135,7 +135,7 @@ impl Storm<'_> {
         let verdict = RiskVerdict {
             model: "m",
             version: if self.dice.chance(50) { "1" } else { "2" },
-            band: *self.dice.pick::<&str>(bands),
+            band: self.dice.pick::<&str>(bands),
             decided_at,
             valid_days: self.dice.between(0, 30) as i32,
         };

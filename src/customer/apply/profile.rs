@@ -19,8 +19,9 @@ pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>) -> Result<Change, F
     let mut profile = customer.profile.clone().unwrap_or_default();
     let mut opts_out = false;
     let effect = take_values(&mut profile, event).max(take_scores(&mut profile, event));
-    let effect = effect.max(take_consents(&mut profile, event, &mut opts_out)?);
+    let effect = effect.max(take_consents(&mut profile, event)?);
     let effect = effect.max(take_flags(&mut profile, event, &mut opts_out));
+    opts_out |= withdraws(customer.profile.as_deref(), &profile, event);
     if effect == Effect::Changed { Ok(Change { profile, opts_out }) } else { Err(unchanged(effect)) }
 }
 
@@ -68,7 +69,7 @@ fn take_scores(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
     effect
 }
 
-fn take_consents(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool) -> Result<Effect, Fate> {
+fn take_consents(profile: &mut Profile, event: &CustomerEvent<'_>) -> Result<Effect, Fate> {
     let mut effect = Effect::Same;
     for stated in &event.consents {
         let key = (stated.purpose, stated.controller, stated.recipient);
@@ -85,13 +86,20 @@ fn take_consents(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mu
             collected_via: stated.collected_via.map(Text::from),
         });
         let withdrawn = stated.withdrawn_at.map_or(Effect::Same, |at| known.withdraw(at));
-        let changed = given.max(withdrawn);
-        *opts_out |= changed == Effect::Changed
-            && stated.purpose == ConsentPurpose::MarketingCross
-            && known.withdrawal().is_some();
-        effect = effect.max(changed);
+        effect = effect.max(given).max(withdrawn);
     }
     Ok(effect)
+}
+
+/// A cross-marketing consent that the event states is another one than before and stands withdrawn, all of the event taken
+/// together: an event may state a giving and a withdrawal of the same consent in any order.
+fn withdraws(before: Option<&Profile>, after: &Profile, event: &CustomerEvent<'_>) -> bool {
+    let marketing = event.consents.iter().filter(|stated| stated.purpose == ConsentPurpose::MarketingCross);
+    marketing.map(|stated| (stated.purpose, stated.controller, stated.recipient)).any(|key| {
+        let of = |profile: &Profile| profile.consents.iter().find(|known| known.key() == key).cloned();
+        let known = of(after);
+        known.as_ref().is_some_and(|known| known.withdrawal().is_some()) && known != before.and_then(of)
+    })
 }
 
 fn take_flags(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool) -> Effect {

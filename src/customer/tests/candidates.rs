@@ -297,3 +297,18 @@ fn undo_takes_back_a_proposal_and_its_pending_customer() {
     desk.application(requested());
     assert_eq!(desk.seal().proposals.len(), 1);
 }
+
+/// Whichever comes first in the list: all of it taken together, the consent is given again after it was withdrawn.
+#[test]
+fn an_event_that_withdraws_a_consent_and_gives_it_again_ends_nothing() {
+    for withdrawal_first in [true, false] {
+        let (mut desk, _) = live();
+        let ago = |days: i64| EventTime(NOW.0 - days * DAY_MS);
+        let mut consents = vec![consent(ago(3), Some(ago(2))), consent(ago(1), None)];
+        if !withdrawal_first {
+            consents.reverse();
+        }
+        assert_eq!(desk.event(Event::Customer(CustomerEvent { consents, ..customer(NOW) })), Fate::Applied);
+        assert_eq!(settlements(&mut desk), []);
+    }
+}
