@@ -23,6 +23,9 @@ use crate::domain::decision::StageName;
 /// Longest wait for metadata and committed offsets, seconds.
 const QUERY_SECS_MAX: u64 = 30;
 
+/// Events of the client that are served in one go.
+const EVENTS_PER_SERVE_MAX: u32 = 128;
+
 /// What the group said, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rebalanced {
@@ -112,14 +115,17 @@ impl Inbox {
     /// Serves the group; says what it noted since the last call.
     pub fn serve(&self) -> Served {
         let mut astray = false;
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            match polled {
+        // A poll hands over one event and says nothing of the logs and rebalances it served: what it returns is no sign that
+        // the queue is empty, and a rebalance behind a hundred log lines must not wait for a hundred transactions.
+        for _ in 0..EVENTS_PER_SERVE_MAX {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
                 // Every partition has a queue of its own; out of this one its order would be lost.
-                Ok(message) => {
+                Some(Ok(message)) => {
                     tracing::warn!(topic = message.topic(), shard = message.partition(), "a record came astray");
                     astray = true;
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     tracing::warn!(%error, "consume");
                     astray |= lost_offset(&error);
                 }
