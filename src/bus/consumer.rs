@@ -23,6 +23,9 @@ use crate::domain::decision::StageName;
 /// Longest wait for metadata and committed offsets, seconds.
 const QUERY_SECS_MAX: u64 = 30;
 
+/// Events of the client that are served in one go.
+const EVENTS_PER_SERVE_MAX: u32 = 128;
+
 /// What the group said, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rebalanced {
@@ -30,6 +33,13 @@ pub enum Rebalanced {
     Assigned(Vec<i32>),
     /// Everything is revoked (eager protocol).
     Revoked,
+}
+
+/// What came of serving the group.
+pub struct Served {
+    pub note: Option<Rebalanced>,
+    /// A record came out of order or a position fell out of the log: positions have to be taken anew.
+    pub astray: bool,
 }
 
 /// Notes rebalances; assignment itself is left to the lane.
@@ -102,18 +112,27 @@ impl Inbox {
         self.consumer.subscribe(&names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Serves the group; says what it noted since the last call, and hands over any record that was fetched before its
-    /// partition got a queue of its own.
-    pub fn serve(&self, mut stray: impl FnMut(&BorrowedMessage<'_>)) -> (Option<Rebalanced>, Result<(), KafkaError>) {
-        let mut result = Ok(());
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            match polled {
-                Ok(message) => stray(&message),
-                Err(error) if lost_offset(&error) => result = Err(error),
-                Err(error) => tracing::warn!(%error, "consume"),
+    /// Serves the group; says what it noted since the last call.
+    pub fn serve(&self) -> Served {
+        let mut astray = false;
+        // A poll hands over one event and says nothing of the logs and rebalances it served: what it returns is no sign that
+        // the queue is empty, and a rebalance behind a hundred log lines must not wait for a hundred transactions.
+        for _ in 0..EVENTS_PER_SERVE_MAX {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
+                // Every partition has a queue of its own; out of this one its order would be lost.
+                Some(Ok(message)) => {
+                    tracing::warn!(topic = message.topic(), shard = message.partition(), "a record came astray");
+                    astray = true;
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "consume");
+                    astray |= lost_offset(&error);
+                }
             }
         }
-        (self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).pop_front(), result)
+        let note = self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        Served { note, astray }
     }
 
     /// The group membership that a transaction commits under.
@@ -151,13 +170,11 @@ impl Inbox {
     }
 
     /// Begins to read the shards from these offsets; every partition gets a queue that wakes `waker`.
+    ///
+    /// The queues come first: an assignment leaves a queue alone that the application has taken, and would else send the
+    /// first records to the common queue, to be met after later ones.
     pub fn assign(&mut self, from: &[(Topic, i32, i64)], waker: &Thread) -> Result<(), KafkaError> {
         self.inputs.clear();
-        let mut list = TopicPartitionList::new();
-        for (topic, shard, offset) in from {
-            list.add_partition_offset(&self.topics.name(*topic), *shard, Offset::Offset(*offset))?;
-        }
-        self.consumer.assign(&list)?;
         for topic in Topic::inputs(self.stage) {
             for (_, shard, _) in from.iter().filter(|(other, _, _)| *other == topic) {
                 let Some(mut queue) = self.consumer.split_partition_queue(&self.topics.name(topic), *shard) else {
@@ -168,7 +185,11 @@ impl Inbox {
                 self.inputs.push(Input { topic, shard: *shard, queue });
             }
         }
-        Ok(())
+        let mut list = TopicPartitionList::new();
+        for (topic, shard, offset) in from {
+            list.add_partition_offset(&self.topics.name(*topic), *shard, Offset::Offset(*offset))?;
+        }
+        self.consumer.assign(&list)
     }
 
     /// Gives everything back.

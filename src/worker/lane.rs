@@ -36,6 +36,10 @@ const IDLE_MS_MAX: u64 = 20;
 /// Transactions in a row that may fail before the lane gives up.
 const FAILURES_MAX: u32 = 10;
 
+/// First pause after a failed transaction, milliseconds, doubled with each further one.
+const BACK_OFF_MS: u64 = 25;
+const BACK_OFF_MS_MAX: u64 = 3_000;
+
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
     #[error("kafka: {0}")]
@@ -145,22 +149,14 @@ impl Lane {
 
     /// Serves the group and acts on what it said.
     fn serve(&mut self) -> Result<(), LaneError> {
-        let (shards, shared) = (&mut self.shards, &self.shared);
-        let (note, polled) = self.inbox.serve(|message| {
-            if let (Some(topic), Some(runner)) =
-                (shared.topics.topic(message.topic()), shards.get_mut(&message.partition()))
-            {
-                runner.open();
-                take(runner, shared, topic, message);
-            }
-        });
-        polled?;
-        match note {
+        let served = self.inbox.serve();
+        match served.note {
             Some(Rebalanced::Assigned(shards)) => self.take_over(&shards),
             Some(Rebalanced::Revoked) => {
                 self.give_back();
                 Ok(())
             }
+            None if served.astray && !self.shards.is_empty() => self.begin_anew(),
             None => Ok(()),
         }
     }
@@ -268,11 +264,23 @@ impl Lane {
             return Err(LaneError::Failing(self.failures, error));
         }
         self.shards.values_mut().filter(|runner| runner.is_open()).for_each(ShardRunner::undo);
+        self.back_off();
         if !unknown {
             return self.put_back();
         }
         self.transactions = Self::producer(&self.shared, self.stage, self.number)?;
         self.begin_anew()
+    }
+
+    /// Waits a little longer after each failure: a group that no longer knows this member needs a heartbeat to say so.
+    fn back_off(&self) {
+        let pause = BACK_OFF_MS.saturating_mul(1 << self.failures.min(FAILURES_MAX)).min(BACK_OFF_MS_MAX);
+        let until = Instant::now() + Duration::from_millis(pause);
+        while let Some(left) = until.checked_duration_since(Instant::now())
+            && !self.stop.load(Ordering::Relaxed)
+        {
+            std::thread::park_timeout(left);
+        }
     }
 
     /// Takes state and positions from the log again; what was open is forgotten.
