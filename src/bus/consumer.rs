@@ -2,7 +2,9 @@
 //!
 //! Rebalances are only noted while polling; the lane acts on them between transactions. Offsets are the lane's own.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -76,17 +78,36 @@ impl ConsumerContext for Notes {
     }
 }
 
+/// Calls that are answered "nothing" without a look; then the queue is looked into all the same, should a wake-up be lost.
+const LOOKS_SKIPPED_MAX: u32 = 64;
+
 /// One input partition of an assigned shard.
 pub struct Input {
     pub topic: Topic,
     pub shard: i32,
     queue: PartitionQueue<Notes>,
+    /// Set by the client when the queue gets its first record. A look into an empty queue costs several readings of the
+    /// clock, and most queues are empty most of the time.
+    waiting: Arc<AtomicBool>,
+    skipped: Cell<u32>,
 }
 
 impl Input {
     /// The next record, if one is waiting.
     pub fn next(&self) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
-        self.queue.poll(Duration::ZERO)
+        // Cleared before the look: what arrives after it sets the flag again.
+        if !self.waiting.swap(false, Ordering::AcqRel) {
+            let skipped = self.skipped.get() + 1;
+            self.skipped.set(skipped % LOOKS_SKIPPED_MAX);
+            if skipped < LOOKS_SKIPPED_MAX {
+                return None;
+            }
+        }
+        let next = self.queue.poll(Duration::ZERO);
+        if next.is_some() {
+            self.waiting.store(true, Ordering::Release);
+        }
+        next
     }
 }
 
@@ -180,9 +201,13 @@ impl Inbox {
                 let Some(mut queue) = self.consumer.split_partition_queue(&self.topics.name(topic), *shard) else {
                     return Err(KafkaError::Subscription(format!("no queue for {topic} {shard}")));
                 };
-                let waker = waker.clone();
-                queue.set_nonempty_callback(move || waker.unpark());
-                self.inputs.push(Input { topic, shard: *shard, queue });
+                let (waker, waiting) = (waker.clone(), Arc::new(AtomicBool::new(true)));
+                let flag = waiting.clone();
+                queue.set_nonempty_callback(move || {
+                    flag.store(true, Ordering::Release);
+                    waker.unpark();
+                });
+                self.inputs.push(Input { topic, shard: *shard, queue, waiting, skipped: Cell::new(0) });
             }
         }
         let mut list = TopicPartitionList::new();
@@ -207,9 +232,4 @@ impl Inbox {
 /// True when a position fell out of the log: a gap that must be said, never skipped.
 pub fn lost_offset(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
-}
-
-/// The key and value of a record.
-pub fn parts<'a>(message: &'a BorrowedMessage<'_>) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
-    (message.key(), message.payload())
 }
