@@ -188,7 +188,8 @@ impl Lane {
             let busy = self.shards.values().any(ShardRunner::somebody_waits);
             let interval = Duration::from_millis(if busy { limits.interval_busy_ms } else { limits.interval_ms });
             let left = interval.saturating_sub(began.elapsed());
-            if left.is_zero() || records >= limits.records_max {
+            let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
+            if ahead || left.is_zero() || records >= limits.records_max {
                 self.shards.values_mut().for_each(ShardRunner::tick);
                 return Some(records);
             }
@@ -294,7 +295,7 @@ impl Lane {
 /// Takes up to `most` records of one input; none when its position is no longer in the log.
 fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> Option<usize> {
     let mut taken = 0;
-    while taken < most {
+    while taken < most && !runner.has_run_ahead() {
         match input.next() {
             Some(Ok(message)) => {
                 runner.open();

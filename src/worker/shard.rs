@@ -16,10 +16,14 @@ use crate::domain::codec::{self, Bytes};
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, FateCounts};
 use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
+use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, content_id};
 use crate::policy::PolicySet;
 use crate::wire::{Schema, SchemaIds};
+
+/// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
+const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
 
 /// What every shard of a process shares.
 #[derive(Clone)]
@@ -188,6 +192,12 @@ impl ShardRunner {
             self.open = true;
             self.now = now.max(self.progress.now);
         }
+    }
+
+    /// True when, under an event clock, the data have run so far ahead of the batch's `now` that it has to be read anew: what
+    /// a batch of years holds would else be judged, and found in the future, by the time of its first record.
+    pub fn has_run_ahead(&self) -> bool {
+        self.open && !self.shared.clock.runs_by_itself() && self.progress.high.ms_since(self.now) > AHEAD_MS_MAX
     }
 
     /// Applies one record.

@@ -80,3 +80,18 @@ fn one_timestamp_in_the_year_9999() {
         assert!(seen.is_none_or(|seen| seen <= at.plus_ms(1)), "{clock}: the partner's clock went to {seen:?}");
     }
 }
+
+#[test]
+fn years_of_history_that_lie_waiting() {
+    let deployment = Deployment::new("years", "clock: {kind: event}", None);
+    let customer = on_shard("client", 0, CUSTOMER_SHARDS, 0);
+    let start = now().plus_ms(-1_200 * DAY_MS);
+    let told = |day: i64| submitted([&customer, "partner-00", &format!("app-{day}")], start.plus_ms(day * DAY_MS));
+    // All of it lies there before the worker begins, and spans more than an event may lie ahead of the clock.
+    deployment.send_all(&(0..1_200).step_by(3).map(told).collect::<Vec<_>>());
+    let mut worker = deployment.start();
+    deployment.wait_until_drained(&mut worker, 60);
+    deployment.stop(worker);
+    let letters = dead_letters(&deployment);
+    assert!(letters.is_empty(), "{} dead letters, the first: {:?}", letters.len(), letters.first());
+}

@@ -10,7 +10,7 @@ use reflow::domain::words::Word;
 use serde_json::Value;
 
 use crate::deployment::Deployment;
-use crate::readback::all;
+use crate::readback::{all, dead_letters};
 use crate::support::{run, skip};
 
 /// Counters that stand in a line of `partner-panes.jsonl` under their own name.
@@ -78,6 +78,8 @@ fn through_kafka(set: &str, file: &str) {
     deployment.wait_until_drained(&mut worker, 120);
     deployment.stop(worker);
 
+    let rejected = dead_letters(&deployment);
+    assert!(rejected.is_empty(), "{} dead letters, the first: {:?}", rejected.len(), rejected.first());
     let (local, kafka) = (days_of_file(&out.join("partner-panes.jsonl")), days_of_kafka(&deployment));
     assert!(local.len() > 100, "{} day tiles", local.len());
     let keys: std::collections::BTreeSet<_> = local.keys().chain(kafka.keys()).collect();
