@@ -25,6 +25,8 @@ const RATE: u64 = 5_000;
 const DRAWDOWN_EVERY: u64 = 10;
 /// Consents are sent that many customers ahead, so that they are known when the drawdown comes.
 const CONSENTS_AHEAD: u64 = 2_000;
+/// After how many later drawdowns one ends: two seconds.
+const ENDS_AFTER: u64 = 2 * RATE / DRAWDOWN_EVERY;
 const POLICY: &str = include_str!("policy.yaml");
 const WARM_UP_SECS: u64 = 3;
 
@@ -125,13 +127,20 @@ fn send(config: &Config, started: Instant, all: u64) {
         match n % DRAWDOWN_EVERY {
             0 => {
                 let customer = format!("c-{k}");
-                let event = event(&id, &customer, ApplicationKind::DrawdownRequested, true);
+                let event = event(&id, &customer, ApplicationKind::DrawdownRequested, Some(&id));
+                sender.send(Topic::Applications, Schema::Application, &customer, &event);
+            }
+            // Drawdowns end: the one of two seconds ago goes through, and its candidate is revoked.
+            2 if k >= ENDS_AFTER => {
+                let (customer, drawdown) =
+                    (format!("c-{}", k - ENDS_AFTER), format!("e-{}", (k - ENDS_AFTER) * DRAWDOWN_EVERY));
+                let event = event(&id, &customer, ApplicationKind::DrawdownDisbursed, Some(&drawdown));
                 sender.send(Topic::Applications, Schema::Application, &customer, &event);
             }
             1 => sender.consent(k + CONSENTS_AHEAD),
             _ => {
                 let customer = format!("other-{n}");
-                let event = event(&id, &customer, ApplicationKind::Submitted, false);
+                let event = event(&id, &customer, ApplicationKind::Submitted, None);
                 sender.send(Topic::Applications, Schema::Application, &customer, &event);
             }
         }
@@ -174,7 +183,7 @@ fn agreeing<'a>(id: &'a str, customer: &'a str) -> CustomerEvent<'a> {
     }
 }
 
-fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: bool) -> ApplicationEvent<'a> {
+fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: Option<&'a str>) -> ApplicationEvent<'a> {
     let now: EventTime = wall();
     ApplicationEvent {
         event_id: id,
@@ -182,7 +191,7 @@ fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: bo
         customer,
         partner: "p01",
         application: id,
-        drawdown: drawdown.then_some(id),
+        drawdown,
         loan: None,
         kind,
         product: None,
@@ -195,7 +204,7 @@ fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: bo
         repayment_method: None,
         decline_reason: None,
         cancel_reason: None,
-        risk_verdict: drawdown.then_some(RiskVerdict {
+        risk_verdict: drawdown.map(|_| RiskVerdict {
             model: "m",
             version: "1",
             band: "A",

@@ -40,6 +40,7 @@ impl Cluster {
         config.kafka.bootstrap = broker.bootstrap();
         let admin = Admin::open(config)?;
         admin.create(&admin.rows()?)?;
+        admin.rows_once_seen()?;
         Ok(Self::Real { _held: Box::new(broker) })
     }
 
