@@ -40,10 +40,6 @@ impl Clock {
         self.settings.kind != ClockKind::Event
     }
 
-    pub fn kind(&self) -> ClockKind {
-        self.settings.kind
-    }
-
     fn scaled(&self) -> EventTime {
         let elapsed = self.started.get().map(Instant::elapsed).unwrap_or_default();
         let passed = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);

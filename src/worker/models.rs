@@ -37,7 +37,7 @@ pub struct Models {
     pub unheard: AtomicU64,
     pub transactions: AtomicU64,
     pub aborted: AtomicU64,
-    pub records: AtomicI64,
+    /// Bundles and replies, counted apart from input records.
     pub internal_records: AtomicI64,
     pub produced: AtomicU64,
     pub produced_bytes: AtomicU64,
@@ -81,7 +81,6 @@ impl Models {
     /// Counts a committed batch.
     pub fn count(&self, closed: &Closed) {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).add(&closed.fates);
-        self.records.fetch_add(closed.fates.consumed(), Ordering::Relaxed);
         self.internal_records.fetch_add(closed.internal.consumed(), Ordering::Relaxed);
     }
 

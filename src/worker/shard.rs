@@ -25,6 +25,9 @@ use crate::wire::{Schema, SchemaIds};
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
 
+/// The lane does not ask how much waits unread, so heartbeats do not say.
+const BACKLOG_UNKNOWN: i64 = 0;
+
 /// What every shard of a process shares.
 #[derive(Clone)]
 pub struct Shared {
@@ -85,7 +88,6 @@ pub struct ShardRunner {
     closed: Closed,
     outputs: Vec<Output>,
     dead: Vec<(DeadLetter, Vec<u8>)>,
-    backlog: i64,
     /// The open batch answers somebody.
     replies: bool,
 }
@@ -109,7 +111,6 @@ impl ShardRunner {
             closed: Closed::default(),
             outputs: Vec::new(),
             dead: Vec::new(),
-            backlog: 0,
             replies: false,
         }
     }
@@ -255,16 +256,11 @@ impl ShardRunner {
         self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
     }
 
-    /// Records known to wait unread, for the heartbeat.
-    pub fn set_backlog(&mut self, backlog: i64) {
-        self.backlog = backlog;
-    }
-
     /// Ends the batch: bundles, changelog, journal and progress go to the outbox; every output is shown to `seen`.
     pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(&Output)) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
-        self.stage.seal(self.now, self.backlog, &shared.policies, &mut self.outputs);
+        self.stage.seal(self.now, BACKLOG_UNKNOWN, &shared.policies, &mut self.outputs);
         for output in &mut self.outputs {
             chain(output, self.shard, &mut self.progress);
             encode::output(output, self.shard, &shared.topics, &shared.ids, outbox);

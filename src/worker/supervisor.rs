@@ -72,11 +72,6 @@ impl Worker {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A handle that asks the lanes to stop after their current transaction.
-    pub fn stopper(&self) -> Arc<AtomicBool> {
-        self.stop.clone()
-    }
-
     /// Stops the lanes and waits for them; the first error wins.
     pub fn join(mut self) -> Result<(), WorkerError> {
         self.stop.store(true, Ordering::Relaxed);
