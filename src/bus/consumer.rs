@@ -1,10 +1,8 @@
-//! The consumer of one lane: group membership, and one queue per input partition so that the urgent ones are taken first.
+//! The consumer of one lane: group membership, and two queues of its own, so that urgent inputs are taken first.
 //!
 //! Rebalances are only noted while polling; the lane acts on them between transactions. Offsets are the lane's own.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -12,13 +10,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::ClientContext;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors::ask;
+use super::native::{Delivery, LaneQueue, Record, group_events};
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
 
@@ -78,37 +76,10 @@ impl ConsumerContext for Notes {
     }
 }
 
-/// Calls that are answered "nothing" without a look; then the queue is looked into all the same, should a wake-up be lost.
-const LOOKS_SKIPPED_MAX: u32 = 64;
-
-/// One input partition of an assigned shard.
-pub struct Input {
-    pub topic: Topic,
-    pub shard: i32,
-    queue: PartitionQueue<Notes>,
-    /// Set by the client when the queue gets its first record. A look into an empty queue costs several readings of the
-    /// clock, and most queues are empty most of the time.
-    waiting: Arc<AtomicBool>,
-    skipped: Cell<u32>,
-}
-
-impl Input {
-    /// The next record, if one is waiting.
-    pub fn next(&self) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
-        // Cleared before the look: what arrives after it sets the flag again.
-        if !self.waiting.swap(false, Ordering::AcqRel) {
-            let skipped = self.skipped.get() + 1;
-            self.skipped.set(skipped % LOOKS_SKIPPED_MAX);
-            if skipped < LOOKS_SKIPPED_MAX {
-                return None;
-            }
-        }
-        let next = self.queue.poll(Duration::ZERO);
-        if next.is_some() {
-            self.waiting.store(true, Ordering::Release);
-        }
-        next
-    }
+/// The next thing an input has to say.
+pub enum Next<'a> {
+    Record(Topic, Record<'a>),
+    Error(KafkaError),
 }
 
 /// The consumer of one lane.
@@ -116,15 +87,20 @@ pub struct Inbox {
     consumer: Arc<BaseConsumer<Notes>>,
     topics: Topics,
     stage: StageName,
-    /// Queues in the order in which a turn takes them.
-    inputs: Vec<Input>,
+    urgent: LaneQueue<Notes>,
+    others: LaneQueue<Notes>,
+    /// Which topic is meant by a record's mark, while the assignment lasts.
+    marks: Vec<(usize, Topic)>,
 }
 
 impl Inbox {
-    pub fn open(config: &ClientConfig, topics: &Topics, stage: StageName) -> Result<Self, KafkaError> {
+    /// A consumer whose records wake `waker`.
+    pub fn open(config: &ClientConfig, topics: &Topics, stage: StageName, waker: &Thread) -> Result<Self, KafkaError> {
         let context = Notes { topics: topics.clone(), rebalanced: Mutex::default() };
-        let consumer: BaseConsumer<Notes> = config.create_with_context(context)?;
-        Ok(Self { consumer: Arc::new(consumer), topics: topics.clone(), stage, inputs: Vec::new() })
+        let consumer: Arc<BaseConsumer<Notes>> = Arc::new(config.create_with_context(context)?);
+        let queue = || LaneQueue::open(&consumer, waker.clone());
+        let (urgent, others) = (queue()?, queue()?);
+        Ok(Self { consumer, topics: topics.clone(), stage, urgent, others, marks: Vec::new() })
     }
 
     /// Joins the group.
@@ -138,10 +114,13 @@ impl Inbox {
         let mut astray = false;
         // A poll hands over one event and says nothing of the logs and rebalances it served: what it returns is no sign that
         // the queue is empty, and a rebalance behind a hundred log lines must not wait for a hundred transactions.
-        for _ in 0..EVENTS_PER_SERVE_MAX {
+        for served in 0..EVENTS_PER_SERVE_MAX {
+            if served > 0 && group_events(&self.consumer) == 0 {
+                break;
+            }
             match self.consumer.poll(Duration::ZERO) {
                 None => {}
-                // Every partition has a queue of its own; out of this one its order would be lost.
+                // Every partition is forwarded to a queue of the lane; out of this one its order would be lost.
                 Some(Ok(message)) => {
                     tracing::warn!(topic = message.topic(), shard = message.partition(), "a record came astray");
                     astray = true;
@@ -190,43 +169,53 @@ impl Inbox {
         ask(wait, || self.consumer.fetch_watermarks(&name, shard, wait))
     }
 
-    /// Begins to read the shards from these offsets; every partition gets a queue that wakes `waker`.
-    ///
-    /// The queues come first: an assignment leaves a queue alone that the application has taken, and would else send the
-    /// first records to the common queue, to be met after later ones.
-    pub fn assign(&mut self, from: &[(Topic, i32, i64)], waker: &Thread) -> Result<(), KafkaError> {
-        self.inputs.clear();
-        for topic in Topic::inputs(self.stage) {
-            for (_, shard, _) in from.iter().filter(|(other, _, _)| *other == topic) {
-                let Some(mut queue) = self.consumer.split_partition_queue(&self.topics.name(topic), *shard) else {
-                    return Err(KafkaError::Subscription(format!("no queue for {topic} {shard}")));
-                };
-                let (waker, waiting) = (waker.clone(), Arc::new(AtomicBool::new(true)));
-                let flag = waiting.clone();
-                queue.set_nonempty_callback(move || {
-                    flag.store(true, Ordering::Release);
-                    waker.unpark();
-                });
-                self.inputs.push(Input { topic, shard: *shard, queue, waiting, skipped: Cell::new(0) });
-            }
-        }
+    /// Begins to read the shards from these offsets.
+    pub fn assign(&mut self, from: &[(Topic, i32, i64)]) -> Result<(), KafkaError> {
+        self.forget();
         let mut list = TopicPartitionList::new();
         for (topic, shard, offset) in from {
-            list.add_partition_offset(&self.topics.name(*topic), *shard, Offset::Offset(*offset))?;
+            let name = self.topics.name(*topic);
+            let queue = if topic.layout().first { &self.urgent } else { &self.others };
+            queue.attach(&name, *shard)?;
+            list.add_partition_offset(&name, *shard, Offset::Offset(*offset))?;
         }
         self.consumer.assign(&list)
     }
 
     /// Gives everything back.
     pub fn unassign(&mut self) -> Result<(), KafkaError> {
-        self.inputs.clear();
+        self.forget();
         self.consumer.unassign()
     }
 
-    /// The input queues, urgent topics first.
-    pub fn inputs(&self) -> &[Input] {
-        &self.inputs
+    /// What was handed over under the last assignment is read again, or by somebody else.
+    fn forget(&mut self) {
+        self.urgent.clear();
+        self.others.clear();
+        self.marks.clear();
     }
+
+    /// The next record of the urgent inputs, or of the others, if one is waiting.
+    pub fn next(&mut self, urgent: bool) -> Option<Next<'_>> {
+        let queue = if urgent { &mut self.urgent } else { &mut self.others };
+        Some(match queue.next()? {
+            Delivery::Error(error) => Next::Error(error),
+            Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
+                Some(topic) => Next::Record(topic, record),
+                None => Next::Error(KafkaError::Subscription(format!("a record of {} came", record.topic()))),
+            },
+        })
+    }
+}
+
+fn topic_of(marks: &mut Vec<(usize, Topic)>, topics: &Topics, record: &Record<'_>) -> Option<Topic> {
+    let mark = record.topic_mark();
+    if let Some((_, topic)) = marks.iter().find(|(known, _)| *known == mark) {
+        return Some(*topic);
+    }
+    let topic = topics.topic(record.topic())?;
+    marks.push((mark, topic));
+    Some(topic)
 }
 
 /// True when a position fell out of the log: a gap that must be said, never skipped.

@@ -3,6 +3,7 @@
 pub mod consumer;
 pub mod errors;
 pub mod memory;
+pub mod native;
 pub mod outbox;
 pub mod producer;
 pub mod restore;

@@ -30,6 +30,25 @@ pub struct Outgoing<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+/// Records of one topic that follow each other in an outbox.
+pub struct Run<'a> {
+    pub topic: Topic,
+    /// Key, value, key, value, …
+    pub bytes: &'a [u8],
+    entries: &'a [Entry],
+}
+
+impl Run<'_> {
+    pub fn records(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Lengths of key and value of each record; no value: a tombstone.
+    pub fn lengths(&self) -> impl Iterator<Item = (usize, Option<usize>)> {
+        self.entries.iter().map(|entry| (entry.key.len(), entry.value.as_ref().map(|value| value.len())))
+    }
+}
+
 impl Outbox {
     /// Appends a record; `value` writes the value's bytes.
     pub fn push(&mut self, topic: Topic, partition: i32, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
@@ -64,6 +83,11 @@ impl Outbox {
         self.bytes.len()
     }
 
+    /// The record at a position.
+    pub fn get(&self, at: usize) -> Option<Outgoing<'_>> {
+        self.since(at).next()
+    }
+
     /// The records from position `from` on.
     pub fn since(&self, from: usize) -> impl Iterator<Item = Outgoing<'_>> {
         self.entries[from.min(self.entries.len())..].iter().map(|entry| Outgoing {
@@ -71,6 +95,16 @@ impl Outbox {
             partition: entry.partition,
             key: &self.bytes[entry.key.clone()],
             value: entry.value.clone().map(|range| &self.bytes[range]),
+        })
+    }
+
+    /// The records from position `from` on, as runs of one topic.
+    pub fn runs(&self, from: usize) -> impl Iterator<Item = Run<'_>> {
+        let entries = &self.entries[from.min(self.entries.len())..];
+        entries.chunk_by(|one, next| one.topic == next.topic).filter_map(|run| {
+            let (first, last) = (run.first()?, run.last()?);
+            let end = last.value.as_ref().map_or(last.key.end, |value| value.end);
+            Some(Run { topic: first.topic, bytes: &self.bytes[first.key.start..end], entries: run })
         })
     }
 

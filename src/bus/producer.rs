@@ -3,17 +3,19 @@
 //! The transaction is open for the write burst only: everything is encoded before `begin`. What happened after an unknown
 //! outcome is never guessed: the caller re-creates the producer and reads the committed offsets.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::util::Timeout;
 
 use super::errors::{Action, Call, action};
+use super::native::TopicHandles;
 use super::{Outbox, Topics};
 use crate::bus::topics::Topic;
 use crate::domain::words::Word;
@@ -74,10 +76,21 @@ pub struct Offsets<'a> {
     pub group: &'a ConsumerGroupMetadata,
 }
 
-/// A transactional producer with its topic names at hand.
+/// How long the parts of a transaction took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phases {
+    /// Begin, and handing all records to the client.
+    pub produce: Duration,
+    /// Until the last record was acknowledged.
+    pub acknowledge: Duration,
+    pub offsets: Duration,
+    pub commit: Duration,
+}
+
+/// A transactional producer with its topics at hand.
 pub struct Transactions {
-    producer: BaseProducer<Quiet>,
-    names: Vec<String>,
+    producer: Arc<BaseProducer<Quiet>>,
+    topics: TopicHandles<Quiet>,
 }
 
 impl Transactions {
@@ -85,7 +98,7 @@ impl Transactions {
     pub fn open(config: &ClientConfig, transactional_id: &str, topics: &Topics) -> Result<Self, KafkaError> {
         let mut config = config.clone();
         config.set("transactional.id", transactional_id);
-        let producer: BaseProducer<Quiet> = config.create_with_context(Quiet)?;
+        let producer: Arc<BaseProducer<Quiet>> = Arc::new(config.create_with_context(Quiet)?);
         let mut tries = 0;
         while let Err(error) = producer.init_transactions(Duration::from_secs(INIT_SECS_MAX)) {
             tries += 1;
@@ -94,46 +107,48 @@ impl Transactions {
             }
             tracing::warn!(%error, transactional_id, "waiting for the transaction coordinator");
         }
-        let names = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
-        Ok(Self { producer, names })
+        let names: Vec<String> = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
+        Ok(Self { topics: TopicHandles::open(&producer, &names)?, producer })
     }
 
     /// Writes the outbox and the offsets in one transaction.
-    pub fn write(&self, outbox: &Outbox, offsets: &Offsets<'_>) -> Ended {
+    pub fn write(&mut self, outbox: &Outbox, offsets: &Offsets<'_>) -> (Ended, Phases) {
+        let (began, mut phases) = (Instant::now(), Phases::default());
         if let Err(error) = self.producer.begin_transaction() {
-            return self.failed(Call::Begin, error);
+            return (self.failed(Call::Begin, error), phases);
         }
         if let Err(error) = self.produce(outbox) {
-            return self.failed(Call::Produce, error);
+            return (self.failed(Call::Produce, error), phases);
         }
+        phases.produce = began.elapsed();
         if let Err(error) = self.retry(Call::SendOffsets, || {
             self.producer.send_offsets_to_transaction(offsets.next, offsets.group, Duration::from_secs(INIT_SECS_MAX))
         }) {
-            return self.failed(Call::SendOffsets, error);
+            return (self.failed(Call::SendOffsets, error), phases);
         }
+        phases.offsets = began.elapsed() - phases.produce;
         // What is left unacknowledged after that, `commit_transaction` waits for itself.
-        drain(&self.producer, Duration::from_secs(INIT_SECS_MAX));
-        match self.retry(Call::Commit, || self.producer.commit_transaction(Timeout::Never)) {
+        drain(&*self.producer, Duration::from_secs(INIT_SECS_MAX));
+        phases.acknowledge = began.elapsed() - phases.produce - phases.offsets;
+        let ended = match self.retry(Call::Commit, || self.producer.commit_transaction(Timeout::Never)) {
             Ok(()) => Ended::Committed,
             Err(error) => self.failed(Call::Commit, error),
-        }
+        };
+        phases.commit = began.elapsed() - phases.produce - phases.offsets - phases.acknowledge;
+        (ended, phases)
     }
 
-    fn produce(&self, outbox: &Outbox) -> Result<(), KafkaError> {
-        for record in outbox.iter() {
-            let mut pending =
-                BaseRecord::to(&self.names[record.topic.ordinal()]).partition(record.partition).key(record.key);
-            pending.payload = record.value;
-            loop {
-                match self.producer.send(pending) {
-                    Ok(()) => break,
-                    Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
-                        self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
-                        pending = back;
-                    }
-                    Err((error, _)) => return Err(error),
-                }
+    /// Hands the records over, run by run: records of one partition that follow each other.
+    fn produce(&mut self, outbox: &Outbox) -> Result<(), KafkaError> {
+        let mut next = 0;
+        while let Some(first) = outbox.get(next) {
+            let (topic, partition) = (first.topic, first.partition);
+            let run = outbox.since(next).take_while(|record| record.topic == topic && record.partition == partition);
+            let taken = self.topics.produce(topic.ordinal(), partition, run)?;
+            if taken == 0 {
+                self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
             }
+            next += taken;
         }
         Ok(())
     }

@@ -35,7 +35,12 @@ words! {
 pub enum Spread {
     Customers,
     Partners,
+    /// One partition per [`NEIGHBOURS`] shards of either stage: a transaction touches few of them.
+    Neighbours,
 }
+
+/// Shards with neighbouring numbers, which a lane mostly carries together, that share a partition of the journal.
+const NEIGHBOURS: i32 = 16;
 
 /// What becomes of old records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +74,7 @@ const DAYS_400: Cleanup = Cleanup::Hours(400 * 24);
 impl Topic {
     pub fn layout(self) -> Layout {
         use Cleanup::{Compact, Forever};
-        use Spread::{Customers, Partners};
+        use Spread::{Customers, Neighbours, Partners};
         let customer = Some(StageName::Customer);
         let (key, spread, cleanup, schema, read_by, first) = match self {
             Topic::Replies => ("customer", Customers, Forever, Some(Schema::Reply), customer, true),
@@ -90,7 +95,7 @@ impl Topic {
             Topic::Decisions => ("customer", Customers, DAYS_400, Some(Schema::Decision), None, false),
             Topic::Alerts => ("partner or shard", Partners, DAYS_30, Some(Schema::Alert), None, false),
             Topic::DeadLetters => ("as in the record", Customers, DAYS_400, Some(Schema::DeadLetter), None, false),
-            Topic::Journal => ("stage and shard", Customers, DAYS_400, Some(Schema::Journal), None, false),
+            Topic::Journal => ("stage and shard", Neighbours, DAYS_400, Some(Schema::Journal), None, false),
             Topic::CustomerChangelog => ("state key", Customers, Compact, None, None, false),
             Topic::PartnerChangelog => ("state key", Partners, Compact, None, None, false),
         };
@@ -132,7 +137,13 @@ impl Topics {
         match topic.layout().spread {
             Spread::Customers => self.customer_shards,
             Spread::Partners => self.partner_shards,
+            Spread::Neighbours => (self.customer_shards.max(self.partner_shards) - 1) / NEIGHBOURS + 1,
         }
+    }
+
+    /// Where the journal of a shard is written.
+    pub fn journal_partition(&self, shard: i32) -> i32 {
+        (shard / NEIGHBOURS).rem_euclid(self.partitions(Topic::Journal).max(1))
     }
 
     /// The topic of that full name.

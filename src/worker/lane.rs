@@ -1,31 +1,30 @@
 //! A lane: one thread with one consumer and one transactional producer that carries several shards.
 //!
-//! The loop: serve the group → gather a batch, urgent topics first → close every shard's part into one outbox → one
-//! transaction → commit or undo. Rebalances are acted on between transactions only.
+//! The loop: serve the group → see what became of the batch in flight → take a turn of records, urgent topics first → when the
+//! batch is due, close every shard's part into one outbox and hand it to the [writer](super::writer). The next batch is stepped
+//! while that one is written; rebalances are acted on when nothing is in flight.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::models::Models;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
 use super::takeover::CatchUp;
-use crate::bus::consumer::{Inbox, Input, Rebalanced, lost_offset};
-use crate::bus::producer::{Ended, Offsets, Transactions};
+use super::writer::{Gone, Job, Writer, Written};
+use crate::bus::consumer::{Inbox, Next, Rebalanced, lost_offset};
+use crate::bus::native::Record;
+use crate::bus::producer::Ended;
 use crate::bus::restore::RestoreError;
 use crate::bus::{Outbox, Topic};
-use crate::domain::codec::Bytes;
+use crate::domain::Output;
 use crate::domain::decision::StageName;
-use crate::domain::fate::Header;
-use crate::domain::{EventTime, Output, Text};
 use crate::telemetry::events;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
@@ -58,6 +57,8 @@ pub enum LaneError {
     Shards { stage: StageName, shard: i32, was: i32, was_partner: i32, is: i32, is_partner: i32 },
     #[error("{0} transactions failed in a row, the last one: {1}")]
     Failing(u32, KafkaError),
+    #[error(transparent)]
+    Writer(#[from] Gone),
 }
 
 /// How shards come to a lane.
@@ -69,25 +70,49 @@ pub enum Assignment {
     Fixed(Vec<i32>),
 }
 
+/// The batch being gathered.
+struct Batch {
+    began: Instant,
+    records: usize,
+}
+
+impl Batch {
+    fn begin() -> Self {
+        Self { began: Instant::now(), records: 0 }
+    }
+}
+
+/// The batch being written.
+struct Flight {
+    closed: Vec<Closed>,
+    shards: Vec<i32>,
+    /// Outputs for the read models, once they are true.
+    seen: Vec<Output>,
+}
+
 /// One lane of one stage.
 pub struct Lane {
     pub(super) shared: Shared,
     pub(super) stage: StageName,
     pub(super) number: u32,
     pub(super) inbox: Inbox,
-    transactions: Transactions,
+    writer: Writer,
     pub(super) models: Arc<Models>,
     stop: Arc<AtomicBool>,
     pub(super) shards: BTreeMap<i32, ShardRunner>,
+    batch: Option<Batch>,
+    flight: Option<Flight>,
+    /// Membership as it was when the shards were taken over: a commit under a later one could claim what somebody else has
+    /// read.
+    pub(super) group: Option<Arc<ConsumerGroupMetadata>>,
+    /// The outbox that is not in flight.
     outbox: Outbox,
-    /// Outputs of the batch for the read models.
-    seen: Vec<Output>,
-    pub(super) thread: Thread,
     failures: u32,
     pub(super) catch_up: CatchUp,
 }
 
 impl Lane {
+    /// Opens consumer and producer; belongs to the thread that runs it.
     pub fn open(
         shared: &Shared,
         stage: StageName,
@@ -96,26 +121,29 @@ impl Lane {
         stop: Arc<AtomicBool>,
     ) -> Result<Self, LaneError> {
         let config = &shared.config;
+        let waker = std::thread::current();
         Ok(Self {
-            inbox: Inbox::open(&config.lane_consumer(stage, number), &shared.topics, stage)?,
-            transactions: Self::producer(shared, stage, number)?,
+            inbox: Inbox::open(&config.lane_consumer(stage, number), &shared.topics, stage, &waker)?,
+            writer: Self::new_writer(shared, stage, number)?,
             shared: shared.clone(),
             stage,
             number,
             models,
             stop,
             shards: BTreeMap::new(),
+            batch: None,
+            flight: None,
+            group: None,
             outbox: Outbox::default(),
-            seen: Vec::new(),
-            thread: std::thread::current(),
             failures: 0,
             catch_up: CatchUp::default(),
         })
     }
 
-    fn producer(shared: &Shared, stage: StageName, number: u32) -> Result<Transactions, KafkaError> {
+    fn new_writer(shared: &Shared, stage: StageName, number: u32) -> Result<Writer, KafkaError> {
         let id = shared.config.transactional_id(stage, number);
-        Transactions::open(&shared.config.lane_producer(), &id, &shared.topics)
+        let name = format!("{stage}-{number}-writer");
+        Writer::open(name, &shared.config.lane_producer(), &id, &shared.topics, std::thread::current())
     }
 
     /// Runs until `stop`, or until something is beyond repair.
@@ -126,23 +154,33 @@ impl Lane {
         }
         while !self.stop.load(Ordering::Relaxed) {
             self.serve()?;
-            if self.shards.is_empty() {
-                std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
-                continue;
+            if let Some(written) = self.writer.ended()? {
+                self.settle(written)?;
             }
-            let group = self.inbox.group();
-            let Some(taken) = self.gather() else {
-                self.begin_anew()?;
-                continue;
-            };
-            if self.catch_up.ends(taken, &self.shards) {
-                self.caught_up();
-            }
-            if self.shards.values().any(ShardRunner::is_open) {
-                self.transact(group)?;
-            } else {
-                std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
-            }
+            self.round()?;
+        }
+        // What is in flight may still land: leaving while it does would leave an open transaction to its time-out.
+        self.finish()
+    }
+
+    /// One turn, and what follows from it.
+    fn round(&mut self) -> Result<(), LaneError> {
+        if self.shards.is_empty() {
+            std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
+            return Ok(());
+        }
+        let Some(taken) = self.turn() else { return self.begin_anew() };
+        if self.catch_up.ends(taken, &self.shards) {
+            self.caught_up();
+        }
+        if self.is_due() {
+            return self.hand_over();
+        }
+        if taken == 0 && self.batch.is_none() {
+            self.tick();
+        }
+        if taken < TRICKLE_RECORDS_MAX {
+            self.rest(taken);
         }
         Ok(())
     }
@@ -151,8 +189,12 @@ impl Lane {
     fn serve(&mut self) -> Result<(), LaneError> {
         let served = self.inbox.serve();
         match served.note {
-            Some(Rebalanced::Assigned(shards)) => self.take_over(&shards),
+            Some(Rebalanced::Assigned(shards)) => {
+                self.finish()?;
+                self.take_over(&shards)
+            }
             Some(Rebalanced::Revoked) => {
+                self.finish()?;
                 self.give_back();
                 Ok(())
             }
@@ -166,97 +208,138 @@ impl Lane {
             self.models.shards.remove(&(self.stage, *shard));
         }
         events::shards_revoked(self.stage, self.number, self.shards.len());
+        self.forget_batch();
         self.shards.clear();
         self.inbox.unassign().unwrap_or_else(|error| tracing::warn!(%error, "unassign"));
     }
 
-    /// Fills a batch: turn by turn until it is full, the interval is over, or nothing waits while somebody does. Returns how
-    /// many records it holds; none when a position has fallen out of the log: the state has to be taken anew, which tells
-    /// the gap.
-    fn gather(&mut self) -> Option<usize> {
-        let limits = self.shared.config.transaction;
-        let began = Instant::now();
-        let mut records = 0;
-        loop {
-            let taken = self.turn()?;
-            records += taken;
-            let open = self.shards.values().any(ShardRunner::is_open);
-            if !open && taken == 0 {
-                self.shards.values_mut().for_each(ShardRunner::tick);
-                return Some(records);
-            }
-            let busy = self.shards.values().any(ShardRunner::somebody_waits);
-            let interval = Duration::from_millis(if busy { limits.interval_busy_ms } else { limits.interval_ms });
-            let left = interval.saturating_sub(began.elapsed());
-            let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
-            if ahead || left.is_zero() || records >= limits.records_max {
-                self.shards.values_mut().for_each(ShardRunner::tick);
-                return Some(records);
-            }
-            if taken == 0 {
-                std::thread::park_timeout(left.min(Duration::from_millis(IDLE_MS_MAX)));
-            } else if taken < TRICKLE_RECORDS_MAX {
-                // Asking every queue for a handful of records costs more than the records: let some gather.
-                std::thread::park_timeout(left.min(Duration::from_millis(TRICKLE_PAUSE_MS)));
-            }
-        }
-    }
-
-    /// One turn over all inputs, urgent topics first; returns how many records were taken, none when a position is lost.
+    /// Takes records of all inputs, urgent topics first; returns how many, none when a position has fallen out of the log: the
+    /// state has to be taken anew, which tells the gap.
     fn turn(&mut self) -> Option<usize> {
-        let limits = &self.shared.config.transaction;
+        let limits = self.shared.config.transaction;
         let mut taken = 0;
-        for input in self.inbox.inputs() {
-            let Some(runner) = self.shards.get_mut(&input.shard) else { continue };
-            let most = if input.topic.layout().first {
-                limits.urgent_records_per_turn_max
-            } else {
-                limits.other_records_per_turn_max
-            };
-            taken += drain(input, runner, &self.shared, most)?;
+        for (urgent, most) in [(true, limits.urgent_records_per_turn_max), (false, limits.other_records_per_turn_max)] {
+            let room = limits.records_max.saturating_sub(self.batch.as_ref().map_or(0, |batch| batch.records));
+            taken += self.drain(urgent, most.min(room))?;
         }
         Some(taken)
     }
 
-    /// Closes the batch and writes it in one transaction.
-    fn transact(&mut self, group: Option<ConsumerGroupMetadata>) -> Result<(), LaneError> {
-        self.outbox.clear();
-        self.seen.clear();
-        let mut next = TopicPartitionList::new();
-        let mut closed: Vec<Closed> = Vec::new();
-        for runner in self.shards.values_mut().filter(|runner| runner.is_open()) {
-            let seen = &mut self.seen;
-            closed.push(runner.close(&mut self.outbox, |output| {
-                if !matches!(output, Output::Bundle { .. } | Output::Pane(_)) {
-                    seen.push(output.clone());
+    fn drain(&mut self, urgent: bool, most: usize) -> Option<usize> {
+        let mut taken = 0;
+        let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
+        while taken < most && !ahead {
+            match self.inbox.next(urgent) {
+                None => break,
+                Some(Next::Error(error)) => {
+                    tracing::warn!(%error, "consume");
+                    if lost_offset(&error) {
+                        return None;
+                    }
                 }
-            }));
-            for (topic, offset) in runner.positions() {
-                next.add_partition_offset(self.shared.topic_name(topic), runner.shard(), Offset::Offset(offset))?;
+                Some(Next::Record(topic, record)) => {
+                    let Some(runner) = self.shards.get_mut(&record.partition()) else { continue };
+                    runner.open();
+                    take(runner, &self.shared, topic, &record);
+                    self.batch.get_or_insert_with(Batch::begin).records += 1;
+                    taken += 1;
+                    if runner.has_run_ahead() {
+                        break;
+                    }
+                }
             }
         }
-        let Some(group) = group else {
-            return Err(KafkaError::Subscription("the consumer has no group".to_owned()).into());
-        };
-        match self.transactions.write(&self.outbox, &Offsets { next: &next, group: &group }) {
-            Ended::Committed => self.committed(&closed),
-            Ended::Aborted(error) => self.failed(error, false)?,
-            Ended::Unknown(error) => self.failed(error, true)?,
+        Some(taken)
+    }
+
+    /// Lets every shard do what time alone brings about.
+    fn tick(&mut self) {
+        self.shards.values_mut().for_each(ShardRunner::tick);
+        if self.shards.values().any(ShardRunner::is_open) {
+            self.batch.get_or_insert_with(Batch::begin);
         }
+    }
+
+    /// True when the batch is to be written now: nothing is in flight, and the interval is over (a short one while somebody
+    /// waits for what it says), it is full, or its clock has to be read anew.
+    fn is_due(&self) -> bool {
+        let limits = self.shared.config.transaction;
+        let Some(batch) = self.batch.as_ref().filter(|_| self.flight.is_none()) else { return false };
+        let busy = || self.shards.values().any(ShardRunner::somebody_waits);
+        let gathered = batch.began.elapsed();
+        batch.records >= limits.records_max
+            || gathered >= Duration::from_millis(limits.interval_ms)
+            || gathered >= Duration::from_millis(limits.interval_busy_ms) && busy()
+            || self.shards.values().any(ShardRunner::has_run_ahead)
+    }
+
+    /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.
+    fn rest(&self, taken: usize) {
+        let mut most = if taken == 0 { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
+        if let Some(batch) = &self.batch
+            && self.flight.is_none()
+        {
+            let gathered = batch.began.elapsed().as_millis() as u64;
+            most = most.min(self.shared.config.transaction.interval_busy_ms.saturating_sub(gathered).max(1));
+        }
+        std::thread::park_timeout(Duration::from_millis(most));
+    }
+
+    /// Closes the batch and hands it to the writer.
+    fn hand_over(&mut self) -> Result<(), LaneError> {
+        self.tick();
+        self.batch = None;
+        let group = self.group.clone();
+        let group = group.ok_or_else(|| KafkaError::Subscription("the consumer has no group".to_owned()))?;
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.clear();
+        let mut next = TopicPartitionList::new();
+        let mut flight = Flight { closed: Vec::new(), shards: Vec::new(), seen: Vec::new() };
+        for runner in self.shards.values_mut().filter(|runner| runner.is_open()) {
+            let seen = &mut flight.seen;
+            flight.closed.push(runner.close(&mut outbox, |output| seen.push(output)));
+            flight.shards.push(runner.shard());
+            for (topic, offset) in runner.moved() {
+                next.add_partition_offset(self.shared.topic_name(topic), runner.shard(), Offset::Offset(offset))?;
+            }
+            runner.hand_over();
+        }
+        self.flight = Some(flight);
+        self.writer.write(Job { outbox, next, group }).map_err(|_| Gone)?;
         Ok(())
     }
 
-    fn committed(&mut self, closed: &[Closed]) {
+    /// Acts on the end of the transaction in flight.
+    fn settle(&mut self, written: Written) -> Result<(), LaneError> {
+        self.models.phases.add(&written.phases);
+        self.outbox = written.outbox;
+        let Some(flight) = self.flight.take() else { return Ok(()) };
+        match written.ended {
+            Ended::Committed => {
+                self.committed(flight);
+                Ok(())
+            }
+            Ended::Aborted(error) => self.failed(error, false),
+            Ended::Unknown(error) => self.failed(error, true),
+        }
+    }
+
+    fn committed(&mut self, mut flight: Flight) {
         self.failures = 0;
-        self.shards.values_mut().filter(|runner| runner.is_open()).for_each(ShardRunner::commit);
-        closed.iter().for_each(|closed| self.models.count(closed));
-        self.models.absorb(&mut self.seen);
+        for shard in &flight.shards {
+            if let Some(runner) = self.shards.get_mut(shard) {
+                runner.commit();
+            }
+        }
+        flight.closed.iter().for_each(|closed| self.models.count(closed));
+        self.models.absorb(&mut flight.seen);
         self.models.transactions.fetch_add(1, Ordering::Relaxed);
         self.models.produced.fetch_add(self.outbox.len() as u64, Ordering::Relaxed);
         self.models.produced_bytes.fetch_add(self.outbox.bytes() as u64, Ordering::Relaxed);
     }
 
-    /// Undoes the batch; after an unknown outcome the state is taken anew from the log, which knows what landed.
+    /// Undoes the batch and what was stepped on top of it; after an unknown outcome the state is taken anew from the log, which
+    /// knows what landed.
     fn failed(&mut self, error: KafkaError, unknown: bool) -> Result<(), LaneError> {
         self.failures += 1;
         self.models.aborted.fetch_add(1, Ordering::Relaxed);
@@ -264,13 +347,29 @@ impl Lane {
         if self.failures >= FAILURES_MAX {
             return Err(LaneError::Failing(self.failures, error));
         }
-        self.shards.values_mut().filter(|runner| runner.is_open()).for_each(ShardRunner::undo);
+        self.forget_batch();
         self.back_off();
         if !unknown {
             return self.put_back();
         }
-        self.transactions = Self::producer(&self.shared, self.stage, self.number)?;
+        self.writer = Self::new_writer(&self.shared, self.stage, self.number)?;
         self.begin_anew()
+    }
+
+    /// Undoes what is not committed.
+    fn forget_batch(&mut self) {
+        self.batch = None;
+        self.flight = None;
+        self.shards.values_mut().for_each(ShardRunner::undo);
+    }
+
+    /// Waits for the transaction in flight and acts on it.
+    fn finish(&mut self) -> Result<(), LaneError> {
+        if self.flight.is_some() {
+            let written = self.writer.wait()?;
+            self.settle(written)?;
+        }
+        Ok(())
     }
 
     /// Waits a little longer after each failure: a group that no longer knows this member needs a heartbeat to say so.
@@ -286,53 +385,24 @@ impl Lane {
 
     /// Takes state and positions from the log again; what was open is forgotten.
     fn begin_anew(&mut self) -> Result<(), LaneError> {
+        self.finish()?;
+        self.forget_batch();
         let shards: Vec<i32> = self.shards.keys().copied().collect();
         self.inbox.unassign()?;
         self.take_over(&shards)
     }
 }
 
-/// Takes up to `most` records of one input; none when its position is no longer in the log.
-fn drain(input: &Input, runner: &mut ShardRunner, shared: &Shared, most: usize) -> Option<usize> {
-    let mut taken = 0;
-    while taken < most && !runner.has_run_ahead() {
-        match input.next() {
-            Some(Ok(message)) => {
-                runner.open();
-                take(runner, shared, input.topic, &message);
-                taken += 1;
-            }
-            Some(Err(error)) => {
-                tracing::warn!(%error, topic = %input.topic, shard = input.shard, "consume");
-                if lost_offset(&error) {
-                    return None;
-                }
-                break;
-            }
-            None => break,
-        }
-    }
-    Some(taken)
-}
-
-fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, message: &BorrowedMessage<'_>) {
-    let headers = || headers_of(message);
+fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) {
+    let headers = || record.headers();
     runner.take(Raw {
         topic,
         topic_name: shared.topic_name(topic),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp: message.timestamp().to_millis().map(EventTime),
-        key: message.key(),
-        value: message.payload(),
+        partition: record.partition(),
+        offset: record.offset(),
+        timestamp: record.timestamp(),
+        key: record.key(),
+        value: record.value(),
         headers: &headers,
     });
-}
-
-fn headers_of(message: &BorrowedMessage<'_>) -> Vec<Header> {
-    let Some(headers) = message.headers() else { return Vec::new() };
-    headers
-        .iter()
-        .map(|header| Header { key: Text::from(header.key), value: header.value.map(|value| Bytes(value.to_vec())) })
-        .collect()
 }

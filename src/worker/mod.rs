@@ -1,9 +1,9 @@
 //! The one place that knows all: shards, lanes, transactions, supervision, shutdown.
 //!
 //! ```text
-//! Inbox (one queue per partition) ─► ShardRunner: open, take…, close ─► Outbox ─► Transactions::write ─► commit | undo
-//!        ▲ urgent topics first          pure stage under its undo log     encoded     begin…commit, burst only
-//!        └───────────────────────────── put back after an abort ◄──────────────────────────┘
+//! Inbox (two queues) ─► ShardRunner: open, take…, close ─► Outbox ─► Writer: begin…commit ─► commit | undo
+//!    ▲ urgent topics first   pure stage under its undo log    encoded     its own thread, meanwhile the next batch is stepped
+//!    └────────────────────── put back after an abort ◄─────────────────────────┘
 //! ```
 
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod shard;
 pub mod stage;
 pub mod supervisor;
 mod takeover;
+pub mod writer;
 
 pub use shard::{ShardRunner, Shared};
 pub use supervisor::{WorkerError, start};

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use dashmap::DashMap;
 
 use super::shard::Closed;
+use crate::bus::producer::Phases;
 use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::fate::FateCounts;
 use crate::domain::view::PartnerView;
@@ -42,6 +43,30 @@ pub struct Models {
     pub produced: AtomicU64,
     pub produced_bytes: AtomicU64,
     pub lanes_joined: AtomicU64,
+    pub phases: PhaseTotals,
+}
+
+/// Time spent in the parts of all transactions, microseconds.
+#[derive(Default)]
+pub struct PhaseTotals {
+    pub produce: AtomicU64,
+    pub offsets: AtomicU64,
+    pub acknowledge: AtomicU64,
+    pub commit: AtomicU64,
+}
+
+impl PhaseTotals {
+    pub fn add(&self, phases: &Phases) {
+        let rows = [
+            (&self.produce, phases.produce),
+            (&self.offsets, phases.offsets),
+            (&self.acknowledge, phases.acknowledge),
+            (&self.commit, phases.commit),
+        ];
+        for (total, took) in rows {
+            total.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
 }
 
 impl Models {

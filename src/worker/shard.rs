@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::encode;
-use super::progress::{PROGRESS_KEY, Progress};
+use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::stage::{Raw, Stage};
 use crate::bus::{Outbox, Topic, Topics};
 use crate::config::Config;
@@ -81,6 +81,8 @@ pub struct ShardRunner {
     stage: Stage,
     shard: i32,
     committed: Progress,
+    /// As of the batch in flight.
+    in_flight: Option<Progress>,
     progress: Progress,
     open: bool,
     now: EventTime,
@@ -104,6 +106,7 @@ impl ShardRunner {
             shared: shared.clone(),
             shard,
             committed: progress.clone(),
+            in_flight: None,
             progress,
             open: false,
             now: EventTime::default(),
@@ -256,14 +259,14 @@ impl ShardRunner {
         self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
     }
 
-    /// Ends the batch: bundles, changelog, journal and progress go to the outbox; every output is shown to `seen`.
-    pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(&Output)) -> Closed {
+    /// Ends the batch: bundles, changelog, journal and progress go to the outbox; what people may see goes to `seen`.
+    pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output)) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
         self.stage.seal(self.now, BACKLOG_UNKNOWN, &shared.policies, &mut self.outputs);
-        for output in &mut self.outputs {
-            chain(output, self.shard, &mut self.progress);
-            encode::output(output, self.shard, &shared.topics, &shared.ids, outbox);
+        for mut output in self.outputs.drain(..) {
+            chain(&mut output, self.shard, &mut self.progress);
+            encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
             seen(output);
         }
         for (letter, key) in &self.dead {
@@ -274,7 +277,7 @@ impl ShardRunner {
         self.progress.now = self.now;
         let entry = self.journal_entry(digests(outbox, first));
         let key = format!("{}\0{}", entry.stage, entry.shard);
-        let partition = self.shard.rem_euclid(shared.topics.partitions(Topic::Journal).max(1));
+        let partition = shared.topics.journal_partition(self.shard);
         outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
         self.stage.changes(self.shard, outbox);
         let changelog = Topic::changelog(self.stage.name());
@@ -282,23 +285,37 @@ impl ShardRunner {
         self.closed
     }
 
-    /// The batch is in the log.
-    pub fn commit(&mut self) {
-        self.stage.commit();
-        self.committed = self.progress.clone();
+    /// The closed batch is on its way; what comes now belongs to the next one.
+    pub fn hand_over(&mut self) {
+        self.stage.hand_over();
+        self.in_flight = Some(self.progress.clone());
         self.clear();
     }
 
-    /// The batch did not happen.
+    /// The batch in flight is in the log.
+    pub fn commit(&mut self) {
+        self.stage.commit();
+        if let Some(progress) = self.in_flight.take() {
+            self.committed = progress;
+        }
+    }
+
+    /// Neither the batch in flight nor the open one did happen.
     pub fn undo(&mut self) {
         self.stage.undo();
+        self.in_flight = None;
         self.progress = self.committed.clone();
         self.clear();
     }
 
-    /// Next offsets of the open batch.
-    pub fn positions(&self) -> impl Iterator<Item = (Topic, i64)> {
-        self.progress.positions.iter().map(|position| (position.topic, position.next))
+    /// Next offsets that the closed batch has moved; when it has moved none, one that says where the shard stands: without any
+    /// the group would fence nothing.
+    pub fn moved(&self) -> impl Iterator<Item = (Topic, i64)> {
+        let (before, now) = (&self.committed, &self.progress);
+        let moved = |position: &&Position| before.next(position.topic) != Some(position.next);
+        let still = if now.positions.iter().any(|position| moved(&position)) { 0 } else { 1 };
+        let standing = now.positions.iter().take(still);
+        now.positions.iter().filter(moved).chain(standing).map(|position| (position.topic, position.next))
     }
 
     fn clear(&mut self) {
@@ -371,29 +388,32 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
     }
 }
 
-/// Count and digest per topic of the records from `first` on, in topic order.
+/// Count and digest per topic of the records from `first` on, in topic order. A digest hashes all keys and values, record by
+/// record, and then their lengths: so long stretches are hashed in one go.
 fn digests(outbox: &Outbox, first: usize) -> Vec<OutputDigest> {
-    let mut sums: Vec<(Topic, i64, blake3::Hasher)> = Vec::new();
-    for record in outbox.since(first) {
-        let at = match sums.iter().position(|(topic, ..)| *topic == record.topic) {
+    let mut sums: Vec<(Topic, i64, blake3::Hasher, Vec<u8>)> = Vec::new();
+    for run in outbox.runs(first) {
+        let at = match sums.iter().position(|(topic, ..)| *topic == run.topic) {
             Some(at) => at,
             None => {
-                sums.push((record.topic, 0, blake3::Hasher::new()));
+                sums.push((run.topic, 0, blake3::Hasher::new(), Vec::new()));
                 sums.len() - 1
             }
         };
-        let (_, records, hasher) = &mut sums[at];
-        *records += 1;
-        hasher.update(&(record.key.len() as u64).to_le_bytes()).update(record.key);
-        hasher.update(&record.value.map_or(u64::MAX, |value| value.len() as u64).to_le_bytes());
-        hasher.update(record.value.unwrap_or_default());
+        let (_, records, hasher, lengths) = &mut sums[at];
+        *records += run.records() as i64;
+        hasher.update(run.bytes);
+        for (key, value) in run.lengths() {
+            lengths.extend_from_slice(&(key as u32).to_le_bytes());
+            lengths.extend_from_slice(&value.map_or(u32::MAX, |value| value as u32).to_le_bytes());
+        }
     }
     sums.sort_by_key(|(topic, ..)| *topic);
     sums.into_iter()
-        .map(|(topic, records, hasher)| OutputDigest {
+        .map(|(topic, records, mut hasher, lengths)| OutputDigest {
             topic: Text::from(topic.name()),
             records,
-            digest: Text::from(&hasher.finalize().to_hex().as_str()[..32]),
+            digest: Text::from(&hasher.update(&lengths).finalize().to_hex().as_str()[..32]),
         })
         .collect()
 }

@@ -137,6 +137,14 @@ impl Stage {
         }
     }
 
+    /// The closed batch goes into flight; what comes now belongs to the next generation.
+    pub fn hand_over(&mut self) {
+        match self {
+            Self::Customer(shard) => shard.hand_over(),
+            Self::Partner(shard) => shard.hand_over(),
+        }
+    }
+
     pub fn commit(&mut self) {
         match self {
             Self::Customer(shard) => shard.commit(),

@@ -1,6 +1,7 @@
 //! Taking shards over: their state from the changelog, their positions from progress and group, and when they have caught up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,7 @@ impl Lane {
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.shards.clear();
         self.catch_up = CatchUp::default();
+        self.group = self.inbox.group().map(Arc::new);
         let committed = self.inbox.committed(shards)?;
         let restorer = Restorer::open(&self.shared.config.reader())?;
         for shard in shards {
@@ -122,6 +124,6 @@ impl Lane {
                 runner.committed().positions.iter().map(|position| (position.topic, runner.shard(), position.next))
             })
             .collect();
-        Ok(self.inbox.assign(&from, &self.thread)?)
+        Ok(self.inbox.assign(&from)?)
     }
 }

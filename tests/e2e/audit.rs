@@ -110,16 +110,16 @@ fn digests(entries: &[&JournalEntry], topic: Topic, records: &[&Record], verdict
     }
 }
 
-/// The hash over keys and values that the journal carries.
+/// The hash that the journal carries: over all keys and values, then over their lengths.
 fn digest(records: &[&Record]) -> String {
-    let mut hasher = blake3::Hasher::new();
+    let (mut hasher, mut lengths) = (blake3::Hasher::new(), Vec::new());
     for record in records {
-        let key = record.key.as_deref().unwrap_or_default();
-        hasher.update(&(key.len() as u64).to_le_bytes()).update(key);
-        hasher.update(&record.value.as_ref().map_or(u64::MAX, |value| value.len() as u64).to_le_bytes());
-        hasher.update(record.value.as_deref().unwrap_or_default());
+        let (key, value) = (record.key.as_deref().unwrap_or_default(), record.value.as_deref());
+        hasher.update(key).update(value.unwrap_or_default());
+        lengths.extend((key.len() as u32).to_le_bytes());
+        lengths.extend(value.map_or(u32::MAX, |value| value.len() as u32).to_le_bytes());
     }
-    hasher.finalize().to_hex().as_str()[..32].to_owned()
+    hasher.update(&lengths).finalize().to_hex().as_str()[..32].to_owned()
 }
 
 /// Every record of a topic with a schema, read by the authority that the worker does not use.

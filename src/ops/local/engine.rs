@@ -155,8 +155,9 @@ impl<L: Listener> Engine<L> {
     ) {
         outbox.clear();
         for runner in runners.iter_mut().filter(|runner| runner.is_open()) {
-            let closed = runner.close(outbox, |output| listener.output(output));
+            let closed = runner.close(outbox, |output| listener.output(&output));
             fates.add(&closed.fates);
+            runner.hand_over();
             runner.commit();
         }
         for record in outbox.iter() {
