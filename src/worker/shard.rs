@@ -284,6 +284,7 @@ impl ShardRunner {
 
     /// The batch is in the log.
     pub fn commit(&mut self) {
+        self.stage.hand_over();
         self.stage.commit();
         self.committed = self.progress.clone();
         self.clear();

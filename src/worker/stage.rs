@@ -137,6 +137,15 @@ impl Stage {
         }
     }
 
+    /// Sends the closed batch into flight; what is taken from here on belongs to the next one.
+    pub fn hand_over(&mut self) {
+        match self {
+            Self::Customer(shard) => shard.hand_over(),
+            Self::Partner(shard) => shard.hand_over(),
+        }
+    }
+
+    /// Accepts the batch in flight.
     pub fn commit(&mut self) {
         match self {
             Self::Customer(shard) => shard.commit(),
@@ -144,6 +153,7 @@ impl Stage {
         }
     }
 
+    /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
         match self {
             Self::Customer(shard) => shard.undo(),
