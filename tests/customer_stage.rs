@@ -47,6 +47,11 @@ fn seal(shard: &mut Shard, now: EventTime) -> Vec<(i32, FactBundle)> {
     bundles.collect()
 }
 
+fn accept(shard: &mut Shard) {
+    shard.hand_over();
+    shard.commit();
+}
+
 fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
     select(W::ALL)
 }
@@ -256,7 +261,7 @@ proptest! {
             prop_assert_eq!(fates.consumed(), facts.len() as i64);
             add_deltas(&mut sums, &bundles);
             copy_changes(&original, &mut copy);
-            original.commit();
+            accept(&mut original);
             prop_assert_eq!(seen(&original), seen(&copy));
         }
         prop_assert_eq!(nonzero(sums), contributions(&original));
@@ -304,10 +309,10 @@ fn silence_is_broken_by_a_heartbeat() {
     let mut shard = shard();
     assert!(shard.due(NOW), "never heard");
     assert_eq!(seal(&mut shard, NOW).len(), PARTITIONS as usize);
-    shard.commit();
+    accept(&mut shard);
     assert!(!shard.due(NOW.plus_ms(4_999)));
     assert_eq!(seal(&mut shard, NOW.plus_ms(4_999)).len(), 0);
-    shard.commit();
+    accept(&mut shard);
     assert!(shard.due(NOW.plus_ms(5_000)));
     let fate = shard.step(Input::Tick, NOW.plus_ms(5_000), &PolicySet::default(), &mut Vec::new());
     let bundles = seal(&mut shard, NOW.plus_ms(5_000));

@@ -227,14 +227,22 @@ impl Shard {
         self.clocks.high()
     }
 
-    /// Accepts the batch, which ended with [`Shard::seal`].
+    /// Sends the batch into flight, which ended with [`Shard::seal`] and [`Shard::changes`]; what is stepped from here on
+    /// belongs to the next one. At most one batch is in flight.
+    pub fn hand_over(&mut self) {
+        self.customers.hand_over();
+        self.clocks.newest.hand_over();
+        self.bundles.lines.hand_over();
+    }
+
+    /// Accepts the batch in flight.
     pub fn commit(&mut self) {
         self.customers.commit();
         self.clocks.newest.commit();
         self.bundles.lines.commit();
     }
 
-    /// Puts everything back as it was at the last commit.
+    /// Puts everything back as it was at the last commit: the open batch first, then the one in flight.
     pub fn undo(&mut self) {
         self.customers.undo();
         self.clocks.newest.undo();

@@ -109,6 +109,12 @@ impl Ledger {
         self.by_candidate.load(candidate, reservation);
     }
 
+    pub fn hand_over(&mut self) {
+        self.by_candidate.hand_over();
+        self.by_expiry.hand_over();
+        self.by_partner.hand_over();
+    }
+
     pub fn commit(&mut self) {
         self.by_candidate.commit();
         self.by_expiry.commit();
@@ -193,6 +199,11 @@ impl Answers {
             self.by_age.load((new.forget_at, candidate.clone()), Some(()));
         }
         self.by_candidate.load(candidate, answer);
+    }
+
+    pub fn hand_over(&mut self) {
+        self.by_candidate.hand_over();
+        self.by_age.hand_over();
     }
 
     pub fn commit(&mut self) {

@@ -222,6 +222,20 @@ impl Shard {
         Ok(())
     }
 
+    /// Sends the batch into flight, which ended with [`Shard::seal`] and [`Shard::changes`]; what is stepped from here on
+    /// belongs to the next one. At most one batch is in flight.
+    pub fn hand_over(&mut self) {
+        self.panes.hand_over();
+        self.snapshots.hand_over();
+        self.partners.hand_over();
+        self.clocks.shards.hand_over();
+        self.quotas.days.hand_over();
+        self.ledger.hand_over();
+        self.answers.hand_over();
+        self.stage.hand_over();
+    }
+
+    /// Accepts the batch in flight.
     pub fn commit(&mut self) {
         self.panes.commit();
         self.snapshots.commit();
@@ -233,6 +247,7 @@ impl Shard {
         self.stage.commit();
     }
 
+    /// Puts everything back as it was at the last commit: the open batch first, then the one in flight.
     pub fn undo(&mut self) {
         self.panes.undo();
         self.windows.clear();

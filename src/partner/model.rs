@@ -21,6 +21,7 @@ enum Op {
     Add(u8, usize, i64, i64, i64),
     /// Milliseconds by which `now` moves.
     Move(i64),
+    HandOver,
     Commit,
     Undo,
 }
@@ -31,6 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => (0u8..3, 0..Counter::ALL.len(), age, -2i64..5, -900i64..900).prop_map(|(p, c, a, n, m)| Op::Add(p, c, a, n, m)),
         3 => moved.prop_map(Op::Move),
+        2 => Just(Op::HandOver),
         2 => Just(Op::Commit),
         1 => Just(Op::Undo),
     ]
@@ -70,13 +72,15 @@ struct World {
     model: Model,
     /// Now and model at the last commit.
     kept: (EventTime, Model),
+    /// Now and model of the generation in flight.
+    flight: Option<(EventTime, Model)>,
 }
 
 impl World {
     fn new() -> Self {
         let now = EventTime(START);
         let kept = (now, Model::default());
-        Self { now, panes: Panes::new(KEEP), windows: Windows::default(), model: Model::default(), kept }
+        Self { now, panes: Panes::new(KEEP), windows: Windows::default(), model: Model::default(), kept, flight: None }
     }
 
     fn apply(&mut self, op: Op) {
@@ -100,12 +104,21 @@ impl World {
                 self.now = self.now.plus_ms(ms);
                 self.panes.fold(self.now);
             }
+            Op::HandOver => {
+                if self.flight.is_none() {
+                    self.panes.hand_over();
+                    self.flight = Some((self.now, self.model.clone()));
+                }
+            }
             Op::Commit => {
-                self.panes.commit();
-                self.kept = (self.now, self.model.clone());
+                if let Some(flight) = self.flight.take() {
+                    self.panes.commit();
+                    self.kept = flight;
+                }
             }
             Op::Undo => {
                 self.panes.undo();
+                self.flight = None;
                 self.windows.clear();
                 (self.now, self.model) = self.kept.clone();
                 self.panes.fold(self.now);

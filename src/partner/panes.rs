@@ -294,9 +294,13 @@ impl Panes {
         self.folded = None;
     }
 
+    pub fn hand_over(&mut self) {
+        self.cells.hand_over();
+        self.touched.clear();
+    }
+
     pub fn commit(&mut self) {
         self.cells.commit();
-        self.touched.clear();
     }
 
     pub fn undo(&mut self) {

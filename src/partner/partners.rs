@@ -101,6 +101,11 @@ impl Partners {
         self.states.load(partner, state);
     }
 
+    pub fn hand_over(&mut self) {
+        self.states.hand_over();
+        self.owed.hand_over();
+    }
+
     pub fn commit(&mut self) {
         self.states.commit();
         self.owed.commit();

@@ -1,7 +1,9 @@
 //! Keyed state with an undo log: what a batch touched can be put back, and what it changed can be written out.
 //!
-//! Both tables work the same way: the first touch of a key in a batch saves the value before; [`Slots::undo`] /
-//! [`Sorted::undo`] put the saved values back; `commit` forgets them; `changed` lists the touched keys with their absolute
+//! Both tables work the same way and know two *generations* of changes: the open one, which takes the edits, and one in
+//! flight, whose batch is closed and not yet known to be in the log. The first touch of a key in a generation saves the value
+//! before; `hand_over` sends the open generation into flight; `commit` accepts the one in flight; `undo` puts everything back
+//! as it was at the last commit, the open generation first; `changed` lists what the open generation touched, with absolute
 //! values for the changelog. Pure: no IO, no clock.
 
 mod slots;

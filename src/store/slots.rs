@@ -14,10 +14,14 @@ pub struct Slots<V> {
     index: FxHashMap<Text, u32>,
     /// May hold slots that were taken again by [`Slots::load`]; they are skipped when met.
     free: BinaryHeap<Reverse<u32>>,
-    undo: Vec<Saved<V>>,
-    /// The batch in which a slot was last saved, by slot.
+    /// What the open generation touched, as it was before.
+    open: Vec<Saved<V>>,
+    /// What the generation in flight touched, as it was before.
+    flight: Vec<Saved<V>>,
+    in_flight: bool,
+    /// The generation in which a slot was last saved, by slot.
     touched: Vec<u64>,
-    batch: u64,
+    generation: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -32,9 +36,11 @@ impl<V> Default for Slots<V> {
             slots: Vec::new(),
             index: FxHashMap::default(),
             free: BinaryHeap::new(),
-            undo: Vec::new(),
+            open: Vec::new(),
+            flight: Vec::new(),
+            in_flight: false,
             touched: Vec::new(),
-            batch: 1,
+            generation: 1,
         }
     }
 }
@@ -86,40 +92,54 @@ impl<V: Clone + Default> Slots<V> {
             .filter_map(move |(i, entry)| entry.as_ref().map(|(token, value)| ((start + i) as u32, token, value)))
     }
 
-    /// Every key touched since the last commit, once, with its slot and value now (`None`: removed).
+    /// Every key that the open generation touched, once, with its slot and value now (`None`: removed).
     pub fn changed(&self) -> impl Iterator<Item = (&Text, u32, Option<&V>)> {
-        self.undo.iter().flat_map(|saved| {
+        self.open.iter().flat_map(|saved| {
             let now = self.slots[saved.slot as usize].as_ref();
-            // A slot that changed hands within the batch reports the key that left as well as the key that came.
+            // A slot that changed hands within the generation reports the key that left as well as the key that came.
             let left = saved.before.as_ref().map(|(token, _)| token).filter(|token| !self.index.contains_key(*token));
             let came = now.map(|(token, value)| (token, saved.slot, Some(value)));
             left.map(|token| (token, saved.slot, None)).into_iter().chain(came)
         })
     }
 
-    /// Accepts the batch.
-    pub fn commit(&mut self) {
-        self.undo.clear();
-        self.batch += 1;
+    /// Sends the open generation into flight; further edits belong to the next one.
+    pub fn hand_over(&mut self) {
+        debug_assert!(!self.in_flight, "one generation in flight at most");
+        std::mem::swap(&mut self.open, &mut self.flight);
+        self.in_flight = true;
+        self.generation += 1;
     }
 
-    /// Puts everything back as it was at the last commit.
+    /// Accepts the generation in flight.
+    pub fn commit(&mut self) {
+        self.flight.clear();
+        self.in_flight = false;
+    }
+
+    /// Puts everything back as it was at the last commit, the open generation first.
     pub fn undo(&mut self) {
-        for saved in &self.undo {
-            if let Some((token, _)) = &self.slots[saved.slot as usize] {
-                self.index.remove(token);
-            }
+        let (open, flight) = (std::mem::take(&mut self.open), std::mem::take(&mut self.flight));
+        for saved in open.into_iter().rev().chain(flight.into_iter().rev()) {
+            self.put_back(saved);
         }
-        for saved in self.undo.drain(..).rev() {
-            match &saved.before {
-                Some((token, _)) => {
-                    self.index.insert(token.clone(), saved.slot);
-                }
-                None => self.free.push(Reverse(saved.slot)),
-            }
-            self.slots[saved.slot as usize] = saved.before;
+        self.in_flight = false;
+        self.generation += 1;
+    }
+
+    fn put_back(&mut self, saved: Saved<V>) {
+        let slot = &mut self.slots[saved.slot as usize];
+        // A token that moved may stand in its former slot again already.
+        if let Some((token, _)) = slot.as_ref().filter(|(token, _)| self.index.get(token) == Some(&saved.slot)) {
+            self.index.remove(token);
         }
-        self.batch += 1;
+        match &saved.before {
+            Some((token, _)) => {
+                self.index.insert(token.clone(), saved.slot);
+            }
+            None => self.free.push(Reverse(saved.slot)),
+        }
+        *slot = saved.before;
     }
 
     /// Places a restored record; no undo is kept.
@@ -165,9 +185,9 @@ impl<V: Clone + Default> Slots<V> {
 
     fn save(&mut self, slot: u32) {
         let mark = &mut self.touched[slot as usize];
-        if *mark != self.batch {
-            *mark = self.batch;
-            self.undo.push(Saved { slot, before: self.slots[slot as usize].clone() });
+        if *mark != self.generation {
+            *mark = self.generation;
+            self.open.push(Saved { slot, before: self.slots[slot as usize].clone() });
         }
     }
 }
@@ -181,28 +201,61 @@ mod tests {
         slots.scan(0).map(|(slot, token, value)| (slot, token.to_string(), *value)).collect()
     }
 
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        Edit(u8),
+        Remove(u8),
+        HandOver,
+        Commit,
+        Undo,
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            6 => (0u8..12).prop_map(Act::Edit),
+            3 => (0u8..12).prop_map(Act::Remove),
+            2 => Just(Act::HandOver),
+            2 => Just(Act::Commit),
+            1 => Just(Act::Undo),
+        ];
+        prop::collection::vec(act, 1..120)
+    }
+
     proptest! {
-        /// Undo gives back the committed contents and slots; the changes of a batch bring a copy to the same contents.
+        /// In any legal order: undo gives back the contents and slots of the last commit, whatever was handed over, and the
+        /// changes of each generation bring a copy to the same contents.
         #[test]
-        fn undo_and_changes_agree(batches in prop::collection::vec((prop::collection::vec((0u8..12, any::<bool>()), 1..20), any::<bool>()), 1..20)) {
+        fn generations_agree_with_a_model(acts in acts()) {
             let (mut slots, mut copy) = (Slots::<i64>::default(), Slots::<i64>::default());
-            for (ops, keep) in batches {
-                let before = contents(&slots);
-                for (key, remove) in ops {
-                    let token = format!("c{key}");
-                    if remove { slots.remove(&token) } else { *slots.edit(&token) += 1 }
+            // Contents at the last commit, and those handed over since with their changes.
+            let (mut committed, mut flight) = (contents(&slots), None);
+            for act in acts {
+                match act {
+                    Act::Edit(key) => *slots.edit(&format!("c{key}")) += 1,
+                    Act::Remove(key) => slots.remove(&format!("c{key}")),
+                    Act::HandOver if flight.is_none() => {
+                        let changed: Vec<_> = slots.changed().map(|(t, s, v)| (t.clone(), s, v.copied())).collect();
+                        slots.hand_over();
+                        prop_assert_eq!(slots.changed().count(), 0);
+                        flight = Some((contents(&slots), changed));
+                    }
+                    Act::Commit if flight.is_some() => {
+                        let (then, changed) = flight.take().unwrap_or_default();
+                        for (token, _, value) in &changed { if value.is_none() { copy.unload(token) } }
+                        for (token, slot, value) in changed { if let Some(value) = value { copy.load(&token, slot, value) } }
+                        slots.commit();
+                        prop_assert_eq!(&then, &contents(&copy));
+                        committed = then;
+                    }
+                    Act::HandOver | Act::Commit => {}
+                    Act::Undo => {
+                        slots.undo();
+                        flight = None;
+                        prop_assert_eq!(contents(&slots), committed.clone());
+                    }
                 }
-                if keep {
-                    let changed: Vec<_> = slots.changed().map(|(t, s, v)| (t.clone(), s, v.copied())).collect();
-                    for (token, _, value) in &changed { if value.is_none() { copy.unload(token) } }
-                    for (token, slot, value) in changed { if let Some(value) = value { copy.load(&token, slot, value) } }
-                    slots.commit();
-                    prop_assert_eq!(contents(&slots), contents(&copy));
-                } else {
-                    slots.undo();
-                    prop_assert_eq!(contents(&slots), before);
-                }
-                prop_assert_eq!(slots.scan(0).all(|(_, token, value)| slots.get(token) == Some(value)), true);
+                prop_assert!(slots.scan(0).all(|(_, token, value)| slots.get(token) == Some(value)));
+                prop_assert_eq!(slots.scan(0).count(), slots.len());
             }
         }
     }

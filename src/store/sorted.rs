@@ -8,13 +8,16 @@ use std::ops::RangeBounds;
 #[derive(Clone, Debug)]
 pub struct Sorted<K, V> {
     values: BTreeMap<K, V>,
-    /// The value before the batch, by touched key.
-    undo: BTreeMap<K, Option<V>>,
+    /// The value before the open generation, by touched key.
+    open: BTreeMap<K, Option<V>>,
+    /// The value before the generation in flight, by touched key.
+    flight: BTreeMap<K, Option<V>>,
+    in_flight: bool,
 }
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), undo: BTreeMap::new() }
+        Self { values: BTreeMap::new(), open: BTreeMap::new(), flight: BTreeMap::new(), in_flight: false }
     }
 }
 
@@ -65,19 +68,29 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         self.values.remove(key)
     }
 
-    /// Every key touched since the last commit, once, with its value now (`None`: removed).
+    /// Every key that the open generation touched, once, with its value now (`None`: removed).
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
-        self.undo.keys().map(|key| (key, self.values.get(key)))
+        self.open.keys().map(|key| (key, self.values.get(key)))
     }
 
-    /// Accepts the batch.
+    /// Sends the open generation into flight; further edits belong to the next one.
+    pub fn hand_over(&mut self) {
+        debug_assert!(!self.in_flight, "one generation in flight at most");
+        std::mem::swap(&mut self.open, &mut self.flight);
+        self.in_flight = true;
+    }
+
+    /// Accepts the generation in flight.
     pub fn commit(&mut self) {
-        self.undo.clear();
+        self.flight.clear();
+        self.in_flight = false;
     }
 
     /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
-        for (key, before) in std::mem::take(&mut self.undo) {
+        self.in_flight = false;
+        let saved = std::mem::take(&mut self.open).into_iter().chain(std::mem::take(&mut self.flight));
+        for (key, before) in saved {
             match before {
                 Some(value) => self.values.insert(key, value),
                 None => self.values.remove(&key),
@@ -94,7 +107,7 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     }
 
     fn save(&mut self, key: &K) {
-        if let Entry::Vacant(vacant) = self.undo.entry(key.clone()) {
+        if let Entry::Vacant(vacant) = self.open.entry(key.clone()) {
             vacant.insert(self.values.get(key).cloned());
         }
     }
@@ -103,11 +116,13 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn undo_puts_back_what_was_there() {
         let mut table = Sorted::<u8, i64>::default();
         table.put(1, 10);
+        table.hand_over();
         table.commit();
         *table.edit_or(&1, || 0) += 5;
         table.put(2, 20);
@@ -115,5 +130,42 @@ mod tests {
         assert_eq!(table.changed().map(|(k, v)| (*k, v.copied())).collect::<Vec<_>>(), [(1, None), (2, Some(20))]);
         table.undo();
         assert_eq!(table.iter().collect::<Vec<_>>(), [(&1, &10)]);
+    }
+
+    proptest! {
+        /// Edits (key, keep or remove), hand-overs, commits and undos in any legal order: undo gives back the last commit, and
+        /// the changes of each generation bring a copy to the same contents.
+        #[test]
+        fn generations_agree_with_a_model(acts in prop::collection::vec((0u8..8, 0u8..12), 1..120)) {
+            let (mut table, mut copy) = (Sorted::<u8, i64>::default(), BTreeMap::new());
+            let mut flight: Option<Vec<(u8, Option<i64>)>> = None;
+            let contents = |table: &Sorted<u8, i64>| table.iter().map(|(k, v)| (*k, *v)).collect::<BTreeMap<_, _>>();
+            for (key, act) in acts {
+                match act {
+                    0..=4 => *table.edit_or(&key, || 0) += 1,
+                    5 | 6 => { table.remove(&key); }
+                    7 | 8 if flight.is_none() => {
+                        flight = Some(table.changed().map(|(k, v)| (*k, v.copied())).collect());
+                        table.hand_over();
+                        prop_assert_eq!(table.changed().count(), 0);
+                    }
+                    9 | 10 if flight.is_some() => {
+                        for (key, value) in flight.take().unwrap_or_default() {
+                            match value { Some(value) => copy.insert(key, value), None => copy.remove(&key) };
+                        }
+                        table.commit();
+                        let mut undone = table.clone();
+                        undone.undo();
+                        prop_assert_eq!(&contents(&undone), &copy);
+                    }
+                    11 => {
+                        table.undo();
+                        flight = None;
+                        prop_assert_eq!(&contents(&table), &copy);
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 }

@@ -137,7 +137,7 @@ impl Stage {
         }
     }
 
-    /// The closed batch goes into flight; what comes now belongs to the next generation.
+    /// Sends the closed batch into flight; what is taken from here on belongs to the next one.
     pub fn hand_over(&mut self) {
         match self {
             Self::Customer(shard) => shard.hand_over(),
@@ -145,6 +145,7 @@ impl Stage {
         }
     }
 
+    /// Accepts the batch in flight.
     pub fn commit(&mut self) {
         match self {
             Self::Customer(shard) => shard.commit(),
@@ -152,6 +153,7 @@ impl Stage {
         }
     }
 
+    /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
         match self {
             Self::Customer(shard) => shard.undo(),

@@ -200,7 +200,15 @@ impl Stage {
 
     /// Writes the changelog and accepts.
     pub fn keep(&mut self) {
-        let log = &mut self.log;
+        let log = self.log_after();
+        self.shard.hand_over();
+        self.shard.commit();
+        self.log = log;
+    }
+
+    /// The changelog as it stands with the open batch.
+    pub fn log_after(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut log = self.log.clone();
         self.shard.changes(&mut |key, value| match value {
             Some(value) => {
                 log.insert(key.to_vec(), value.to_vec());
@@ -209,7 +217,7 @@ impl Stage {
                 log.remove(key);
             }
         });
-        self.shard.commit();
+        log
     }
 
     /// A shard restored from the changelog.

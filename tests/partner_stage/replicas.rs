@@ -1,7 +1,7 @@
 //! Undo, changelog and restore: a batch that was taken back never was, and a copy is the original.
 
 use proptest::prelude::*;
-use reflow::domain::Output;
+use reflow::domain::{FactBundle, Output};
 use reflow::partner::Input;
 
 use crate::market::Stage;
@@ -12,6 +12,10 @@ fn told(stage: &Stage, out: &[Output]) -> String {
     let mut entries = Vec::new();
     stage.shard.changes(&mut |key, value| entries.push((key.to_vec(), value.map(<[u8]>::to_vec))));
     format!("{out:?} {entries:?} {}", stage.shard.due(stage.now))
+}
+
+fn input_of(bundle: &Option<FactBundle>) -> Input<'_> {
+    bundle.as_ref().map_or(Input::Tick, Input::Bundle)
 }
 
 proptest! {
@@ -52,6 +56,54 @@ proptest! {
                 }
             }
             stage.keep();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A batch is stepped while the one before is in flight; when that fails, both are undone and stepped again one by one.
+    #[test]
+    fn a_batch_in_flight_is_undone_with_the_next(ops in prop::collection::vec(op(), 2..40)) {
+        let mut stage = Stage::new();
+        let mut ids = 0;
+        let mut bundles = Vec::new();
+        for op in &ops {
+            match op {
+                Op::Bundle(content) => bundles.push(Some(content.bundle(&mut stage, &mut ids))),
+                Op::Pass(ms) => stage.pass(*ms),
+                Op::Tick => bundles.push(None),
+            }
+        }
+        for pair in bundles.chunks_exact(2) {
+            let mut said = Vec::new();
+            for again in [false, true] {
+                let (_, first) = stage.attempt(input_of(&pair[0]));
+                let (first, log) = (told(&stage, &first), stage.log_after());
+                stage.shard.hand_over();
+                prop_assert_eq!(&stage.log_after(), &stage.log, "nothing is changed in the next batch");
+                if again {
+                    stage.shard.commit();
+                    stage.log = log;
+                }
+                let (_, second) = stage.attempt(input_of(&pair[1]));
+                said.push((first, told(&stage, &second)));
+                if again {
+                    stage.keep();
+                } else {
+                    stage.shard.undo();
+                }
+            }
+            prop_assert_eq!(&said[0], &said[1]);
+            // What a copy says next is what the original says.
+            let (_, original) = stage.attempt(Input::Tick);
+            let original = told(&stage, &original);
+            stage.shard.undo();
+            stage.shard = stage.restored();
+            let (_, copy) = stage.attempt(Input::Tick);
+            prop_assert_eq!(&original, &told(&stage, &copy));
+            stage.shard.undo();
         }
     }
 }

@@ -343,6 +343,7 @@ impl Desk {
     pub fn seal(&mut self) -> FactBundle {
         let mut out = Vec::new();
         self.shard.seal(self.now, 0, "v7", &mut out);
+        self.shard.hand_over();
         self.shard.commit();
         let partition_of_p1 = crate::domain::partition::partition_of(b"p1", settings().partner_partitions);
         out.into_iter()

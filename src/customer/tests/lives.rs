@@ -24,7 +24,7 @@ enum Op {
     Accepted(Index),
     OptsOut(bool),
     Revoked,
-    /// Ends the batch; `false`: it aborts.
+    /// Ends the batch, which is accepted when the next one ends; `false`: it aborts, and so does the one before.
     Seals(bool),
 }
 
@@ -56,6 +56,14 @@ fn state(shard: &Shard) -> State {
         shard.clocks.newest.iter().map(|(token, at)| (token.clone(), *at)).collect(),
         shard.bundles.lines.iter().map(|(partition, line)| (*partition, line.sequence, line.sent_at)).collect(),
     )
+}
+
+type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+fn changes(shard: &Shard) -> Changes {
+    let mut changes = Vec::new();
+    shard.changes(&mut |key, value| changes.push((key.to_vec(), value.map(<[u8]>::to_vec))));
+    changes
 }
 
 /// What the committed bundles said.
@@ -116,19 +124,27 @@ proptest! {
         let mut desk = Desk::new(Fixed::yes());
         let mut copy = Shard::new(settings());
         let (mut heard, mut before) = (Heard::default(), state(&desk.shard));
-        for op in ops.iter().chain([&Op::Seals(true)]) {
+        let mut flight: Option<(Vec<Output>, Changes, State)> = None;
+        for op in ops.iter().chain([&Op::Seals(true), &Op::Seals(true)]) {
             play(&mut desk, op, &heard.proposed);
             let Op::Seals(keep) = op else { continue };
             let mut out = Vec::new();
             desk.shard.seal(desk.now, 0, "v7", &mut out);
             if *keep {
-                heard.take(&out);
-                desk.shard.changes(&mut |key, value| copy.load(key, value).unwrap());
-                desk.shard.commit();
-                prop_assert_eq!(state(&copy), state(&desk.shard));
-                before = state(&desk.shard);
+                let changes = changes(&desk.shard);
+                // The batch before is accepted only now, with this one stepped.
+                if let Some((out, changes, then)) = flight.take() {
+                    desk.shard.commit();
+                    heard.take(&out);
+                    changes.iter().for_each(|(key, value)| copy.load(key, value.as_deref()).unwrap());
+                    prop_assert_eq!(&state(&copy), &then);
+                    before = then;
+                }
+                desk.shard.hand_over();
+                flight = Some((out, changes, state(&desk.shard)));
             } else {
                 desk.shard.undo();
+                flight = None;
                 prop_assert_eq!(&state(&desk.shard), &before);
             }
             let offering = desk.shard.customer("c1").and_then(|customer| customer.offering.as_deref());
