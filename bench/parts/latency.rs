@@ -63,6 +63,19 @@ pub fn run(config: Config, secs: u64) -> Latency {
     let reader = std::thread::spawn(move || read(&reading, started, all));
     send(&config, started, all);
     let (mut latencies, one_stage) = reader.join().expect("reader");
+    let of = |total: &std::sync::atomic::AtomicU64| {
+        let load = |value: &std::sync::atomic::AtomicU64| value.load(std::sync::atomic::Ordering::Relaxed);
+        load(total) as f64 / 1_000.0 / load(&worker.models.transactions).max(1) as f64
+    };
+    let phases = &worker.models.phases;
+    eprintln!(
+        "{} transactions; per transaction: produce {:.1} ms, offsets {:.1} ms, acknowledge {:.1} ms, commit {:.1} ms",
+        worker.models.transactions.load(std::sync::atomic::Ordering::Relaxed),
+        of(&phases.produce),
+        of(&phases.offsets),
+        of(&phases.acknowledge),
+        of(&phases.commit)
+    );
     worker.join().expect("worker ends well");
     latencies.sort_by(f64::total_cmp);
     let at = |q: f64| latencies.get(((latencies.len() as f64 * q) as usize).min(latencies.len().max(1) - 1));

@@ -30,7 +30,7 @@ words! {
     }
 }
 
-/// Whose shards a topic has as many partitions as.
+/// Whose shards a topic has as many partitions as. What a lane writes is spread over few: a transaction costs by the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
     Customers,
@@ -87,12 +87,12 @@ impl Topic {
                 ("source shard", Partners, Forever, Some(Schema::FactBundle), Some(StageName::Partner), true)
             }
             Topic::CandidatesRealtime | Topic::CandidatesOffline | Topic::CandidatesReferral => {
-                ("customer", Customers, DAYS_30, Some(Schema::Candidate), None, false)
+                ("customer", Partners, DAYS_30, Some(Schema::Candidate), None, false)
             }
-            Topic::CandidatesActive => ("customer", Customers, Compact, Some(Schema::Candidate), None, false),
+            Topic::CandidatesActive => ("customer", Partners, Compact, Some(Schema::Candidate), None, false),
             Topic::Partners => ("partner", Partners, Compact, Some(Schema::PartnerView), None, false),
             Topic::PartnerPanes => ("partner, tile, start", Partners, Compact, Some(Schema::PartnerPane), None, false),
-            Topic::Decisions => ("customer", Customers, DAYS_400, Some(Schema::Decision), None, false),
+            Topic::Decisions => ("customer", Partners, DAYS_400, Some(Schema::Decision), None, false),
             Topic::Alerts => ("partner or shard", Partners, DAYS_30, Some(Schema::Alert), None, false),
             Topic::DeadLetters => ("as in the record", Customers, DAYS_400, Some(Schema::DeadLetter), None, false),
             Topic::Journal => ("stage and shard", Neighbours, DAYS_400, Some(Schema::Journal), None, false),
