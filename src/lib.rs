@@ -8,6 +8,9 @@
 //! [`worker`] is the one place that knows all of them: it puts state change, outputs, journal and offsets into one
 //! transaction. [`ops`] are the commands for people, [`console`] the HTTP side, [`telemetry`] what is logged and counted.
 
+// Linked for its malloc, which takes the place of the system's.
+use mimalloc as _;
+
 pub mod domain;
 pub mod store;
 pub mod wire;

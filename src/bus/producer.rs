@@ -28,8 +28,9 @@ const ABORT_SECS_MAX: u64 = 60;
 const ABORT_STEP_MS: u64 = 20;
 /// Calls that are tried again before they count as failed.
 const RETRIES_MAX: u32 = 20;
-/// How long one poll waits for acknowledgements, microseconds. `flush` alone waits in steps of 100 ms.
-const DRAIN_POLL_MICROS: u64 = 200;
+/// How long to wait between two looks for acknowledgements, microseconds. `flush` waits in steps of 100 ms, and a poll that is
+/// told to wait spins through its last millisecond.
+const DRAIN_PAUSE_MICROS: u64 = 300;
 
 /// Only errors are reported: a transaction fails as a whole.
 #[derive(Clone, Debug, Default)]
@@ -53,9 +54,15 @@ pub fn drain<C: ProducerContext>(producer: &BaseProducer<C>, most: Duration) -> 
         if began.elapsed() > most {
             return false;
         }
-        producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
+        look(producer);
     }
     true
+}
+
+/// Serves what the client has to say, and waits a moment.
+fn look<C: ProducerContext>(producer: &BaseProducer<C>) {
+    producer.poll(Duration::ZERO);
+    std::thread::park_timeout(Duration::from_micros(DRAIN_PAUSE_MICROS));
 }
 
 /// How a transaction ended.
@@ -146,7 +153,7 @@ impl Transactions {
             let run = outbox.since(next).take_while(|record| record.topic == topic && record.partition == partition);
             let taken = self.topics.produce(topic.ordinal(), partition, run)?;
             if taken == 0 {
-                self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
+                look(&self.producer);
             }
             next += taken;
         }
@@ -184,7 +191,7 @@ impl Transactions {
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
                         && began.elapsed().as_secs() < ABORT_SECS_MAX =>
                 {
-                    self.producer.poll(Duration::from_micros(DRAIN_POLL_MICROS));
+                    look(&self.producer);
                 }
                 ended => return ended,
             }
