@@ -5,108 +5,103 @@
     clippy::disallowed_methods,
     reason = "a benchmark stops where something is wrong"
 )]
-//! What the worker costs: raw client work on the same bytes, the whole worker, and latency end to end.
+//! The ladder: what each step above a raw client costs, and what the whole worker reaches.
 //!
-//! One broker on the same machine, its CPU not counted. Throughput runs over a generated market's history with clock
-//! `event`; latency is open-loop (an event's time begins when it should have been sent) with clock `wall`.
+//! One broker on the same machine, its CPU not counted. Rungs read the same load and write exactly the bytes that a worker
+//! wrote; figures are per CPU-second of this process, which a busy machine disturbs less than wall time.
 
+#[path = "parts/client.rs"]
+mod client;
+#[path = "parts/counting.rs"]
+mod counting;
+#[path = "parts/fill.rs"]
+mod fill;
 #[path = "parts/latency.rs"]
 mod latency;
-#[path = "parts/measure.rs"]
-mod measure;
+#[path = "parts/load.rs"]
+mod load;
+#[path = "parts/machine.rs"]
+mod machine;
+#[path = "parts/memory.rs"]
+mod memory;
 #[path = "parts/raw.rs"]
 mod raw;
+#[path = "parts/reach.rs"]
+mod reach;
+#[path = "parts/recorded.rs"]
+mod recorded;
+#[path = "parts/recovery.rs"]
+mod recovery;
+#[path = "parts/report.rs"]
+mod report;
+#[path = "parts/rows.rs"]
+mod rows;
+#[path = "parts/table.rs"]
+mod table;
+#[path = "parts/transactions.rs"]
+mod transactions;
 #[path = "parts/whole.rs"]
 mod whole;
 
-use reflow::bus::Topic;
-use reflow::config::{ClockKind, Config, Shards};
-use reflow::domain::partition::partition_of;
-use reflow::ops::broker::{Broker, BrokerOptions};
-use reflow::ops::demo::market::{Market, MarketSize};
-use reflow::ops::topics::Admin;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// One event of the load: topic, partition, key, value.
-pub struct Load {
-    pub topic: Topic,
-    pub partition: i32,
-    pub key: Vec<u8>,
-    pub value: Vec<u8>,
+use clap::Parser;
+
+use rows::{Ladder, Part};
+
+/// Measures the worker rung by rung above a raw client, on a real Kafka that it starts.
+///
+/// Prints a table with floors and ambitions; the exit code is 2 when a floor is missed, and stderr names it.
+///
+/// Example: ./bench/ladder --quick --json ladder.json
+#[derive(Parser)]
+#[command(name = "ladder", verbatim_doc_comment)]
+pub struct Asked {
+    /// One round and shorter runs: at most 10 minutes on 2 cores
+    #[arg(long)]
+    quick: bool,
+    /// Keep everything measured, with the configuration
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Measure only these parts
+    #[arg(long, value_delimiter = ',', value_name = "PART,…")]
+    only: Vec<Part>,
+    /// Write the tables of these runs (oldest first) into docs/performance.md instead of measuring
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    report: Vec<PathBuf>,
+    /// For the ladder's own use: measures the memory of a population in a process of its own
+    #[arg(long, num_args = 2, hide = true)]
+    resident: Vec<String>,
 }
 
-struct Asked {
-    events: usize,
-    latency_secs: u64,
-    json: Option<String>,
-}
-
-fn asked() -> Asked {
-    let mut asked = Asked { events: 400_000, latency_secs: 20, json: None };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_default();
-        match word.as_str() {
-            "--events" => asked.events = value().parse().expect("--events takes a number"),
-            "--latency-secs" => asked.latency_secs = value().parse().expect("--latency-secs takes a number"),
-            "--json" => asked.json = Some(value()),
-            _ => {} // cargo passes --bench
-        }
+fn main() -> ExitCode {
+    let asked = Asked::parse();
+    if !asked.report.is_empty() {
+        return report::write(&asked.report);
     }
-    asked
-}
-
-fn main() {
-    let asked = asked();
-    let broker = Broker::start(BrokerOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    let config = |prefix: &str| {
-        let mut config = Config::default();
-        config.kafka.bootstrap = broker.bootstrap();
-        config.kafka.prefix = format!("{prefix}.");
-        config.shards = Shards { customer: 8, partner: 2 };
-        config.clock.kind = ClockKind::Event;
-        config.http.listen = String::new();
-        config
-    };
-    let create = |config: &Config| {
-        let admin = Admin::open(config).expect("admin");
-        admin.create(&admin.rows().expect("rows")).expect("topics");
-    };
-    let load = market(asked.events, config("x").shards.customer);
-    let throughput = config("throughput");
-    create(&throughput);
-    raw::fill(&throughput, &load);
-    let mut rows = vec![raw::consume(&throughput, load.len())];
-    let whole = whole::run(&throughput, load.len());
-    for transactions in [false, true] {
-        let name = if transactions { "raw-transactions" } else { "raw-plain" };
-        let copy = config(name);
-        create(&copy);
-        rows.push(raw::consume_and_produce(&throughput, &copy, load.len(), &whole, transactions));
+    if let [kind, customers] = &asked.resident[..] {
+        rows::resident_child(kind, customers.parse().expect("a number of customers"));
+        return ExitCode::SUCCESS;
     }
-    rows.push(whole.figure());
-    let latency = {
-        let mut config = config("latency");
-        config.clock.kind = ClockKind::Wall;
-        create(&config);
-        latency::run(config, asked.latency_secs)
-    };
-    measure::report(&rows, &whole, &latency, asked.json.as_deref());
-}
-
-/// A market's history, as much of it as is asked for.
-fn market(events: usize, shards: i32) -> Vec<Load> {
-    let defaults = MarketSize::default();
-    let factor = (events / 100_000 + 1) as u32;
-    let size = MarketSize {
-        customers: defaults.customers * factor,
-        history_drawdowns: defaults.history_drawdowns * factor,
-        ..defaults
-    };
-    let mut market = Market::new(7, size);
-    let load = market.history().filter_map(|record| {
-        let topic = Topic::of_event(record.schema)?;
-        let key = record.key.as_bytes().to_vec();
-        Some(Load { topic, partition: partition_of(&key, shards), key, value: record.value })
-    });
-    load.take(events).collect()
+    let began = std::time::Instant::now();
+    let mut ladder = Ladder::start(asked.quick);
+    for part in Part::ALL.iter().filter(|part| asked.only.is_empty() || asked.only.contains(part)) {
+        eprintln!("[{:>4.0} s] {part:?}", began.elapsed().as_secs_f64());
+        ladder.measure(*part);
+    }
+    let (table, configuration) = ladder.finish();
+    table.print();
+    if let Some(file) = &asked.json {
+        std::fs::write(file, format!("{:#}\n", table.json(&configuration))).expect("--json file");
+    }
+    let missed = table.missed();
+    for miss in &missed {
+        eprintln!(
+            "floor missed: {}: floor {}, measured {:.3}, {:.2} of the floor",
+            miss.what, miss.floor, miss.measured, miss.ratio
+        );
+    }
+    eprintln!("[{:>4.0} s] done", began.elapsed().as_secs_f64());
+    ExitCode::from(if missed.is_empty() { 0 } else { 2 })
 }

@@ -170,9 +170,15 @@ impl Load {
         }
     }
 
-    fn shard(&mut self, customer: u64) -> i32 {
+    /// The key of that customer's records.
+    pub fn token(&mut self, customer: u64) -> &[u8] {
         token(customer, &mut self.names.customer);
-        partition_of(self.names.customer.as_bytes(), self.shape.shards)
+        self.names.customer.as_bytes()
+    }
+
+    fn shard(&mut self, customer: u64) -> i32 {
+        let shards = self.shape.shards;
+        partition_of(self.token(customer), shards)
     }
 
     fn name(&mut self, customer: u64, round: u8) {

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::consumer::Consumer;
 use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
@@ -17,12 +16,9 @@ use reflow::domain::{EventTime, Output, Text};
 use reflow::policy::PolicySet;
 use reflow::wire::{SchemaIds, decode_event};
 
+use crate::client::{Batches, Got, Polled, Sink, Source};
 use crate::machine::{Cost, Stopwatch};
-use crate::native::{Batches, Got, Sink, Source, beginnings, consumer};
 use crate::recorded::Recorded;
-
-/// One by one: most records before the clock is looked at.
-const TURN_RECORDS_MAX: usize = 512;
 
 /// The topics that the load fills.
 pub const INPUTS: [Topic; 3] = [Topic::Applications, Topic::Repayments, Topic::Customers];
@@ -104,46 +100,11 @@ impl Work for Stepping {
             shard.seal(*now, 0, "1", &mut self.out);
             let bytes = &mut self.changed_bytes;
             shard.changes(&mut |key, value| *bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64);
+            shard.hand_over();
             shard.commit();
             *now = shard.high_event_time();
         }
         self.out.clear();
-    }
-}
-
-/// One by one through `BaseConsumer::poll`.
-pub struct Polled {
-    consumer: BaseConsumer,
-    topics: Topics,
-    names: Vec<String>,
-}
-
-impl Polled {
-    pub fn open(config: &Config) -> Self {
-        let (consumer, topics) = (consumer(&settings(config)), config.topics());
-        consumer.assign(&beginnings(&topics, &INPUTS)).expect("assign");
-        Self { consumer, names: INPUTS.iter().map(|topic| topics.name(*topic)).collect(), topics }
-    }
-}
-
-impl Source for Polled {
-    fn take(&mut self, each: &mut impl FnMut(Got<'_>)) -> usize {
-        let mut taken = 0;
-        while taken < TURN_RECORDS_MAX
-            && let Some(message) = self.consumer.poll(Duration::from_millis(u64::from(taken == 0)))
-        {
-            let m = message.expect("message");
-            let at = self.names.iter().position(|name| name == m.topic());
-            let topic = at.map_or_else(|| self.topics.topic(m.topic()).expect("ours"), |at| INPUTS[at]);
-            let key = m.key().unwrap_or_default();
-            each(Got { topic, partition: m.partition(), offset: m.offset(), key, value: m.payload() });
-            taken += 1;
-        }
-        taken
-    }
-
-    fn consumer(&self) -> &BaseConsumer {
-        &self.consumer
     }
 }
 
@@ -156,6 +117,11 @@ fn settings(config: &Config) -> rdkafka::ClientConfig {
 /// Batches out of the input topics.
 pub fn batches(config: &Config) -> Batches {
     Batches::open(&settings(config), &config.topics(), &INPUTS)
+}
+
+/// One record a call.
+pub fn polled(config: &Config) -> Polled {
+    Polled::open(&settings(config), &config.topics(), &INPUTS)
 }
 
 /// Consumes everything and does nothing else.
@@ -183,7 +149,7 @@ pub fn copy(
     } else {
         settings.remove("transaction.timeout.ms");
     }
-    let sink = Sink::open(&settings, &topics);
+    let mut sink = Sink::open(&settings, &topics);
     if transactions {
         sink.producer.init_transactions(Duration::from_secs(30)).expect("init");
     }
@@ -204,7 +170,7 @@ pub fn copy(
         if transactions {
             sink.producer.begin_transaction().expect("begin");
         }
-        recorded.write(seen as f64 / events as f64, &sink);
+        recorded.write(seen as f64 / events as f64, &mut sink);
         if transactions {
             let group = source.consumer().group_metadata().expect("a group");
             let wait = Duration::from_secs(30);

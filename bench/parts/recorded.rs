@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use reflow::bus::Topic;
+use reflow::bus::{Outgoing, Topic};
 use reflow::config::Config;
 use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 
-use crate::native::{Batches, Sink, Source};
+use crate::client::{Batches, Sink, Source};
 
 /// Longest silence while reading back, seconds.
 const SILENCE_SECS_MAX: u64 = 30;
@@ -17,11 +17,27 @@ struct List {
     topic: Topic,
     partition: i32,
     bytes: Vec<u8>,
-    /// Length of key and value; no value is a tombstone.
-    sizes: Vec<(u32, Option<u32>)>,
-    /// How many are written again, and where their bytes end.
+    /// Where key and value end; no value is a tombstone.
+    ends: Vec<(usize, Option<usize>)>,
+    /// How many are written again.
     written: usize,
-    at: usize,
+}
+
+impl List {
+    fn new(topic: Topic, partition: i32) -> Self {
+        Self { topic, partition, bytes: Vec::new(), ends: Vec::new(), written: 0 }
+    }
+
+    fn record(&self, at: usize) -> Outgoing<'_> {
+        let begin = at.checked_sub(1).map_or(0, |before| self.ends[before].1.unwrap_or(self.ends[before].0));
+        let (key, value) = self.ends[at];
+        Outgoing {
+            topic: self.topic,
+            partition: self.partition,
+            key: &self.bytes[begin..key],
+            value: value.map(|end| &self.bytes[key..end]),
+        }
+    }
 }
 
 pub struct Recorded {
@@ -45,14 +61,14 @@ impl Recorded {
             let took = source.take(&mut |got| {
                 let at = lists.iter().position(|list| list.topic == got.topic && list.partition == got.partition);
                 let at = at.unwrap_or_else(|| {
-                    let (topic, partition) = (got.topic, got.partition);
-                    lists.push(List { topic, partition, bytes: Vec::new(), sizes: Vec::new(), written: 0, at: 0 });
+                    lists.push(List::new(got.topic, got.partition));
                     lists.len() - 1
                 });
                 let list = &mut lists[at];
                 list.bytes.extend_from_slice(got.key);
+                let key = list.bytes.len();
                 list.bytes.extend_from_slice(got.value.unwrap_or_default());
-                list.sizes.push((got.key.len() as u32, got.value.map(|value| value.len() as u32)));
+                list.ends.push((key, got.value.map(|_| list.bytes.len())));
                 bytes += (got.key.len() + got.value.map_or(0, <[u8]>::len)) as u64;
                 seen += 1;
             });
@@ -67,23 +83,17 @@ impl Recorded {
 
     /// Forgets what was written again.
     pub fn rewind(&mut self) {
-        for list in &mut self.lists {
-            (list.written, list.at) = (0, 0);
-        }
+        self.lists.iter_mut().for_each(|list| list.written = 0);
     }
 
-    /// Writes, of every partition, what belongs to that part of the input.
-    pub fn write(&mut self, part: f64, sink: &Sink) {
+    /// Writes, of every partition, what belongs to that part of the input and is not written yet.
+    pub fn write(&mut self, part: f64, sink: &mut Sink) {
         for list in &mut self.lists {
-            let until = (list.sizes.len() as f64 * part).round() as usize;
-            for (key, value) in &list.sizes[list.written.min(until)..until] {
-                let (key_end, end) =
-                    (list.at + *key as usize, list.at + *key as usize + value.unwrap_or_default() as usize);
-                let value = value.map(|_| &list.bytes[key_end..end]);
-                sink.send(list.topic, list.partition, &list.bytes[list.at..key_end], value);
-                list.at = end;
+            let until = ((list.ends.len() as f64 * part).round() as usize).max(list.written);
+            if until > list.written {
+                sink.send(list.topic, list.partition, (list.written..until).map(|at| list.record(at)));
+                list.written = until;
             }
-            list.written = list.written.max(until);
         }
     }
 
