@@ -1,7 +1,10 @@
 //! Latency end to end at a fixed rate: from the moment a drawdown should have been sent to its decision, read committed.
+//!
+//! Open loop, so nothing is left out by coordination: a sender that is late lengthens what it measures.
 
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord};
@@ -30,17 +33,20 @@ const ENDS_AFTER: u64 = 2 * RATE / DRAWDOWN_EVERY;
 const POLICY: &str = include_str!("policy.yaml");
 const WARM_UP_SECS: u64 = 3;
 
-#[derive(serde::Serialize)]
+/// Longest latency that is told apart, microseconds.
+const MICROS_MAX: u64 = 60_000_000;
+
 pub struct Latency {
-    pub rate: u64,
-    pub secs: u64,
-    /// Decisions by the partner stage: both stages were passed.
-    pub decisions: usize,
+    /// Microseconds from when a drawdown was due to its decision by the partner stage: both stages were passed.
+    pub micros: Histogram<u64>,
     /// Decisions that ended at the customer stage.
     pub one_stage: usize,
-    pub p50_ms: f64,
-    pub p99_ms: f64,
-    pub max_ms: f64,
+}
+
+impl Latency {
+    pub fn ms(&self, quantile: f64) -> f64 {
+        self.micros.value_at_quantile(quantile) as f64 / 1_000.0
+    }
 }
 
 pub fn run(config: Config, secs: u64) -> Latency {
@@ -62,36 +68,11 @@ pub fn run(config: Config, secs: u64) -> Latency {
     let reading = config.clone();
     let reader = std::thread::spawn(move || read(&reading, started, all));
     send(&config, started, all);
-    let (mut latencies, one_stage) = reader.join().expect("reader");
-    let of = |total: &std::sync::atomic::AtomicU64| {
-        let load = |value: &std::sync::atomic::AtomicU64| value.load(std::sync::atomic::Ordering::Relaxed);
-        load(total) as f64 / 1_000.0 / load(&worker.models.transactions).max(1) as f64
-    };
-    let phases = &worker.models.phases;
-    eprintln!(
-        "{} transactions; per transaction: produce {:.1} ms, offsets {:.1} ms, acknowledge {:.1} ms, commit {:.1} ms",
-        worker.models.transactions.load(std::sync::atomic::Ordering::Relaxed),
-        of(&phases.produce),
-        of(&phases.offsets),
-        of(&phases.acknowledge),
-        of(&phases.commit)
-    );
+    let latency = reader.join().expect("reader");
     worker.join().expect("worker ends well");
-    latencies.sort_by(f64::total_cmp);
-    let at = |q: f64| latencies.get(((latencies.len() as f64 * q) as usize).min(latencies.len().max(1) - 1));
-    let ms = |q: f64| at(q).copied().unwrap_or(f64::NAN);
-    Latency {
-        rate: RATE,
-        secs,
-        decisions: latencies.len(),
-        one_stage,
-        p50_ms: ms(0.5),
-        p99_ms: ms(0.99),
-        max_ms: ms(1.0),
-    }
+    latency
 }
 
-/// Event `n` should be sent that long after the start.
 fn due(n: u64) -> Duration {
     Duration::from_nanos(n * 1_000_000_000 / RATE)
 }
@@ -234,8 +215,8 @@ fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: Op
     }
 }
 
-/// Reads decisions as they are committed; milliseconds from when the drawdown was due.
-fn read(config: &Config, started: Instant, all: u64) -> (Vec<f64>, usize) {
+/// Reads decisions as they are committed.
+fn read(config: &Config, started: Instant, all: u64) -> Latency {
     let mut settings = config.reader();
     settings.set("group.id", "latency-reader").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "5");
     let consumer: BaseConsumer = settings.create().expect("consumer");
@@ -244,7 +225,8 @@ fn read(config: &Config, started: Instant, all: u64) -> (Vec<f64>, usize) {
         list.add_partition_offset(&topics.name(Topic::Decisions), partition, Offset::Beginning).expect("offset");
     }
     consumer.assign(&list).expect("assign");
-    let (ids, mut latencies, mut seen, mut one_stage) = (SchemaIds::default(), Vec::new(), 0, 0);
+    let micros = Histogram::new_with_bounds(1, MICROS_MAX, 3).expect("bounds");
+    let (ids, mut seen, mut latency) = (SchemaIds::default(), 0, Latency { micros, one_stage: 0 });
     let last = due(all) + Duration::from_secs(30);
     while seen < all / DRAWDOWN_EVERY && started.elapsed() < last {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else { continue };
@@ -256,13 +238,13 @@ fn read(config: &Config, started: Instant, all: u64) -> (Vec<f64>, usize) {
         }
         seen += 1;
         if decision.stage == StageName::Customer {
-            one_stage += 1;
+            latency.one_stage += 1;
             continue;
         }
         let n: u64 = decision.source.event_id.trim_start_matches("e-").parse().expect("our event id");
         if due(n) >= Duration::from_secs(WARM_UP_SECS) {
-            latencies.push(arrived.saturating_sub(due(n)).as_secs_f64() * 1_000.0);
+            latency.micros.saturating_record(arrived.saturating_sub(due(n)).as_micros() as u64);
         }
     }
-    (latencies, one_stage)
+    latency
 }
