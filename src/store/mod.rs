@@ -6,8 +6,9 @@
 //! as it was at the last commit, the open generation first; `changed` lists what the open generation touched, with absolute
 //! values for the changelog. Pure: no IO, no clock.
 
-mod slots;
+mod records;
+mod slab;
 mod sorted;
 
-pub use slots::Slots;
+pub use records::{At, Packed, Records, SLOTS_MAX};
 pub use sorted::Sorted;
