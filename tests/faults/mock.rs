@@ -16,9 +16,6 @@ use reflow::config::Config;
 use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 
-/// How long a transaction may be open in these tests, milliseconds: what never gets an answer takes that long.
-const OPEN_MS: u64 = 3_000;
-
 pub struct Mock {
     pub cluster: MockCluster<'static, DefaultProducerContext>,
     pub config: Config,
@@ -26,6 +23,9 @@ pub struct Mock {
 }
 
 impl Mock {
+    /// How long a transaction may be open in these tests, milliseconds: what never gets an answer takes that long.
+    pub const OPEN_MS: u64 = 3_000;
+
     pub fn start() -> Self {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = Config::default();
@@ -33,7 +33,7 @@ impl Mock {
         config.kafka.prefix = "faults.".to_owned();
         config.shards.customer = 1;
         config.shards.partner = 1;
-        config.transaction.timeout_ms = OPEN_MS;
+        config.transaction.timeout_ms = Self::OPEN_MS;
         let topics = config.topics();
         for topic in Topic::ALL {
             cluster.create_topic(&topics.name(*topic), 1, 1).unwrap();
@@ -42,7 +42,11 @@ impl Mock {
     }
 
     pub fn open(&self) -> Result<Transactions, Refused> {
-        Transactions::open(&self.config.lane_producer(), "faults", &self.topics, Vitals::default())
+        self.open_watched(Vitals::default())
+    }
+
+    pub fn open_watched(&self, vitals: Vitals) -> Result<Transactions, Refused> {
+        Transactions::open(&self.config.lane_producer(), "faults", &self.topics, vitals)
     }
 
     /// The next requests of that kind fail.
