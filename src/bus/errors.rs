@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_but_the_last_is_reached() {
+    fn every_row_is_reached() {
         let codes: Vec<Code> = TABLE.iter().flat_map(|row| row.codes.iter().copied()).chain([Code::Fail]).collect();
         let mut reached = vec![false; TABLE.len()];
         for call in Call::ALL {
@@ -375,8 +375,7 @@ mod tests {
             }
         }
         let missed: Vec<usize> = (0..TABLE.len()).filter(|place| !reached[*place]).collect();
-        assert_eq!(missed.len(), 1, "rows that nothing reaches: {missed:?}");
-        assert_eq!(missed[0], TABLE.len() - 1, "the last row is for what nobody thought of");
+        assert!(missed.is_empty(), "rows that nothing reaches: {missed:?}");
     }
 
     #[test]

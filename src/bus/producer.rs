@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
@@ -226,7 +226,12 @@ impl Transactions {
         self.produce(outbox).map_err(|error| (Call::Produce, error))?;
         phases.produce = began.elapsed();
         let send = || self.producer.send_offsets_to_transaction(offsets.next, offsets.group, self.open_within);
-        self.retry(Call::SendOffsets, self.open_within, send).map_err(|error| (Call::SendOffsets, error))?;
+        // Of a transaction that has failed in the background it says only "wrong state"; asked again, it gives the reason.
+        let sent = match self.retry(Call::SendOffsets, self.open_within, send) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => send(),
+            sent => sent,
+        };
+        sent.map_err(|error| (Call::SendOffsets, error))?;
         phases.offsets = began.elapsed() - phases.produce;
         self.vitals.enter(Call::Commit);
         // What is left unacknowledged after that, `commit_transaction` waits for itself.

@@ -58,15 +58,19 @@ impl Mock {
         self.cluster.clear_request_errors(request);
     }
 
-    /// Writes two records and an offset in one transaction.
     pub fn write(&self, transactions: &mut Transactions) -> Ended {
-        let mut outbox = Outbox::default();
-        outbox.push(Topic::Decisions, 0, b"key", |out| out.extend_from_slice(b"value"));
-        outbox.push(Topic::CustomerChangelog, 0, b"key", |out| out.extend_from_slice(b"value"));
-        let mut next = TopicPartitionList::new();
-        next.add_partition_offset(&self.topics.name(Topic::Applications), 0, Offset::Offset(7)).unwrap();
-        transactions.write(&outbox, &Offsets { next: &next, group: &group() }).0
+        write(&self.topics, transactions)
     }
+}
+
+/// Writes two records and an offset in one transaction.
+pub fn write(topics: &Topics, transactions: &mut Transactions) -> Ended {
+    let mut outbox = Outbox::default();
+    outbox.push(Topic::Decisions, 0, b"key", |out| out.extend_from_slice(b"value"));
+    outbox.push(Topic::CustomerChangelog, 0, b"key", |out| out.extend_from_slice(b"value"));
+    let mut next = TopicPartitionList::new();
+    next.add_partition_offset(&topics.name(Topic::Applications), 0, Offset::Offset(7)).unwrap();
+    transactions.write(&outbox, &Offsets { next: &next, group: &group() }).0
 }
 
 /// Membership of nobody, which the mock takes; its consumer is never closed, because that takes seconds.

@@ -48,7 +48,7 @@ impl Watchdog {
                 .ok();
             let settings = shared.config.watchdog;
             let limits = Limits { call_ms: settings.call_secs_max * 1_000, stall_ms: settings.stall_secs_max * 1_000 };
-            let mut round = Round { judge: Judge::new(limits), look, models, watched, shared, began: Instant::now() };
+            let mut round = Round { judge: Judge::new(limits), look, models, watched, began: Instant::now() };
             let (mut positions, mut topics) = (Instant::now(), Instant::now());
             while !flag.load(Ordering::Relaxed) {
                 std::thread::park_timeout(Duration::from_millis(LOOK_MS));
@@ -79,7 +79,6 @@ struct Round {
     look: Option<Look>,
     models: Arc<Models>,
     watched: Watched,
-    shared: Shared,
     began: Instant,
 }
 
@@ -121,9 +120,14 @@ impl Round {
         let restoring = |stage: StageName| {
             self.models.shards.iter().any(|shard| shard.key().0 == stage && *shard == ShardState::Restoring)
         };
-        let stages: Vec<StageName> =
-            self.shared.config.stages.iter().copied().filter(|stage| !restoring(*stage)).collect();
-        self.models.shards.iter().map(|shard| *shard.key()).filter(|(stage, _)| stages.contains(stage)).collect()
+        let mut reading: Vec<(StageName, i32)> = Vec::new();
+        for shard in &self.models.shards {
+            if matches!(*shard, ShardState::Running | ShardState::CatchingUp) {
+                reading.push(*shard.key());
+            }
+        }
+        reading.retain(|(stage, _)| !restoring(*stage));
+        reading
     }
 
     fn topics(&mut self) -> Option<Verdict> {
