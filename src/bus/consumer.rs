@@ -179,6 +179,11 @@ impl Inbox {
     /// Begins to read the shards from these offsets.
     pub fn assign(&mut self, from: &[(Topic, i32, i64)]) -> Result<(), KafkaError> {
         self.forget();
+        // When a partition is stopped the client takes its queue's forwarding off, and puts none back where the application
+        // had made one: attached before the stop of its last assignment, it would fall silent.
+        self.consumer.unassign()?;
+        // Served by the client's own thread behind the stops.
+        self.consumer.assignment()?;
         let mut list = TopicPartitionList::new();
         for (topic, shard, offset) in from {
             let name = self.topics.name(*topic);
