@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::types::RDKafkaApiKey as Request;
+use reflow::bus::Topic;
 use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
 use reflow::worker::lane::Assignment;
 use reflow::worker::{self, Shared, Worker};
 
 use crate::mock::Mock;
-use crate::support::wait_until;
+use crate::support::{Producer, wait_until};
 
 /// A customer stage of one shard; its heartbeats alone bring a transaction a second.
 fn start() -> (Mock, Worker) {
@@ -29,6 +30,11 @@ fn goes_on_after(request: Request, code: Code) {
     wait_until("a transaction to fail", 60, || worker.models.aborted.load(Ordering::Relaxed) >= 1);
     let before = worker.models.transactions.load(Ordering::Relaxed);
     wait_until("transactions after it", 60, || worker.models.transactions.load(Ordering::Relaxed) >= before + 2);
+    // And it still reads: a partition that was put back must not fall silent.
+    let producer = Producer::new(&mock.config.kafka.bootstrap);
+    producer.send_to(&mock.config.topics().name(Topic::Repayments), 0, Some(b"key"), Some(b"no framing"));
+    producer.drain();
+    wait_until("a record to be read", 60, || worker.models.fates().dead_lettered == 1);
     worker.join().unwrap();
 }
 
