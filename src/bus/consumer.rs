@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -17,6 +18,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors::ask;
 use super::native::{Delivery, LaneQueue, Record, group_events};
+use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
 
@@ -44,13 +46,18 @@ pub struct Served {
 
 /// Notes rebalances; assignment itself is left to the lane.
 pub struct Notes {
+    said: Sampled,
     topics: Topics,
     rebalanced: Mutex<VecDeque<Rebalanced>>,
 }
 
 impl ClientContext for Notes {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.said.log(level, facility, line);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
+        self.said.error(&error, reason);
     }
 }
 
@@ -96,7 +103,7 @@ pub struct Inbox {
 impl Inbox {
     /// A consumer whose records wake `waker`.
     pub fn open(config: &ClientConfig, topics: &Topics, stage: StageName, waker: &Thread) -> Result<Self, KafkaError> {
-        let context = Notes { topics: topics.clone(), rebalanced: Mutex::default() };
+        let context = Notes { said: Sampled::new("consumer"), topics: topics.clone(), rebalanced: Mutex::default() };
         let consumer: Arc<BaseConsumer<Notes>> = Arc::new(config.create_with_context(context)?);
         let queue = || LaneQueue::open(&consumer, waker.clone());
         let (urgent, others) = (queue()?, queue()?);
@@ -172,6 +179,11 @@ impl Inbox {
     /// Begins to read the shards from these offsets.
     pub fn assign(&mut self, from: &[(Topic, i32, i64)]) -> Result<(), KafkaError> {
         self.forget();
+        // When a partition is stopped the client takes its queue's forwarding off, and puts none back where the application
+        // had made one: attached before the stop of its last assignment, it would fall silent.
+        self.consumer.unassign()?;
+        // Served by the client's own thread behind the stops.
+        self.consumer.assignment()?;
         let mut list = TopicPartitionList::new();
         for (topic, shard, offset) in from {
             let name = self.topics.name(*topic);

@@ -7,7 +7,9 @@ pub mod native;
 pub mod outbox;
 pub mod producer;
 pub mod restore;
+pub mod sampled;
 pub mod topics;
+pub mod vitals;
 
 pub use outbox::{Outbox, Outgoing};
 pub use topics::{Topic, Topics};

@@ -89,6 +89,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("transaction.urgent_records_per_turn_max", config.transaction.urgent_records_per_turn_max as i64),
         ("transaction.other_records_per_turn_max", config.transaction.other_records_per_turn_max as i64),
         ("customer.heartbeat_secs", config.customer.heartbeat_secs),
+        ("watchdog.call_secs_max", config.watchdog.call_secs_max as i64),
+        ("watchdog.stall_secs_max", config.watchdog.stall_secs_max as i64),
+        ("watchdog.positions_every_secs", config.watchdog.positions_every_secs as i64),
+        ("watchdog.topics_every_secs", config.watchdog.topics_every_secs as i64),
     ];
     for (setting, value) in positive {
         if value < 1 {

@@ -48,6 +48,7 @@ pub struct Config {
     pub customer: Customer,
     pub partner: Partner,
     pub http: Http,
+    pub watchdog: Watchdog,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -141,6 +142,20 @@ pub struct Http {
     pub listen: String,
 }
 
+/// When the process ends itself because waiting is of no use any more; a supervisor starts it again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watchdog {
+    /// Longest that one call of the Kafka client may take, seconds.
+    pub call_secs_max: u64,
+    /// Longest that a shard may stand still while its log goes on, seconds.
+    pub stall_secs_max: u64,
+    /// How often positions and ends of the shards are asked for, seconds.
+    pub positions_every_secs: u64,
+    /// How often the partitions of all topics are compared with the configured ones, seconds.
+    pub topics_every_secs: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -155,6 +170,7 @@ impl Default for Config {
             customer: Customer::default(),
             partner: Partner::default(),
             http: Http::default(),
+            watchdog: Watchdog::default(),
         }
     }
 }
@@ -225,6 +241,12 @@ impl Default for Partner {
             idle_after_secs: 300,
             view_every_ms: 1_000,
         }
+    }
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self { call_secs_max: 120, stall_secs_max: 180, positions_every_secs: 15, topics_every_secs: 60 }
     }
 }
 

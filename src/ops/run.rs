@@ -1,7 +1,7 @@
 //! `reflow run`: the worker, with health and metrics beside it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::exit::{Ended, Failure};
@@ -10,7 +10,8 @@ use crate::config::{Config, redacted_yaml};
 use crate::console;
 use crate::telemetry::events;
 use crate::worker::lane::Assignment;
-use crate::worker::{self, Shared};
+use crate::worker::watchdog::{Verdict, Watchdog};
+use crate::worker::{self, Shared, Worker};
 
 /// First wait for the broker's answer, seconds; each further attempt waits as much longer as it paused before.
 const FIRST_ANSWER_SECS_MAX: u64 = 2;
@@ -38,6 +39,8 @@ pub fn run(config: Config) -> Ended {
     let listen = config.http.listen.clone();
     let shared = Shared::new(config, policies);
     let worker = worker::start(&shared, |_| Assignment::Group).map_err(Failure::reach)?;
+    let differ = Arc::new(OnceLock::new());
+    let _watchdog = watch(&shared, &worker, &stop, &differ)?;
     let server = console::serve(&listen, worker.models.clone(), worker.lanes()).map_err(Failure::reach)?;
     let mut ready = false;
     while !stop.load(Ordering::Relaxed) && !worker.stopping() {
@@ -48,7 +51,34 @@ pub fn run(config: Config) -> Ended {
         std::thread::park_timeout(Duration::from_millis(50));
     }
     drop(server);
-    worker.join().map_err(Failure::reach)
+    let ended = worker.join().map_err(Failure::reach);
+    differ.get().map_or(ended, |said: &String| Err(Failure::input(said)))
+}
+
+/// Starts the watchdog. A lane that hangs cannot be waited for, so the process ends at once; topics that changed let it end
+/// in good order.
+fn watch(
+    shared: &Shared,
+    worker: &Worker,
+    stop: &Arc<AtomicBool>,
+    differ: &Arc<OnceLock<String>>,
+) -> Result<Watchdog, Failure> {
+    let (stop, differ) = (stop.clone(), differ.clone());
+    let end = move |verdict: Verdict| match verdict {
+        Verdict::Topics(_) => {
+            let _ = differ.set(verdict.to_string());
+            stop.store(true, Ordering::Relaxed);
+        }
+        Verdict::Hung { .. } | Verdict::Stalled { .. } => leave(&verdict),
+    };
+    Watchdog::start(shared, worker.models.clone(), worker.watched.clone(), end).map_err(Failure::reach)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a call that hangs would hang every destructor too; state is in Kafka")]
+fn leave(verdict: &Verdict) {
+    tracing::error!(%verdict, "the watchdog ends the process");
+    eprintln!("reflow: {verdict}");
+    std::process::exit(3);
 }
 
 /// Asks for the topics until the broker answers; says so at once when it does not.

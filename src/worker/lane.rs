@@ -17,11 +17,13 @@ use super::models::Models;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
 use super::takeover::CatchUp;
-use super::writer::{Gone, Job, Writer, Written};
+use super::writer::{Gone, Job, Writer, WriterError, Written};
 use crate::bus::consumer::{Inbox, Next, Rebalanced, lost_offset};
+use crate::bus::errors::{Fences, Refused};
 use crate::bus::native::Record;
 use crate::bus::producer::Ended;
 use crate::bus::restore::RestoreError;
+use crate::bus::vitals::Vitals;
 use crate::bus::{Outbox, Topic};
 use crate::domain::Output;
 use crate::domain::decision::StageName;
@@ -55,10 +57,19 @@ pub enum LaneError {
          {is} and {is_partner}. Counts are fixed once there is state"
     )]
     Shards { stage: StageName, shard: i32, was: i32, was_partner: i32, is: i32, is_partner: i32 },
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(
+        "another process writes with the transactional id `{id}`: this producer was fenced again and again. Two processes run \
+         with the same `instance` ({instance}); give each its own (`instance`, or REFLOW_INSTANCE)"
+    )]
+    Fenced { id: String, instance: u32 },
     #[error("{0} transactions failed in a row, the last one: {1}")]
     Failing(u32, KafkaError),
     #[error(transparent)]
-    Writer(#[from] Gone),
+    Writer(#[from] WriterError),
+    #[error(transparent)]
+    Gone(#[from] Gone),
 }
 
 /// How shards come to a lane.
@@ -97,6 +108,8 @@ pub struct Lane {
     pub(super) number: u32,
     pub(super) inbox: Inbox,
     writer: Writer,
+    /// Of the writer's thread.
+    vitals: Vitals,
     pub(super) models: Arc<Models>,
     stop: Arc<AtomicBool>,
     pub(super) shards: BTreeMap<i32, ShardRunner>,
@@ -108,6 +121,7 @@ pub struct Lane {
     /// The outbox that is not in flight.
     outbox: Outbox,
     failures: u32,
+    fences: Fences,
     pub(super) catch_up: CatchUp,
 }
 
@@ -119,12 +133,14 @@ impl Lane {
         number: u32,
         models: Arc<Models>,
         stop: Arc<AtomicBool>,
+        vitals: Vitals,
     ) -> Result<Self, LaneError> {
         let config = &shared.config;
         let waker = std::thread::current();
         Ok(Self {
             inbox: Inbox::open(&config.lane_consumer(stage, number), &shared.topics, stage, &waker)?,
-            writer: Self::new_writer(shared, stage, number)?,
+            writer: Self::new_writer(shared, stage, number, vitals.clone())?,
+            vitals,
             shared: shared.clone(),
             stage,
             number,
@@ -136,14 +152,15 @@ impl Lane {
             group: None,
             outbox: Outbox::default(),
             failures: 0,
+            fences: Fences::new(Duration::from_millis(config.transaction.timeout_ms)),
             catch_up: CatchUp::default(),
         })
     }
 
-    fn new_writer(shared: &Shared, stage: StageName, number: u32) -> Result<Writer, KafkaError> {
+    fn new_writer(shared: &Shared, stage: StageName, number: u32, vitals: Vitals) -> Result<Writer, WriterError> {
         let id = shared.config.transactional_id(stage, number);
         let name = format!("{stage}-{number}-writer");
-        Writer::open(name, &shared.config.lane_producer(), &id, &shared.topics, std::thread::current())
+        Writer::open(name, &shared.config.lane_producer(), &id, &shared.topics, vitals, std::thread::current())
     }
 
     /// Runs until `stop`, or until something is beyond repair.
@@ -319,8 +336,13 @@ impl Lane {
                 self.committed(flight);
                 Ok(())
             }
-            Ended::Aborted(error) => self.failed(error, false),
-            Ended::Unknown(error) => self.failed(error, true),
+            Ended::Aborted { error, .. } => self.failed(error, false),
+            Ended::Unknown { fenced: true, .. } if self.fences.note(Instant::now()) => {
+                let id = self.shared.config.transactional_id(self.stage, self.number);
+                Err(LaneError::Fenced { id, instance: self.shared.config.instance })
+            }
+            Ended::Unknown { error, .. } => self.failed(error, true),
+            Ended::Hopeless(refused) => Err(refused.into()),
         }
     }
 
@@ -352,7 +374,7 @@ impl Lane {
         if !unknown {
             return self.put_back();
         }
-        self.writer = Self::new_writer(&self.shared, self.stage, self.number)?;
+        self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
         self.begin_anew()
     }
 

@@ -15,7 +15,8 @@ pub mod shard;
 pub mod stage;
 pub mod supervisor;
 mod takeover;
+pub mod watchdog;
 pub mod writer;
 
 pub use shard::{ShardRunner, Shared};
-pub use supervisor::{WorkerError, start};
+pub use supervisor::{Worker, WorkerError, start};

@@ -24,6 +24,8 @@ use crate::wire::{Schema, SchemaIds};
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
+/// Most of a rejected record's value that is kept, bytes: a dead letter that no topic takes would stop the shard.
+const BURIED_BYTES_MAX: usize = 512 * 1024;
 
 /// The lane does not ask how much waits unread, so heartbeats do not say.
 const BACKLOG_UNKNOWN: i64 = 0;
@@ -327,14 +329,18 @@ impl ShardRunner {
         self.dead.clear();
     }
 
-    fn bury(&mut self, raw: Raw<'_>, class: DeadLetterClass, detail: String) {
+    fn bury(&mut self, raw: Raw<'_>, class: DeadLetterClass, mut detail: String) {
+        let size = raw.value.map_or(0, <[u8]>::len);
+        if size > BURIED_BYTES_MAX {
+            detail.push_str(&format!("; of its {size} bytes the first {BURIED_BYTES_MAX} are kept"));
+        }
         let letter = DeadLetter {
             topic: Text::from(raw.topic_name),
             partition: raw.partition,
             offset: raw.offset,
             timestamp: raw.timestamp,
             key: raw.key.map(|key| Bytes(key.to_vec())),
-            value: raw.value.map(|value| Bytes(value.to_vec())),
+            value: raw.value.map(|value| Bytes(value[..size.min(BURIED_BYTES_MAX)].to_vec())),
             headers: (raw.headers)(),
             class,
             stage: Text::from(self.stage.name().name()),

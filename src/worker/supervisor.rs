@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 use super::lane::{Assignment, Lane, LaneError};
 use super::models::Models;
 use super::shard::Shared;
+use super::watchdog::Watched;
+use crate::bus::vitals::Vitals;
 use crate::domain::decision::StageName;
 use crate::telemetry::events;
 
@@ -23,20 +25,24 @@ pub enum WorkerError {
 /// A running worker; dropping it stops the lanes.
 pub struct Worker {
     pub models: Arc<Models>,
+    /// What the lanes' threads are doing, for a watchdog.
+    pub watched: Watched,
     stop: Arc<AtomicBool>,
     lanes: Vec<(StageName, u32, JoinHandle<Result<(), LaneError>>)>,
 }
 
 /// Starts every lane of the configured stages.
 pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> Result<Worker, WorkerError> {
-    let mut worker = Worker { models: Arc::default(), stop: Arc::default(), lanes: Vec::new() };
+    let mut worker = Worker { models: Arc::default(), watched: Vec::new(), stop: Arc::default(), lanes: Vec::new() };
     for stage in &shared.config.stages {
         let lanes = match stage {
             StageName::Customer => shared.config.lanes.customer,
             StageName::Partner => shared.config.lanes.partner,
         };
         for lane in 0..lanes {
-            worker.lanes.push((*stage, lane, worker.spawn(shared, *stage, lane, assignment(*stage))?));
+            let vitals = Vitals::default();
+            worker.watched.push((*stage, lane, vitals.clone()));
+            worker.lanes.push((*stage, lane, worker.spawn(shared, *stage, lane, assignment(*stage), vitals)?));
         }
     }
     Ok(worker)
@@ -49,11 +55,12 @@ impl Worker {
         stage: StageName,
         lane: u32,
         assignment: Assignment,
+        vitals: Vitals,
     ) -> Result<JoinHandle<Result<(), LaneError>>, std::io::Error> {
         let (shared, models, stop) = (shared.clone(), self.models.clone(), self.stop.clone());
         std::thread::Builder::new().name(format!("{stage}-{lane}")).spawn(move || {
-            let ended =
-                Lane::open(&shared, stage, lane, models, stop.clone()).and_then(|mut running| running.run(&assignment));
+            let ended = Lane::open(&shared, stage, lane, models, stop.clone(), vitals)
+                .and_then(|mut running| running.run(&assignment));
             if let Err(error) = &ended {
                 events::lane_ended(stage, lane, error);
                 // One lane gone: the process ends, so that its shards go to a healthy one.

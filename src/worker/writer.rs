@@ -7,10 +7,11 @@ use std::thread::{JoinHandle, Thread};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use crate::bus::errors::Refused;
 use crate::bus::producer::{Ended, Offsets, Phases, Transactions};
+use crate::bus::vitals::Vitals;
 use crate::bus::{Outbox, Topics};
 
 /// Batches in flight per lane: each one more would need an undo generation more.
@@ -45,9 +46,10 @@ impl Writer {
         config: &ClientConfig,
         transactional_id: &str,
         topics: &Topics,
+        vitals: Vitals,
         waker: Thread,
-    ) -> Result<Self, KafkaError> {
-        let mut transactions = Transactions::open(config, transactional_id, topics)?;
+    ) -> Result<Self, WriterError> {
+        let mut transactions = Transactions::open(config, transactional_id, topics, vitals)?;
         let (jobs, taken) = sync_channel::<Job>(IN_FLIGHT_MAX);
         let (done, written) = sync_channel(IN_FLIGHT_MAX);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -59,8 +61,7 @@ impl Writer {
                 waker.unpark();
             }
         });
-        let thread = thread.map_err(|error| KafkaError::Subscription(format!("no thread for the writer: {error}")))?;
-        Ok(Self { jobs: Some(jobs), written, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), written, thread: Some(thread?) })
     }
 
     /// Hands a batch over; gives it back when the thread is gone.
@@ -84,6 +85,15 @@ impl Writer {
     pub fn wait(&self) -> Result<Written, Gone> {
         self.written.recv().map_err(|_| Gone)
     }
+}
+
+/// Why there is no writer.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("no thread for the writer: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// The writer's thread has ended by itself: it panicked.
