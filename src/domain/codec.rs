@@ -23,6 +23,10 @@ pub enum CodecError {
     Utf8 { at: usize },
     #[error("a length of {length} at byte {at} is not possible")]
     Length { at: usize, length: i64 },
+    #[error(
+        "written in format {found}, this build reads format {read}: restore it with the build that wrote it, or begin anew from the inputs"
+    )]
+    Format { found: u8, read: u8 },
     #[error("branch or symbol {ordinal} at byte {at} is not in the schema")]
     Ordinal { at: usize, ordinal: i64 },
 }
@@ -51,7 +55,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
+    /// The next `wanted` bytes.
+    pub fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
         let left = self.bytes.len() - self.at;
         if wanted > left {
             return Err(CodecError::Truncated { at: self.at, wanted, left });
@@ -61,19 +66,41 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// One byte.
+    pub fn byte(&mut self) -> Result<u8, CodecError> {
+        let byte = self.bytes.get(self.at).ok_or(CodecError::Truncated { at: self.at, wanted: 1, left: 0 })?;
+        self.at += 1;
+        Ok(*byte)
+    }
+
     /// A zig-zag variable-length integer.
     pub fn long(&mut self) -> Result<i64, CodecError> {
+        self.uint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// A variable-length integer without a sign.
+    pub fn uint(&mut self) -> Result<u64, CodecError> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_uint(),
+        }
+    }
+
+    fn long_uint(&mut self) -> Result<u64, CodecError> {
         let start = self.at;
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
-            let byte = self.take(1)?[0];
+            let byte = self.byte()?;
             let low = u64::from(byte & 0x7f);
             if shift == 63 && low > 1 {
                 break;
             }
             value |= low << shift;
             if byte & 0x80 == 0 {
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+                return Ok(value);
             }
         }
         Err(CodecError::Number { at: start })
@@ -96,7 +123,11 @@ impl<'a> Reader<'a> {
 
 /// Appends a zig-zag variable-length integer.
 pub fn put_long(value: i64, out: &mut Vec<u8>) {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    put_uint(((value << 1) ^ (value >> 63)) as u64, out);
+}
+
+/// Appends a variable-length integer without a sign.
+pub fn put_uint(mut rest: u64, out: &mut Vec<u8>) {
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
         rest >>= 7;
@@ -171,7 +202,7 @@ impl<'a> Avro<'a> for bool {
     }
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let at = reader.at;
-        match reader.take(1)?[0] {
+        match reader.byte()? {
             0 => Ok(false),
             1 => Ok(true),
             other => Err(CodecError::Ordinal { at, ordinal: i64::from(other) }),

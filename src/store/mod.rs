@@ -6,8 +6,11 @@
 //! as it was at the last commit, the open generation first; `changed` lists what the open generation touched, with absolute
 //! values for the changelog. Pure: no IO, no clock.
 
+mod records;
+mod slab;
 mod slots;
 mod sorted;
 
+pub use records::{Packed, Records, SLOTS_MAX};
 pub use slots::Slots;
 pub use sorted::Sorted;

@@ -1,0 +1,648 @@
+//! Packed records by token in numbered slots: image, restore and scan agree on the order of the slots.
+//!
+//! A committed record lies as bytes in a [`Slab`]. What an event touches is read into a *working copy*; what it changes is
+//! packed once, when the batch is closed, and those bytes are the changelog value, what the next batch reads while this one
+//! is in flight, and at the commit the committed record. Undo forgets the working copies and the bytes in flight.
+//! Records are never removed while the shard works: an erased customer leaves a tombstone of its own.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::slab::{Cell, Slab};
+use crate::domain::Text;
+use crate::domain::codec::{CodecError, Reader, put_long};
+
+/// Most working copies that are kept for the next batch, with their buffers.
+const COPIES_KEPT_MAX: usize = 8_192;
+/// Most slots of a shard; a restored slot beyond it is refused.
+pub const SLOTS_MAX: u32 = 1 << 26;
+/// Longest token, bytes.
+const TOKEN_BYTES_MAX: usize = 0x7fff;
+
+/// A record that can be packed into bytes and read back in place.
+pub trait Packed: Default {
+    /// Begins every packed value; another one is refused.
+    const FORMAT: u8;
+    /// Buffers that records leave for one another.
+    type Spare: Default;
+
+    fn pack(&self, out: &mut Vec<u8>);
+    /// Fills an empty record; every byte is read, or it is an error.
+    fn unpack(&mut self, bytes: &[u8], spare: &mut Self::Spare) -> Result<(), CodecError>;
+    /// Empties the record; its buffers are kept here or in `spare`, within bounds.
+    fn empty(&mut self, spare: &mut Self::Spare);
+}
+
+/// Where a working copy stands, until the batch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At(u32);
+
+/// A record as the open batch has it.
+#[derive(Debug, Default)]
+struct Copy<V> {
+    token: Text,
+    slot: u32,
+    /// Made by this batch.
+    made: bool,
+    changed: bool,
+    /// Where its value lies among the packed bytes, once it is packed.
+    packed: Range<usize>,
+    record: V,
+}
+
+/// A record that a batch changed, as it was packed.
+#[derive(Debug)]
+struct Flown {
+    token: Text,
+    slot: u32,
+    made: bool,
+    packed: Range<usize>,
+}
+
+/// What a closed batch changed.
+#[derive(Debug, Default)]
+struct Flight {
+    records: Vec<Flown>,
+    by_slot: FxHashMap<u32, u32>,
+    bytes: Vec<u8>,
+}
+
+/// Records of type `V` by token. A new record takes the lowest free slot.
+#[derive(Debug)]
+pub struct Records<V: Packed> {
+    slab: Slab,
+    /// The committed record by slot: its token and its bytes.
+    slots: Vec<Option<Cell>>,
+    /// Slots by token.
+    index: HashTable<u32>,
+    free: BinaryHeap<Reverse<u32>>,
+    /// Records were loaded since the list of free slots was made.
+    loaded: bool,
+    /// Room to write a cell's beginning in.
+    head: Vec<u8>,
+    /// Working copies of the open batch, then such as wait for use.
+    copies: Vec<Copy<V>>,
+    used: usize,
+    by_slot: FxHashMap<u32, u32>,
+    /// Values packed by the open batch.
+    bytes: Vec<u8>,
+    flight: Flight,
+    in_flight: bool,
+    spare: V::Spare,
+}
+
+impl<V: Packed> Default for Records<V> {
+    fn default() -> Self {
+        Self {
+            slab: Slab::default(),
+            slots: Vec::new(),
+            index: HashTable::new(),
+            free: BinaryHeap::new(),
+            loaded: false,
+            head: Vec::new(),
+            copies: Vec::new(),
+            used: 0,
+            by_slot: FxHashMap::default(),
+            bytes: Vec::new(),
+            flight: Flight { records: Vec::new(), by_slot: FxHashMap::default(), bytes: Vec::new() },
+            in_flight: false,
+            spare: V::Spare::default(),
+        }
+    }
+}
+
+impl<V: Packed> Records<V> {
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The working copy of a record; `None` when there is no such record.
+    pub fn find(&mut self, token: &str) -> Option<At> {
+        let slot = self.slot_of(token)?;
+        if let Some(at) = self.by_slot.get(&slot) {
+            return Some(At(*at));
+        }
+        let at = self.copy(token, slot);
+        let copy = &mut self.copies[at.0 as usize];
+        let bytes = match self.flight.by_slot.get(&slot) {
+            Some(flown) => body(&self.flight.bytes[self.flight.records[*flown as usize].packed.clone()]),
+            None => self.slots[slot as usize].map(|cell| record(self.slab.get(cell))).unwrap_or_default(),
+        };
+        trusted(copy.record.unpack(bytes, &mut self.spare));
+        Some(at)
+    }
+
+    /// The working copy of a record that is made if there is none.
+    pub fn find_or_make(&mut self, token: &str) -> At {
+        if let Some(at) = self.find(token) {
+            return at;
+        }
+        let slot = self.take_slot();
+        self.enter(token, slot);
+        let at = self.copy(token, slot);
+        let copy = &mut self.copies[at.0 as usize];
+        (copy.made, copy.changed) = (true, true);
+        at
+    }
+
+    pub fn get(&self, at: At) -> &V {
+        &self.copies[at.0 as usize].record
+    }
+
+    /// The record to change.
+    pub fn edit(&mut self, at: At) -> (&mut V, &mut V::Spare) {
+        let copy = &mut self.copies[at.0 as usize];
+        (copy.changed, copy.packed) = (true, 0..0);
+        (&mut copy.record, &mut self.spare)
+    }
+
+    /// Looks a group of records up before they are asked for: the look-ups do not depend on one another, so the processor
+    /// waits for the memory of many at a time. Gives how many are known.
+    pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
+        let probable: smallvec::SmallVec<[u32; 256]> =
+            tokens.filter_map(|token| self.index.find(hash(token), |_| true).copied()).collect();
+        let cells = probable.iter().filter_map(|slot| *self.slots.get(*slot as usize)?);
+        let touched = cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell));
+        std::hint::black_box(touched);
+        probable.len()
+    }
+
+    /// Every record that the open batch changed: token and value, absolute, packed.
+    pub fn changed(&mut self, mut each: impl FnMut(&str, &[u8])) {
+        for at in 0..self.used {
+            if self.copies[at].changed {
+                self.pack(at);
+                let copy = &self.copies[at];
+                each(&copy.token, &self.bytes[copy.packed.clone()]);
+            }
+        }
+    }
+
+    /// Sends the open batch into flight; further edits belong to the next one.
+    pub fn hand_over(&mut self) {
+        debug_assert!(!self.in_flight, "one batch in flight at most");
+        for at in 0..self.used {
+            if self.copies[at].changed {
+                self.pack(at);
+                let copy = &mut self.copies[at];
+                self.flight.by_slot.insert(copy.slot, self.flight.records.len() as u32);
+                let (token, packed) = (std::mem::take(&mut copy.token), copy.packed.clone());
+                self.flight.records.push(Flown { token, slot: copy.slot, made: copy.made, packed });
+            }
+        }
+        std::mem::swap(&mut self.flight.bytes, &mut self.bytes);
+        self.in_flight = true;
+        self.put_away();
+    }
+
+    /// Accepts the batch in flight.
+    pub fn commit(&mut self) {
+        for flown in self.flight.records.drain(..) {
+            set_head(&flown.token, &mut self.head);
+            let body = body(&self.flight.bytes[flown.packed]);
+            let cell = &mut self.slots[flown.slot as usize];
+            *cell = Some(match cell.take() {
+                Some(known) => self.slab.replace(known, &self.head, body),
+                None => self.slab.put(&self.head, body),
+            });
+        }
+        self.land();
+    }
+
+    /// Puts everything back as it was at the last commit.
+    pub fn undo(&mut self) {
+        let open = self.copies[..self.used].iter().filter(|copy| copy.made).map(|copy| (&copy.token, copy.slot));
+        let flown = self.flight.records.iter().filter(|flown| flown.made).map(|flown| (&flown.token, flown.slot));
+        for (token, slot) in open.chain(flown) {
+            if let Ok(entry) = self.index.find_entry(hash(token.as_bytes()), |known| *known == slot) {
+                entry.remove();
+            }
+            self.free.push(Reverse(slot));
+        }
+        self.put_away();
+        self.bytes.clear();
+        self.flight.records.clear();
+        self.land();
+    }
+
+    fn land(&mut self) {
+        self.flight.by_slot.clear();
+        self.flight.bytes.clear();
+        self.in_flight = false;
+    }
+
+    /// Every record as the open batch sees it, in slot order.
+    pub fn all(&self) -> impl Iterator<Item = (u32, Text, V)> {
+        (0..self.slots.len() as u32).filter_map(|slot| {
+            let (token, bytes) = self.current(slot)?;
+            let mut record = V::default();
+            trusted(record.unpack(&bytes, &mut V::Spare::default()));
+            Some((slot, token, record))
+        })
+    }
+
+    /// The record of a token as the open batch sees it.
+    pub fn look(&self, token: &str) -> Option<V> {
+        let (_, bytes) = self.current(self.slot_of(token)?)?;
+        let mut record = V::default();
+        trusted(record.unpack(&bytes, &mut V::Spare::default()));
+        Some(record)
+    }
+
+    /// Token and bytes of a record as the open batch sees them.
+    fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
+        if let Some(at) = self.by_slot.get(&slot) {
+            let copy = &self.copies[*at as usize];
+            let mut bytes = Vec::new();
+            copy.record.pack(&mut bytes);
+            return Some((copy.token.clone(), bytes));
+        }
+        if let Some(flown) = self.flight.by_slot.get(&slot) {
+            let flown = &self.flight.records[*flown as usize];
+            return Some((flown.token.clone(), body(&self.flight.bytes[flown.packed.clone()]).to_vec()));
+        }
+        let cell = self.slab.get(self.slots[slot as usize]?);
+        Some((Text::from(String::from_utf8_lossy(token(cell))), record(cell).to_vec()))
+    }
+
+    /// Up to `most` committed records from slot `from` on, as token and value; gives the slot to go on from, `None` at the end.
+    /// What is not committed is not seen.
+    pub fn committed(&self, from: u32, most: usize, mut each: impl FnMut(&[u8], &[u8])) -> Option<u32> {
+        let mut value = Vec::new();
+        let mut given = 0;
+        for (slot, cell) in self.slots.iter().enumerate().skip(from as usize) {
+            let Some(cell) = cell else { continue };
+            if given == most {
+                return Some(slot as u32);
+            }
+            let cell = self.slab.get(*cell);
+            value.clear();
+            begin_value::<V>(slot as u32, &mut value);
+            value.extend_from_slice(record(cell));
+            each(token(cell), &value);
+            given += 1;
+        }
+        None
+    }
+
+    /// Places a restored value, after reading all of it once; nothing may be open or in flight.
+    pub fn load(&mut self, token: &str, value: &[u8]) -> Result<(), CodecError> {
+        let mut reader = Reader::new(value);
+        let format = reader.byte()?;
+        if format != V::FORMAT {
+            return Err(CodecError::Format { found: format, read: V::FORMAT });
+        }
+        let at = reader.position();
+        let slot = u32::try_from(reader.long()?).ok().filter(|slot| *slot < SLOTS_MAX);
+        let slot = slot.ok_or(CodecError::Number { at })?;
+        let body = &value[reader.position()..];
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(CodecError::Length { at: 0, length: token.len() as i64 });
+        }
+        if self.copies.is_empty() {
+            self.copies.push(Copy::default());
+        }
+        let scratch = &mut self.copies[0].record;
+        let read = scratch.unpack(body, &mut self.spare);
+        scratch.empty(&mut self.spare);
+        read?;
+        self.place(token, slot, body);
+        Ok(())
+    }
+
+    fn place(&mut self, token_of: &str, slot: u32, body: &[u8]) {
+        debug_assert!(self.used == 0 && !self.in_flight, "nothing is open while records are restored");
+        if self.slot_of(token_of) != Some(slot) {
+            self.unload(token_of);
+            self.loaded = true;
+            if self.slots.len() <= slot as usize {
+                self.slots.resize(slot as usize + 1, None);
+            }
+            if let Some(cell) = self.slots[slot as usize].take() {
+                self.unindex(hash(token(self.slab.get(cell))), slot);
+                self.slab.free(cell);
+            }
+            self.enter(token_of, slot);
+        }
+        set_head(token_of, &mut self.head);
+        let cell = &mut self.slots[slot as usize];
+        *cell = Some(match cell.take() {
+            Some(known) => self.slab.replace(known, &self.head, body),
+            None => self.slab.put(&self.head, body),
+        });
+    }
+
+    /// Drops a record during restore.
+    pub fn unload(&mut self, token: &str) {
+        let Some(slot) = self.slot_of(token) else { return };
+        self.unindex(hash(token.as_bytes()), slot);
+        if let Some(cell) = self.slots[slot as usize].take() {
+            self.slab.free(cell);
+        }
+        self.loaded = true;
+    }
+
+    fn unindex(&mut self, hash: u64, slot: u32) {
+        if let Ok(entry) = self.index.find_entry(hash, |known| *known == slot) {
+            entry.remove();
+        }
+    }
+
+    fn slot_of(&self, token: &str) -> Option<u32> {
+        self.index.find(hash(token.as_bytes()), |slot| self.token_of(*slot) == token.as_bytes()).copied()
+    }
+
+    fn token_of(&self, slot: u32) -> &[u8] {
+        if let Some(cell) = self.slots[slot as usize] {
+            return token(self.slab.get(cell));
+        }
+        if let Some(flown) = self.flight.by_slot.get(&slot) {
+            return self.flight.records[*flown as usize].token.as_bytes();
+        }
+        self.by_slot.get(&slot).map(|at| self.copies[*at as usize].token.as_bytes()).unwrap_or_default()
+    }
+
+    /// An empty working copy for a slot.
+    fn copy(&mut self, token: &str, slot: u32) -> At {
+        let at = self.used as u32;
+        if self.used == self.copies.len() {
+            self.copies.push(Copy::default());
+        }
+        let copy = &mut self.copies[self.used];
+        copy.token.clear();
+        copy.token.push_str(token);
+        (copy.slot, copy.made, copy.changed, copy.packed) = (slot, false, false, 0..0);
+        self.used += 1;
+        self.by_slot.insert(slot, at);
+        At(at)
+    }
+
+    fn pack(&mut self, at: usize) {
+        let copy = &mut self.copies[at];
+        if copy.packed.is_empty() {
+            let start = self.bytes.len();
+            begin_value::<V>(copy.slot, &mut self.bytes);
+            copy.record.pack(&mut self.bytes);
+            copy.packed = start..self.bytes.len();
+        }
+    }
+
+    /// Ends the use of all working copies.
+    fn put_away(&mut self) {
+        self.by_slot.clear();
+        self.copies.truncate(COPIES_KEPT_MAX);
+        for copy in self.copies.iter_mut().take(self.used) {
+            copy.record.empty(&mut self.spare);
+        }
+        self.used = 0;
+    }
+
+    fn take_slot(&mut self) -> u32 {
+        if std::mem::take(&mut self.loaded) {
+            let slots = self.slots.iter().enumerate().filter(|(_, cell)| cell.is_none());
+            self.free = slots.map(|(slot, _)| Reverse(slot as u32)).collect();
+        }
+        self.free.pop().map_or_else(
+            || {
+                self.slots.push(None);
+                (self.slots.len() - 1) as u32
+            },
+            |Reverse(slot)| slot,
+        )
+    }
+
+    /// Enters a new token in the index.
+    fn enter(&mut self, token: &str, slot: u32) {
+        if self.index.len() == self.index.capacity() {
+            self.grow_index();
+        }
+        // There is room, so nothing is hashed again here.
+        self.index.insert_unique(hash(token.as_bytes()), slot, |_| 0);
+    }
+
+    /// Doubles the index. Going by slot reads the tokens in the order in which they lie in memory.
+    fn grow_index(&mut self) {
+        let mut index = HashTable::with_capacity(self.index.capacity().max(8) * 2);
+        let mut known = vec![false; self.slots.len()];
+        self.index.iter().for_each(|slot| known[*slot as usize] = true);
+        for slot in (0..self.slots.len() as u32).filter(|slot| known[*slot as usize]) {
+            index.insert_unique(hash(self.token_of(slot)), slot, |_| 0);
+        }
+        self.index = index;
+    }
+}
+
+fn hash(token: &[u8]) -> u64 {
+    FxBuildHasher.hash_one(token)
+}
+
+/// Bytes that this process packed or read in whole before are read again without a doubt.
+#[expect(
+    clippy::panic,
+    reason = "memory is not what was written there; what comes from outside is read before it is kept"
+)]
+fn trusted(read: Result<(), CodecError>) {
+    if let Err(error) = read {
+        panic!("a packed record cannot be read back: {error}");
+    }
+}
+
+/// The format and the slot in front of a packed record.
+fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
+    out.push(V::FORMAT);
+    put_long(i64::from(slot), out);
+}
+
+/// The packed record behind format and slot.
+fn body(value: &[u8]) -> &[u8] {
+    let slot = value.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
+    &value[1 + slot..]
+}
+
+/// The token in front of a committed record.
+fn set_head(token: &str, head: &mut Vec<u8>) {
+    head.clear();
+    let length = token.len().min(TOKEN_BYTES_MAX);
+    if length >= 0x80 {
+        head.push((length >> 8) as u8 | 0x80);
+    }
+    head.push(length as u8);
+    head.extend_from_slice(&token.as_bytes()[..length]);
+}
+
+/// Token and record of a cell.
+fn split(cell: &[u8]) -> (&[u8], &[u8]) {
+    match *cell {
+        [high, low, ..] if high >= 0x80 => cell[2..].split_at(usize::from(high & 0x7f) << 8 | usize::from(low)),
+        [length, ..] => cell[1..].split_at(usize::from(length)),
+        [] => (cell, cell),
+    }
+}
+
+fn token(cell: &[u8]) -> &[u8] {
+    split(cell).0
+}
+
+fn record(cell: &[u8]) -> &[u8] {
+    split(cell).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Number(i64);
+
+    impl Packed for Number {
+        const FORMAT: u8 = 7;
+        type Spare = ();
+        fn pack(&self, out: &mut Vec<u8>) {
+            put_long(self.0, out);
+            out.extend(std::iter::repeat_n(1, self.0 as usize % 200));
+        }
+        fn unpack(&mut self, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
+            assert_eq!(self.0, 0, "filled when empty only");
+            let mut reader = Reader::new(bytes);
+            self.0 = reader.long()?;
+            for _ in 0..self.0 as usize % 200 {
+                reader.byte()?;
+            }
+            reader.end()
+        }
+        fn empty(&mut self, (): &mut ()) {
+            self.0 = 0;
+        }
+    }
+
+    type Contents = Vec<(u32, String, i64)>;
+
+    fn contents(records: &Records<Number>) -> Contents {
+        records.all().map(|(slot, token, value)| (slot, token.to_string(), value.0)).collect()
+    }
+
+    fn committed(records: &Records<Number>) -> Contents {
+        let (mut all, mut copy, mut cursor) = (Vec::new(), Records::<Number>::default(), Some(0));
+        while let Some(from) = cursor {
+            cursor = records.committed(from, 3, |token, value| {
+                copy.load(std::str::from_utf8(token).unwrap(), value).unwrap();
+            });
+        }
+        all.extend(contents(&copy));
+        all
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        Edit(u8, i64),
+        Look(u8),
+        HandOver,
+        Commit,
+        Undo,
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            6 => (0u8..40, 1i64..300).prop_map(|(key, by)| Act::Edit(key, by)),
+            3 => (0u8..40).prop_map(Act::Look),
+            2 => Just(Act::HandOver),
+            2 => Just(Act::Commit),
+            1 => Just(Act::Undo),
+        ];
+        prop::collection::vec(act, 1..200)
+    }
+
+    proptest! {
+        /// In any legal order: undo gives back the contents and slots of the last commit, whatever was handed over; the changes
+        /// of each batch bring a copy to the same contents; and only what is committed is seen as committed.
+        #[test]
+        fn batches_agree_with_a_model(acts in acts()) {
+            let (mut records, mut copy) = (Records::<Number>::default(), Records::<Number>::default());
+            let mut model = BTreeMap::<String, i64>::new();
+            // Contents and model at the last commit, and those handed over since with their changes.
+            let (mut kept, mut kept_model) = (Contents::new(), model.clone());
+            let mut flight: Option<(Contents, BTreeMap<String, i64>, Vec<(Text, Vec<u8>)>)> = None;
+            for act in acts {
+                match act {
+                    Act::Edit(key, by) => {
+                        let token = format!("c{key}");
+                        let at = records.find_or_make(&token);
+                        records.edit(at).0.0 += by;
+                        *model.entry(token).or_default() += by;
+                    }
+                    Act::Look(key) => {
+                        let token = format!("c{key}");
+                        let found = records.find(&token).map(|at| records.get(at).0);
+                        prop_assert_eq!(found, model.get(&token).copied());
+                    }
+                    Act::HandOver if flight.is_none() => {
+                        let mut changed = Vec::new();
+                        records.changed(|token, value| changed.push((Text::from(token), value.to_vec())));
+                        records.hand_over();
+                        records.changed(|_, _| panic!("the next batch changed nothing yet"));
+                        flight = Some((contents(&records), model.clone(), changed));
+                    }
+                    Act::Commit if flight.is_some() => {
+                        let (then, then_model, changed) = flight.take().unwrap_or_default();
+                        changed.iter().for_each(|(token, value)| copy.load(token, value).unwrap());
+                        records.commit();
+                        prop_assert_eq!(&then, &contents(&copy));
+                        (kept, kept_model) = (then, then_model);
+                    }
+                    Act::HandOver | Act::Commit => {}
+                    Act::Undo => {
+                        records.undo();
+                        (model, flight) = (kept_model.clone(), None);
+                        prop_assert_eq!(&contents(&records), &kept);
+                    }
+                }
+                prop_assert_eq!(&committed(&records), &kept);
+                let mut all = contents(&records).into_iter().map(|(_, token, value)| (token, value)).collect::<Vec<_>>();
+                all.sort();
+                prop_assert_eq!(all, model.clone().into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(records.len(), model.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_lowest_free_slot_is_taken_first_after_a_restore_too() {
+        let mut records = Records::<Number>::default();
+        for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
+            let mut value = Vec::new();
+            begin_value::<Number>(slot, &mut value);
+            Number(5).pack(&mut value);
+            records.load(token, &value).unwrap();
+        }
+        for token in ["c", "d", "e", "f"] {
+            records.find_or_make(token);
+        }
+        let slots: Vec<_> = contents(&records).into_iter().map(|(slot, token, _)| format!("{slot}{token}")).collect();
+        assert_eq!(slots, ["0c", "1b", "2d", "3a", "4e", "5f"]);
+        let unknown = [b"a".as_slice(), b"zz", b"b"];
+        assert!((2..=3).contains(&records.bring(unknown.into_iter())));
+    }
+
+    #[test]
+    fn hostile_values_are_refused() {
+        let mut records = Records::<Number>::default();
+        assert_eq!(records.load("a", &[]), Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }));
+        assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
+        assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
+        assert!(matches!(records.load("a", &[7, 0, 2]), Err(CodecError::Truncated { .. })));
+        assert!(matches!(records.load("a", &[7, 0, 2, 1, 1]), Err(CodecError::Trailing { .. })));
+        assert!(records.is_empty());
+        assert_eq!(records.load("a", &[7, 0, 2, 1]), Ok(()));
+    }
+}
