@@ -166,7 +166,7 @@ fn fact() -> impl Strategy<Value = Event<'static>> {
 }
 
 fn records(shard: &Shard) -> BTreeMap<String, Customer> {
-    shard.customers().map(|(_, token, customer)| (token.to_string(), customer.clone())).collect()
+    shard.customers().map(|(_, token, customer)| (token.to_string(), customer)).collect()
 }
 
 type Sums = BTreeMap<(String, Counter, i64), Tally>;
@@ -186,20 +186,20 @@ fn add_deltas(sums: &mut Sums, bundles: &[(i32, FactBundle)]) {
 fn contributions(shard: &Shard) -> Sums {
     let mut sums = Sums::new();
     for (_, _, customer) in shard.customers() {
-        contribution::whole(customer, END_TO_END_DAYS, |partner, cell| {
+        contribution::whole(&customer, END_TO_END_DAYS, |partner, cell| {
             sums.entry((partner.to_owned(), cell.counter, cell.at)).or_default().add(cell.tally);
         });
     }
     nonzero(sums)
 }
 
-fn copy_changes(from: &Shard, to: &mut Shard) {
+fn copy_changes(from: &mut Shard, to: &mut Shard) {
     from.changes(&mut |key, value| to.load(key, value).unwrap());
 }
 
 /// Everything that can be seen of a shard.
 fn seen(shard: &Shard) -> (Vec<(u32, String, Customer)>, EventTime, bool) {
-    let customers = shard.customers().map(|(slot, token, customer)| (slot, token.to_string(), customer.clone()));
+    let customers = shard.customers().map(|(slot, token, customer)| (slot, token.to_string(), customer));
     (customers.collect(), shard.high_event_time(), shard.due(NOW))
 }
 
@@ -260,7 +260,7 @@ proptest! {
             }
             prop_assert_eq!(fates.consumed(), facts.len() as i64);
             add_deltas(&mut sums, &bundles);
-            copy_changes(&original, &mut copy);
+            copy_changes(&mut original, &mut copy);
             accept(&mut original);
             prop_assert_eq!(seen(&original), seen(&copy));
         }
@@ -290,7 +290,7 @@ proptest! {
             row.entry((partner.to_owned(), at)).or_default().add(signed);
         };
         for (_, _, customer) in shard.customers() {
-            contribution::whole(customer, END_TO_END_DAYS, |partner, cell| match cell.counter {
+            contribution::whole(&customer, END_TO_END_DAYS, |partner, cell| match cell.counter {
                 Counter::DrawdownRequested => add(partner, cell.at, 1, cell.tally),
                 counter if counter.family() == Counter::DrawdownRequested.family() => add(partner, cell.at, -1, cell.tally),
                 _ => {}

@@ -5,6 +5,7 @@ use super::bundle::Line;
 use super::record::Customer;
 use crate::domain::codec::{Avro, CodecError, Reader};
 use crate::domain::{EventTime, Text};
+use crate::store::Packed;
 
 /// A customer by token: slot and record.
 const CUSTOMER: u8 = b'c';
@@ -13,26 +14,19 @@ const CLOCK: u8 = b'k';
 /// The line to a partition of the partner stage, big-endian.
 const LINE: u8 = b'l';
 /// Version of all values.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = Customer::FORMAT;
 
 /// Takes a changelog key with its value (`None`: gone).
 pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
 
 impl Shard {
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, entry: &mut Entry<'_>) {
+    pub fn changes(&mut self, entry: &mut Entry<'_>) {
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        for (token, slot, customer) in self.customers.changed() {
+        self.customers.changed(|token, packed| {
             set_key(&mut key, CUSTOMER, token.as_bytes());
-            let value = customer.map(|customer| {
-                value.clear();
-                value.push(FORMAT);
-                i64::from(slot).put(&mut value);
-                customer.put(&mut value);
-                value.as_slice()
-            });
-            entry(&key, value);
-        }
+            entry(&key, Some(packed));
+        });
         for (partner, newest) in self.clocks.newest.changed() {
             set_key(&mut key, CLOCK, partner.as_bytes());
             entry(&key, newest.map(|newest| set_value(&mut value, newest)));
@@ -64,53 +58,23 @@ impl Shard {
     }
 
     fn load_customer(&mut self, token: &str, value: Option<&[u8]>) -> Result<(), CodecError> {
-        let Some(value) = value else {
-            self.customers.unload(token);
-            return Ok(());
-        };
-        let mut reader = body(value)?;
-        let at = reader.position();
-        let slot = u32::try_from(reader.long()?).map_err(|_| CodecError::Number { at })?;
-        let customer = Customer::get(&mut reader)?;
-        reader.end()?;
-        self.customers.load(token, slot, customer);
-        Ok(())
-    }
-}
-
-/// The record field by field; a boxed part is written like the part itself.
-impl<'a> Avro<'a> for Customer {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.erased_at.put(out);
-        self.applications.put(out);
-        self.drawdowns.put(out);
-        self.limits.put(out);
-        self.loans.put(out);
-        put_boxed(self.profile.as_deref(), out);
-        put_boxed(self.offering.as_deref(), out);
+        match value {
+            Some(value) => self.customers.load(token, value),
+            None => {
+                self.customers.unload(token);
+                Ok(())
+            }
+        }
     }
 
-    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        Ok(Self {
-            erased_at: Avro::get(reader)?,
-            applications: Avro::get(reader)?,
-            drawdowns: Avro::get(reader)?,
-            limits: Avro::get(reader)?,
-            loans: Avro::get(reader)?,
-            profile: get_boxed(reader)?,
-            offering: get_boxed(reader)?,
+    /// Changelog entries of up to `most` committed customers from slot `from` on; gives the slot to go on from, `None` at the
+    /// end. What is not committed is not seen.
+    pub fn committed_entries(&self, from: u32, most: usize, entry: &mut Entry<'_>) -> Option<u32> {
+        let mut key = Vec::new();
+        self.customers.committed(from, most, |token, value| {
+            set_key(&mut key, CUSTOMER, token);
+            entry(&key, Some(value));
         })
-    }
-}
-
-fn get_boxed<'a, T: Avro<'a>>(reader: &mut Reader<'a>) -> Result<Option<Box<T>>, CodecError> {
-    Ok(if bool::get(reader)? { Some(Box::new(T::get(reader)?)) } else { None })
-}
-
-fn put_boxed<'a, T: Avro<'a>>(part: Option<&T>, out: &mut Vec<u8>) {
-    part.is_some().put(out);
-    if let Some(part) = part {
-        part.put(out);
     }
 }
 
@@ -131,7 +95,7 @@ fn set_value<'v, 'a, T: Avro<'a>>(value: &'v mut Vec<u8>, content: &T) -> &'v [u
 fn body(value: &[u8]) -> Result<Reader<'_>, CodecError> {
     match value.split_first() {
         Some((&FORMAT, body)) => Ok(Reader::new(body)),
-        Some((other, _)) => Err(CodecError::Ordinal { at: 0, ordinal: i64::from(*other) }),
+        Some((found, _)) => Err(CodecError::Format { found: *found, read: FORMAT }),
         None => Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }),
     }
 }

@@ -26,7 +26,7 @@ use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
 use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
 use crate::policy::PolicySet;
-use crate::store::Slots;
+use crate::store::{At, Records};
 use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
@@ -62,7 +62,7 @@ pub enum Input<'a> {
 /// One shard of the customer stage.
 pub struct Shard {
     settings: Settings,
-    customers: Slots<Customer>,
+    customers: Records<Customer>,
     clocks: Clocks,
     bundles: Bundles,
 }
@@ -77,7 +77,7 @@ struct Arrival<'a> {
 impl Shard {
     pub fn new(settings: Settings) -> Self {
         let bundles = Bundles::new(settings.partner_partitions);
-        Self { settings, customers: Slots::default(), clocks: Clocks::default(), bundles }
+        Self { settings, customers: Records::default(), clocks: Clocks::default(), bundles }
     }
 
     /// Takes one input; outputs of decisions go to `out`, deltas and proposals are kept for [`Shard::seal`].
@@ -105,9 +105,10 @@ impl Shard {
             return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
         }
         let nobody = Customer::default();
-        let customer = self.customers.get(event.customer().unwrap_or_default()).unwrap_or(&nobody);
+        let at = event.customer().and_then(|token| self.customers.find(token));
+        let (customer, spare) = self.customers.weigh(at, &nobody);
         let erased = customer.erased_at.is_some();
-        let weighed = apply::weigh(customer, event, contract_day(event, rules));
+        let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
         if let Err(fate @ Fate::DeadLettered(..)) = weighed {
             return fate;
         }
@@ -129,60 +130,63 @@ impl Shard {
     fn write<R: Rules>(&mut self, arrival: &Arrival<'_>, change: Change, rules: &R, out: &mut Vec<Output>) {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
-        let before = self.footprint(token, target);
-        let written = apply::write(self.customers.edit(token), change, arrival.event);
-        self.contribute(token, target, &before);
+        let at = self.customers.find_or_make(token);
+        let before = self.footprint(at, target);
+        let (customer, spare) = self.customers.edit(at);
+        let written = apply::write(customer, change, arrival.event, spare);
+        self.contribute(at, target, &before);
         if let Some(settlement) = written.settlement {
             self.bundles.settle(settlement);
         }
         if let (true, Event::Application(event)) = (written.asked, arrival.event) {
-            self.ask(event, arrival, rules, out);
+            self.ask(at, event, arrival, rules, out);
         }
     }
 
     /// Asks the policy about a drawdown: a proposal makes the customer pending, a no is a decision.
-    fn ask<R: Rules>(&mut self, event: &ApplicationEvent<'_>, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) {
+    fn ask<R: Rules>(
+        &mut self,
+        at: At,
+        event: &ApplicationEvent<'_>,
+        arrival: &Arrival<'_>,
+        rules: &R,
+        out: &mut Vec<Output>,
+    ) {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
-        let Some(customer) = self.customers.get(event.customer) else { return };
-        match trigger.ask(customer, rules) {
+        match trigger.ask(self.customers.get(at), rules) {
             None => {}
             Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
             Some(Answer::Proposal(proposal)) => {
-                self.customers.edit(event.customer).wait_for(&proposal);
+                self.customers.edit(at).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }
         }
     }
 
     fn take_reply(&mut self, reply: &Reply) -> Fate {
-        let token = reply.customer.as_str();
-        let unmatched = Fate::Ignored(IgnoreReason::Unmatched);
-        let weighed = self.customers.get(token).map_or(Err(unmatched), |customer| reply::weigh(customer, reply));
-        if let Err(fate) = weighed {
+        let Some(at) = self.customers.find(&reply.customer) else { return Fate::Ignored(IgnoreReason::Unmatched) };
+        if let Err(fate) = reply::weigh(self.customers.get(at), reply) {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        let before = self.footprint(token, target);
-        reply::write(self.customers.edit(token), reply);
-        self.contribute(token, target, &before);
+        let before = self.footprint(at, target);
+        reply::write(self.customers.edit(at).0, reply);
+        self.contribute(at, target, &before);
         Fate::Applied
     }
 
     /// What the entity contributes as the record stands.
-    fn footprint(&self, token: &str, target: Target<'_>) -> Cells {
+    fn footprint(&self, at: At, target: Target<'_>) -> Cells {
         let mut cells = Cells::new();
-        if let Some(customer) = self.customers.get(token) {
-            target.footprint(customer, self.settings.end_to_end_days, &mut cells);
-        }
+        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut cells);
         cells
     }
 
     /// Adds the difference that a change made to what the entity contributes.
-    fn contribute(&mut self, token: &str, target: Target<'_>, before: &Cells) {
-        let after = self.footprint(token, target);
-        let partner = self.customers.get(token).and_then(|customer| target.partner(customer));
-        if let Some(partner) = partner {
+    fn contribute(&mut self, at: At, target: Target<'_>, before: &Cells) {
+        let after = self.footprint(at, target);
+        if let Some(partner) = target.partner(self.customers.get(at)) {
             self.bundles.add(partner, before, after);
         }
     }
@@ -212,14 +216,19 @@ impl Shard {
         self.bundles.due(now, &self.settings)
     }
 
-    /// Every customer with token and slot, in slot order.
-    pub fn customers(&self) -> impl Iterator<Item = (u32, &Text, &Customer)> {
-        self.customers.scan(0)
+    /// Every customer with slot and token, in slot order, as the open batch sees it.
+    pub fn customers(&self) -> impl Iterator<Item = (u32, Text, Customer)> {
+        self.customers.all()
     }
 
-    /// The record of one customer.
-    pub fn customer(&self, token: &str) -> Option<&Customer> {
-        self.customers.get(token)
+    /// The record of one customer, as the open batch sees it.
+    pub fn customer(&self, token: &str) -> Option<Customer> {
+        self.customers.look(token)
+    }
+
+    /// Looks up the customers of a group of records (64 to 256 at a time) before they are stepped: their look-ups overlap.
+    pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
+        self.customers.bring(tokens)
     }
 
     /// Highest accepted event time of the shard; 0 before the first.

@@ -8,9 +8,7 @@
 
 mod records;
 mod slab;
-mod slots;
 mod sorted;
 
-pub use records::{Packed, Records, SLOTS_MAX};
-pub use slots::Slots;
+pub use records::{At, Packed, Records, SLOTS_MAX};
 pub use sorted::Sorted;

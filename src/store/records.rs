@@ -154,6 +154,11 @@ impl<V: Packed> Records<V> {
         at
     }
 
+    /// A record to weigh an event against, or the one of nobody; with the buffers to weigh with.
+    pub fn weigh<'s>(&'s mut self, at: Option<At>, nobody: &'s V) -> (&'s V, &'s mut V::Spare) {
+        (at.map_or(nobody, |at| &self.copies[at.0 as usize].record), &mut self.spare)
+    }
+
     pub fn get(&self, at: At) -> &V {
         &self.copies[at.0 as usize].record
     }

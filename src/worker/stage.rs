@@ -118,7 +118,7 @@ impl Stage {
     }
 
     /// Appends the batch's changelog entries.
-    pub fn changes(&self, shard: i32, outbox: &mut Outbox) {
+    pub fn changes(&mut self, shard: i32, outbox: &mut Outbox) {
         let topic = Topic::changelog(self.name());
         let mut entry = |key: &[u8], value: Option<&[u8]>| match value {
             Some(value) => outbox.push(topic, shard, key, |out| out.extend_from_slice(value)),

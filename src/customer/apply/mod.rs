@@ -11,8 +11,8 @@ pub mod reply;
 pub mod command;
 
 use super::contribution::Target;
-use super::record::Customer;
 use super::record::fact::Effect;
+use super::record::{Customer, Profile, Spare};
 use super::settle::{self, End};
 use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
@@ -40,19 +40,19 @@ pub struct Written {
 }
 
 /// The change an event makes, or the fate of one that makes none. `day`: the calendar day of the event in its contract's zone.
-pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay) -> Result<Change, Fate> {
+pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay, spare: &mut Spare) -> Result<Change, Fate> {
     match event {
         Event::Application(e) => application::weigh(customer, e).map(Change::Application),
         Event::Repayment(e) => repayment::weigh(customer, e, day).map(Change::Repayment),
         Event::Customer(e) if e.erased => Ok(Change::Erase(e.event_time)),
-        Event::Customer(e) => profile::weigh(customer, e).map(Change::Profile),
-        Event::Outcome(e) => outcome::weigh(customer, e).map(Change::Outcome),
+        Event::Customer(e) => profile::weigh(customer, e, spare).map(Change::Profile),
+        Event::Outcome(e) => outcome::weigh(customer, e, spare).map(Change::Outcome),
         Event::Command(e) => command::weigh(customer, e).map(|()| Change::Revoke(e.event_time)),
     }
 }
 
 /// Puts the change into the record, and ends the standing candidate where the change ends it.
-pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>) -> Written {
+pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: &mut Spare) -> Written {
     let token = event.customer().unwrap_or_default();
     let mut written = Written::default();
     match change {
@@ -65,7 +65,7 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>) -> Writ
         }
         Change::Repayment(change) => change.write(customer),
         Change::Profile(change) => {
-            customer.profile = Some(change.profile);
+            set_profile(customer, change.profile, spare);
             if change.opts_out {
                 written.settlement = settle::end(customer, token, End::opt_out(event.event_time()));
             }
@@ -74,10 +74,17 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>) -> Writ
             written.settlement = settle::end(customer, token, End::erased(at));
             *customer = Customer { erased_at: Some(at), ..Customer::default() };
         }
-        Change::Outcome(change) => change.write(customer),
+        Change::Outcome(change) => change.write(customer, spare),
         Change::Revoke(at) => written.settlement = settle::end(customer, token, End::command(at)),
     }
     written
+}
+
+/// Puts another profile into the record.
+fn set_profile(customer: &mut Customer, profile: Box<Profile>, spare: &mut Spare) {
+    if let Some(before) = customer.profile.replace(profile) {
+        spare.give_back(before);
+    }
 }
 
 /// The fate of an event that changes nothing.

@@ -1,8 +1,8 @@
 //! Outcome events: what became of a candidate or a contact. An accepted own offer is what makes a cancellation a diversion.
 
-use super::unchanged;
+use super::{set_profile, unchanged};
 use crate::customer::record::fact::Effect;
-use crate::customer::record::{CONTACTS_MAX, Contact, Customer, Profile};
+use crate::customer::record::{CONTACTS_MAX, Contact, Customer, Profile, Spare};
 use crate::domain::events::{Outcome, OutcomeKind};
 use crate::domain::fate::IgnoreReason;
 use crate::domain::{Fate, Text};
@@ -15,7 +15,7 @@ pub struct Change {
 }
 
 /// What the event would change. A candidate that this customer never had matches nothing.
-pub fn weigh(customer: &Customer, event: &Outcome<'_>) -> Result<Change, Fate> {
+pub fn weigh(customer: &Customer, event: &Outcome<'_>, spare: &mut Spare) -> Result<Change, Fate> {
     let drawdown = match event.candidate {
         None => None,
         Some(candidate) => {
@@ -25,7 +25,7 @@ pub fn weigh(customer: &Customer, event: &Outcome<'_>) -> Result<Change, Fate> {
             }
         }
     };
-    let mut profile = customer.profile.clone().unwrap_or_default();
+    let mut profile = spare.profile(customer.profile.as_deref());
     let contact = Contact {
         at: event.event_time,
         event: event.event_id.into(),
@@ -38,14 +38,15 @@ pub fn weigh(customer: &Customer, event: &Outcome<'_>) -> Result<Change, Fate> {
     }
     let accepts = drawdown.filter(|d| event.kind == OutcomeKind::Accepted && !d.own_accepted);
     if accepts.is_none() && effect != Effect::Changed {
+        spare.give_back(profile);
         return Err(unchanged(effect));
     }
     Ok(Change { profile, accepted: accepts.map(|d| d.candidate.clone()) })
 }
 
 impl Change {
-    pub fn write(self, customer: &mut Customer) {
-        customer.profile = Some(self.profile);
+    pub fn write(self, customer: &mut Customer, spare: &mut Spare) {
+        set_profile(customer, self.profile, spare);
         let Some(candidate) = self.accepted else { return };
         if let Some(drawdown) = customer.drawdowns.iter_mut().find(|d| d.candidate == candidate) {
             drawdown.own_accepted = true;

@@ -2,7 +2,7 @@
 
 use super::{room_for, unchanged};
 use crate::customer::record::fact::{Dated, Effect, stand_dated};
-use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind};
+use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind, Spare};
 use crate::domain::events::{ConsentPurpose, CustomerEvent, Flag, OwnProductState};
 use crate::domain::{Fate, Text};
 
@@ -15,14 +15,18 @@ pub struct Change {
 }
 
 /// What the event would change.
-pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>) -> Result<Change, Fate> {
-    let mut profile = customer.profile.clone().unwrap_or_default();
+pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>, spare: &mut Spare) -> Result<Change, Fate> {
+    let mut profile = spare.profile(customer.profile.as_deref());
     let mut opts_out = false;
     let effect = take_values(&mut profile, event).max(take_scores(&mut profile, event));
     let effect = effect.max(take_consents(&mut profile, event)?);
     let effect = effect.max(take_flags(&mut profile, event, &mut opts_out));
     opts_out |= withdraws(customer.profile.as_deref(), &profile, event);
-    if effect == Effect::Changed { Ok(Change { profile, opts_out }) } else { Err(unchanged(effect)) }
+    if effect == Effect::Changed {
+        return Ok(Change { profile, opts_out });
+    }
+    spare.give_back(profile);
+    Err(unchanged(effect))
 }
 
 fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {

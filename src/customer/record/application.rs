@@ -6,7 +6,6 @@ use super::Keyed;
 use super::fact::{Dated, Effect, stand, stand_by};
 use crate::domain::events::{ApplicationKind, CancelReason, ProductKind, RepaymentMethod};
 use crate::domain::{EventTime, Text};
-use crate::record;
 
 /// Something asked for: an application submitted, a drawdown requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +13,6 @@ pub struct Asked {
     pub at: EventTime,
     pub amount_minor: Option<i64>,
 }
-record!(Asked { at, amount_minor });
 
 impl Asked {
     /// The earliest asking stands; of the same time the larger amount.
@@ -31,7 +29,6 @@ pub struct Outcome {
     pub amount_minor: Option<i64>,
     pub cancel_reason: Option<CancelReason>,
 }
-record!(Outcome { at, kind, amount_minor, cancel_reason });
 
 /// One application for a limit.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +41,6 @@ pub struct Application {
     pub preaccepted_at: Option<EventTime>,
     pub outcome: Option<Outcome>,
 }
-record!(Application { partner, application, currency, submitted, preaccepted_at, outcome });
 
 impl Application {
     pub fn new(partner: &str, application: &str) -> Self {
@@ -94,17 +90,6 @@ pub struct Drawdown {
     /// The customer accepted its offer.
     pub own_accepted: bool,
 }
-record!(Drawdown {
-    partner,
-    drawdown,
-    requested,
-    request_known,
-    risk_passed_at,
-    outcome,
-    candidate,
-    admitted,
-    own_accepted
-});
 
 impl Drawdown {
     pub fn new(partner: &str, drawdown: &str) -> Self {
@@ -182,19 +167,6 @@ pub struct Limit {
     /// Closed or expired, and when.
     pub ended: Option<Dated<ApplicationKind>>,
 }
-record!(Limit {
-    partner,
-    product,
-    currency,
-    terms_at,
-    limit_minor,
-    all_in_cost_ppm,
-    term_months,
-    repayment_method,
-    product_kind,
-    frozen,
-    ended
-});
 
 impl Limit {
     pub fn new(partner: &str, product: &str) -> Self {

@@ -1,7 +1,6 @@
 //! Which of two facts stands: the rule that makes a record the same whatever order its facts came in.
 
 use crate::domain::EventTime;
-use crate::domain::codec::{Avro, CodecError, Reader};
 
 /// What a fact did to what was known. Of several facts in one event the greatest effect counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,16 +17,6 @@ pub enum Effect {
 pub struct Dated<T> {
     pub at: EventTime,
     pub value: T,
-}
-
-impl<'a, T: Avro<'a>> Avro<'a> for Dated<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.at.put(out);
-        self.value.put(out);
-    }
-    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        Ok(Self { at: EventTime::get(reader)?, value: T::get(reader)? })
-    }
 }
 
 /// Lets the higher of two facts stand.

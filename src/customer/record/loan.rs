@@ -4,7 +4,6 @@ use super::Keyed;
 use super::fact::{Effect, stand_by};
 use crate::domain::events::{CloseReason, Components, Payer};
 use crate::domain::{CalendarDay, EventTime, Text};
-use crate::record;
 
 /// Money out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +12,6 @@ pub struct Disbursed {
     pub principal_minor: i64,
     pub instalments: Option<i32>,
 }
-record!(Disbursed { at, principal_minor, instalments });
 
 /// The end of a loan, with its calendar day in the contract's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +20,6 @@ pub struct Closed {
     pub reason: CloseReason,
     pub day: CalendarDay,
 }
-record!(Closed { at, reason, day });
 
 impl Closed {
     /// The latest stands, then the reason; the day follows from the time.
@@ -38,7 +35,6 @@ pub struct Schedule {
     pub due_date: CalendarDay,
     pub due: Components,
 }
-record!(Schedule { at, due_date, due });
 
 /// What has been paid in all, by whom, and on which calendar day in the contract's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +45,6 @@ pub struct Payment {
     pub payer: Payer,
     pub day: CalendarDay,
 }
-record!(Payment { at, paid, payer, day });
 
 /// One instalment: the standing schedule and the standing payment, each kept without the other too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +53,6 @@ pub struct Instalment {
     pub schedule: Option<Schedule>,
     pub payment: Option<Payment>,
 }
-record!(Instalment { number, schedule, payment });
 
 /// What has become of an instalment whose schedule is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +143,6 @@ pub struct Loan {
     /// By number.
     pub instalments: Vec<Instalment>,
 }
-record!(Loan { partner, loan, currency, disbursed, closed, instalments });
 
 impl Loan {
     pub fn new(partner: &str, loan: &str) -> Self {

@@ -1,12 +1,20 @@
-//! The customer's record: the best fact per key, whatever order the facts came in. Hot parts flat, cold parts boxed.
+//! The customer's record: the best fact per key, whatever order the facts came in; and its packed form.
 
 mod application;
 pub mod fact;
+mod form;
+mod form_loan;
+mod form_person;
 mod loan;
 mod offering;
+mod pack;
 mod profile;
 
+#[cfg(test)]
+mod form_tests;
+
 pub use application::{Application, Asked, Drawdown, Limit, Outcome};
+pub use form::Spare;
 pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
 pub use profile::{Consent, Contact, FlagFact, Giving, Profile, ScoreFact, ScoreKind, Traits, Verdict};

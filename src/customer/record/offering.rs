@@ -1,7 +1,6 @@
 //! The one candidate a customer may have: proposed, live, closing, free again.
 
 use crate::domain::{EventTime, Text};
-use crate::record;
 
 /// Newest admissions kept for frequency cap and cool-down.
 pub const OFFERED_MAX: usize = 32;
@@ -14,7 +13,6 @@ pub struct Pending {
     pub drawdown: Text,
     pub settled: bool,
 }
-record!(Pending { candidate, partner, drawdown, settled });
 
 /// An admitted candidate until it is released. `settled`: its end is said, the release is awaited (*closing*).
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +23,6 @@ pub struct Live {
     pub expires_at: Option<EventTime>,
     pub settled: bool,
 }
-record!(Live { candidate, partner, drawdown, expires_at, settled });
 
 /// Everything about candidates of one customer, over all partners.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +32,6 @@ pub struct Offering {
     /// When candidates were admitted, newest first, at most [`OFFERED_MAX`].
     pub offered_at: Vec<EventTime>,
 }
-record!(Offering { pending, live, offered_at });
 
 /// The candidate that could still be ended.
 #[derive(Debug)]

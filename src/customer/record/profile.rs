@@ -3,7 +3,7 @@
 use super::fact::{Dated, Effect, stand, stand_by};
 use crate::domain::events::{ConsentPurpose, Flag, OutcomeKind, OwnProductState};
 use crate::domain::{EventTime, Text};
-use crate::{record, words};
+use crate::words;
 
 /// The lender's own risk verdict. Field order is rank order: the later decision stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +14,6 @@ pub struct Verdict {
     pub version: Text,
     pub band: Text,
 }
-record!(Verdict { decided_at, valid_days, model, version, band });
 
 /// What an application or a customer event may say of the person.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +25,6 @@ pub struct Traits {
     pub employer_report: Option<Dated<Text>>,
     pub verdict: Option<Verdict>,
 }
-record!(Traits { region, employer_form, employer_report, verdict });
 
 words! {
     /// What a score predicts.
@@ -48,7 +46,6 @@ pub struct ScoreFact {
     pub model: Text,
     pub version: Text,
 }
-record!(ScoreFact { kind, at, scored_at, value_ppm, model, version });
 
 /// A consent as it was given. Field order is rank order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +55,6 @@ pub struct Giving {
     pub text_version: Text,
     pub collected_via: Option<Text>,
 }
-record!(Giving { given_at, consent, text_version, collected_via });
 
 /// The consent for one purpose, controller and recipient: the latest giving, the latest withdrawal.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +65,6 @@ pub struct Consent {
     pub giving: Option<Giving>,
     pub withdrawn_at: Option<EventTime>,
 }
-record!(Consent { purpose, controller, recipient, giving, withdrawn_at });
 
 impl Consent {
     /// When the standing giving was withdrawn: a withdrawal counts against every giving that is not later.
@@ -92,7 +87,6 @@ pub struct FlagFact {
     pub flag: Flag,
     pub value: Dated<bool>,
 }
-record!(FlagFact { flag, value });
 
 /// One outcome reported back. Field order is rank order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +96,6 @@ pub struct Contact {
     pub kind: OutcomeKind,
     pub channel: Option<Text>,
 }
-record!(Contact { at, event, kind, channel });
 
 /// Everything about the person that is not a loan or an application.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,21 +117,6 @@ pub struct Profile {
     /// The newest contacts, newest first.
     pub contacts: Vec<Contact>,
 }
-record!(Profile {
-    traits,
-    zone,
-    tags,
-    lenders,
-    debt_burden_ppm,
-    own_product,
-    own_limit_minor,
-    own_since,
-    merged_into,
-    scores,
-    consents,
-    flags,
-    contacts
-});
 
 impl Profile {
     pub fn flag(&self, flag: Flag) -> bool {

@@ -355,13 +355,13 @@ impl Desk {
     }
 
     /// Changelog entries that the batch would write.
-    pub fn entries(&self) -> usize {
+    pub fn entries(&mut self) -> usize {
         let mut entries = 0;
         self.shard.changes(&mut |_, _| entries += 1);
         entries
     }
 
     pub fn standing(&self) -> crate::policy::facts::Standing {
-        crate::customer::standing::of(self.shard.customer("c1").unwrap(), TODAY)
+        crate::customer::standing::of(&self.shard.customer("c1").unwrap(), TODAY)
     }
 }

@@ -99,7 +99,8 @@ fn a_repricing_leaves_what_it_does_not_name() {
         ..application(Kind::LimitRepriced, ago(DAY_MS))
     });
     desk.application(application(Kind::LimitFrozen, ago(MINUTE_MS)));
-    let limit = &desk.shard.customer("c1").unwrap().limits[0];
+    let record = desk.shard.customer("c1").unwrap();
+    let limit = &record.limits[0];
     let value = |dated: Option<crate::customer::record::fact::Dated<i64>>| dated.map(|d| d.value);
     assert_eq!((value(limit.limit_minor), value(limit.all_in_cost_ppm)), (Some(5_000), Some(180_000)));
     assert_eq!(limit.frozen.map(|d| d.value), Some(true));

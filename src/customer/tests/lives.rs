@@ -52,7 +52,7 @@ type State = (Vec<(u32, Text, Customer)>, Vec<(Text, EventTime)>, Vec<(i32, i64,
 
 fn state(shard: &Shard) -> State {
     (
-        shard.customers().map(|(slot, token, customer)| (slot, token.clone(), customer.clone())).collect(),
+        shard.customers().collect(),
         shard.clocks.newest.iter().map(|(token, at)| (token.clone(), *at)).collect(),
         shard.bundles.lines.iter().map(|(partition, line)| (*partition, line.sequence, line.sent_at)).collect(),
     )
@@ -60,7 +60,7 @@ fn state(shard: &Shard) -> State {
 
 type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-fn changes(shard: &Shard) -> Changes {
+fn changes(shard: &mut Shard) -> Changes {
     let mut changes = Vec::new();
     shard.changes(&mut |key, value| changes.push((key.to_vec(), value.map(<[u8]>::to_vec))));
     changes
@@ -131,7 +131,7 @@ proptest! {
             let mut out = Vec::new();
             desk.shard.seal(desk.now, 0, "v7", &mut out);
             if *keep {
-                let changes = changes(&desk.shard);
+                let changes = changes(&mut desk.shard);
                 // The batch before is accepted only now, with this one stepped.
                 if let Some((out, changes, then)) = flight.take() {
                     desk.shard.commit();
@@ -147,7 +147,7 @@ proptest! {
                 flight = None;
                 prop_assert_eq!(&state(&desk.shard), &before);
             }
-            let offering = desk.shard.customer("c1").and_then(|customer| customer.offering.as_deref());
+            let offering = desk.shard.customer("c1").and_then(|customer| customer.offering);
             prop_assert!(offering.is_none_or(|offering| offering.pending.is_none() || offering.live.is_none()));
         }
         let proposed: BTreeSet<_> = heard.proposed.iter().collect();
@@ -157,7 +157,7 @@ proptest! {
         prop_assert!(settled.is_subset(&proposed));
         let mut sums = heard.sums;
         for (_, _, customer) in desk.shard.customers() {
-            contribution::whole(customer, settings().end_to_end_days, |partner, cell| {
+            contribution::whole(&customer, settings().end_to_end_days, |partner, cell| {
                 let Tally { count, amount_minor } = cell.tally;
                 let sum = sums.entry((partner.into(), cell.counter, cell.at)).or_default();
                 sum.add(Tally { count: -count, amount_minor: -amount_minor });

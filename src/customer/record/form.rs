@@ -1,0 +1,289 @@
+//! The packed form of a customer: what stands in which order.
+
+use super::pack::{Packer, Parts, Unpacker};
+use super::{
+    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, LOANS_MAX, Limit, Loan,
+    Offering, Outcome, Profile,
+};
+use crate::domain::codec::CodecError;
+use crate::store::Packed;
+
+/// Most buffers of one kind that are kept for other records.
+const SPARE_MAX: usize = 8_192;
+/// A list with more room than this is given back rather than kept, entries.
+const ROOM_KEPT_MAX: usize = 128;
+
+/// Boxes and lists that emptied records left for others.
+#[derive(Debug, Default)]
+pub struct Spare {
+    instalments: Vec<Vec<super::Instalment>>,
+    profiles: Vec<Box<Profile>>,
+    offerings: Vec<Box<Offering>>,
+}
+
+type Read<T> = Result<T, CodecError>;
+
+impl Packed for Customer {
+    const FORMAT: u8 = 2;
+    type Spare = Spare;
+
+    fn pack(&self, out: &mut Vec<u8>) {
+        let mut to = Packer::new(out);
+        let lists = [self.applications.len(), self.drawdowns.len(), self.limits.len(), self.loans.len()];
+        let parts = lists.iter().fold(Parts::default().with(self.erased_at.is_some()), |p, n| p.with(*n > 0));
+        to.parts(parts.with(self.profile.is_some()).with(self.offering.is_some()));
+        to.some(self.erased_at, Packer::time);
+        list(&mut to, &self.applications, Application::pack);
+        list(&mut to, &self.drawdowns, Drawdown::pack);
+        list(&mut to, &self.limits, Limit::pack);
+        list(&mut to, &self.loans, Loan::pack);
+        if let Some(profile) = &self.profile {
+            profile.pack(&mut to);
+        }
+        if let Some(offering) = &self.offering {
+            offering.pack(&mut to);
+        }
+    }
+
+    fn unpack(&mut self, bytes: &[u8], spare: &mut Spare) -> Read<()> {
+        let mut from = Unpacker::new(bytes);
+        let mut parts = from.parts()?;
+        self.erased_at = from.some(parts.next(), Unpacker::time)?;
+        if parts.next() {
+            from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.limits, LIMITS_MAX, Limit::unpack)?;
+        }
+        if parts.next() {
+            let buffers = &mut spare.instalments;
+            from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
+        }
+        if parts.next() {
+            let profile = self.profile.insert(spare.profiles.pop().unwrap_or_default());
+            profile.unpack(&mut from)?;
+        }
+        if parts.next() {
+            let offering = self.offering.insert(spare.offerings.pop().unwrap_or_default());
+            offering.unpack(&mut from)?;
+        }
+        parts.end(0)?;
+        from.end()
+    }
+
+    fn empty(&mut self, spare: &mut Spare) {
+        self.erased_at = None;
+        clear(&mut self.applications);
+        clear(&mut self.drawdowns);
+        clear(&mut self.limits);
+        for loan in self.loans.drain(..) {
+            let mut instalments = loan.instalments;
+            clear(&mut instalments);
+            keep(&mut spare.instalments, instalments);
+        }
+        clear(&mut self.loans);
+        if let Some(mut profile) = self.profile.take() {
+            profile.empty();
+            keep(&mut spare.profiles, profile);
+        }
+        if let Some(mut offering) = self.offering.take() {
+            (offering.pending, offering.live) = (None, None);
+            offering.offered_at.clear();
+            keep(&mut spare.offerings, offering);
+        }
+    }
+}
+
+impl Spare {
+    /// A profile that says the same as another one, in a box that was used before.
+    pub fn profile(&mut self, like: Option<&Profile>) -> Box<Profile> {
+        let mut profile = self.profiles.pop().unwrap_or_default();
+        if let Some(like) = like {
+            profile.copy(like);
+        }
+        profile
+    }
+
+    /// Takes a profile back.
+    pub fn give_back(&mut self, mut profile: Box<Profile>) {
+        profile.empty();
+        keep(&mut self.profiles, profile);
+    }
+}
+
+fn keep<T>(spare: &mut Vec<T>, buffer: T) {
+    if spare.len() < SPARE_MAX {
+        spare.push(buffer);
+    }
+}
+
+pub(super) fn clear<T>(items: &mut Vec<T>) {
+    items.clear();
+    if items.capacity() > ROOM_KEPT_MAX {
+        *items = Vec::new();
+    }
+}
+
+pub(super) fn list<'r, T>(to: &mut Packer<'r, '_>, items: &'r [T], pack: impl Fn(&'r T, &mut Packer<'r, '_>)) {
+    if !items.is_empty() {
+        to.count(items.len());
+        items.iter().for_each(|item| pack(item, to));
+    }
+}
+
+impl Application {
+    fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let parts = Parts::default().with(self.currency.is_some()).with(self.preaccepted_at.is_some());
+        to.parts(with_outcome(with_asked(parts, self.submitted.as_ref()), self.outcome.as_ref()));
+        to.text(&self.partner);
+        to.id(&self.application);
+        to.some_text(&self.currency);
+        to.some(self.preaccepted_at, Packer::time);
+        pack_asked(self.submitted, to);
+        pack_outcome(self.outcome, to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let (partner, application) = (from.text()?, from.id()?);
+        let currency = from.some(parts.next(), Unpacker::text)?;
+        let preaccepted_at = from.some(parts.next(), Unpacker::time)?;
+        let submitted = unpack_asked(&mut parts, from)?;
+        let outcome = unpack_outcome(&mut parts, from)?;
+        parts.end(from.position())?;
+        Ok(Self { partner, application, currency, submitted, preaccepted_at, outcome })
+    }
+}
+
+fn with_asked(parts: Parts, asked: Option<&Asked>) -> Parts {
+    parts.with(asked.is_some()).with(asked.is_some_and(|asked| asked.amount_minor.is_some()))
+}
+
+fn pack_asked(asked: Option<Asked>, to: &mut Packer<'_, '_>) {
+    if let Some(asked) = asked {
+        to.time(asked.at);
+        to.some(asked.amount_minor, Packer::number);
+    }
+}
+
+fn unpack_asked(parts: &mut Parts, from: &mut Unpacker<'_>) -> Read<Option<Asked>> {
+    let (asked, amount) = (parts.next(), parts.next());
+    from.some(asked, |from| Ok(Asked { at: from.time()?, amount_minor: from.some(amount, Unpacker::number)? }))
+}
+
+fn with_outcome(parts: Parts, outcome: Option<&Outcome>) -> Parts {
+    let parts = parts.with(outcome.is_some()).with(outcome.is_some_and(|outcome| outcome.amount_minor.is_some()));
+    parts.with(outcome.is_some_and(|outcome| outcome.cancel_reason.is_some()))
+}
+
+fn pack_outcome(outcome: Option<Outcome>, to: &mut Packer<'_, '_>) {
+    if let Some(outcome) = outcome {
+        to.time(outcome.at);
+        to.word(outcome.kind);
+        to.some(outcome.amount_minor, Packer::number);
+        to.some(outcome.cancel_reason, Packer::word);
+    }
+}
+
+fn unpack_outcome(parts: &mut Parts, from: &mut Unpacker<'_>) -> Read<Option<Outcome>> {
+    let (outcome, amount, reason) = (parts.next(), parts.next(), parts.next());
+    from.some(outcome, |from| {
+        let (at, kind) = (from.time()?, from.word()?);
+        let amount_minor = from.some(amount, Unpacker::number)?;
+        Ok(Outcome { at, kind, amount_minor, cancel_reason: from.some(reason, Unpacker::word)? })
+    })
+}
+
+impl Drawdown {
+    fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let flags = [self.request_known, self.admitted, self.own_accepted, self.risk_passed_at.is_some()];
+        let parts = flags.iter().fold(Parts::default(), |parts, flag| parts.with(*flag));
+        let parts = with_outcome(with_asked(parts, self.requested.as_ref()), self.outcome.as_ref());
+        to.parts(parts.with(!self.candidate.is_empty()));
+        to.text(&self.partner);
+        to.text(&self.drawdown);
+        to.some(self.risk_passed_at, Packer::time);
+        pack_asked(self.requested, to);
+        pack_outcome(self.outcome, to);
+        if !self.candidate.is_empty() {
+            to.text(&self.candidate);
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let (request_known, admitted, own_accepted) = (parts.next(), parts.next(), parts.next());
+        let (partner, drawdown) = (from.text()?, from.text()?);
+        let risk_passed_at = from.some(parts.next(), Unpacker::time)?;
+        let requested = unpack_asked(&mut parts, from)?;
+        let outcome = unpack_outcome(&mut parts, from)?;
+        let candidate = from.some(parts.next(), Unpacker::text)?.unwrap_or_default();
+        parts.end(from.position())?;
+        Ok(Self {
+            partner,
+            drawdown,
+            requested,
+            request_known,
+            risk_passed_at,
+            outcome,
+            candidate,
+            admitted,
+            own_accepted,
+        })
+    }
+}
+
+impl Limit {
+    fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let parts = Parts::default().with(!self.product.is_empty()).with(self.currency.is_some());
+        let parts = parts.with(self.terms_at.is_some()).with(self.limit_minor.is_some());
+        let parts = parts.with(self.all_in_cost_ppm.is_some()).with(self.term_months.is_some());
+        let parts = parts.with(self.repayment_method.is_some()).with(self.product_kind.is_some());
+        to.parts(parts.with(self.frozen.is_some()).with(self.ended.is_some()));
+        to.text(&self.partner);
+        if !self.product.is_empty() {
+            to.text(&self.product);
+        }
+        to.some_text(&self.currency);
+        to.some(self.terms_at, Packer::time);
+        to.dated(&self.limit_minor, |to, value| to.number(*value));
+        to.dated(&self.all_in_cost_ppm, |to, value| to.number(*value));
+        to.dated(&self.term_months, |to, value| to.number(i64::from(*value)));
+        to.dated(&self.repayment_method, |to, value| to.word(*value));
+        to.dated(&self.product_kind, |to, value| to.word(*value));
+        to.dated(&self.frozen, |to, value| to.number(i64::from(*value)));
+        to.dated(&self.ended, |to, value| to.word(*value));
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let partner = from.text()?;
+        let limit = Self {
+            partner,
+            product: from.some(parts.next(), Unpacker::text)?.unwrap_or_default(),
+            currency: from.some(parts.next(), Unpacker::text)?,
+            terms_at: from.some(parts.next(), Unpacker::time)?,
+            limit_minor: from.dated(parts.next(), Unpacker::number)?,
+            all_in_cost_ppm: from.dated(parts.next(), Unpacker::number)?,
+            term_months: from.dated(parts.next(), Unpacker::small)?,
+            repayment_method: from.dated(parts.next(), Unpacker::word)?,
+            product_kind: from.dated(parts.next(), Unpacker::word)?,
+            frozen: from.dated(parts.next(), flag)?,
+            ended: from.dated(parts.next(), Unpacker::word)?,
+        };
+        parts.end(from.position())?;
+        Ok(limit)
+    }
+}
+
+pub(super) fn flag(from: &mut Unpacker<'_>) -> Read<bool> {
+    let at = from.position();
+    match from.number()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        ordinal => Err(CodecError::Ordinal { at, ordinal }),
+    }
+}

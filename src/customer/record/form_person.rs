@@ -1,0 +1,228 @@
+//! The packed form of what concerns the person: profile and offering.
+
+use super::fact::Dated;
+use super::form::{clear, flag, list};
+use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
+use super::{Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Verdict};
+use crate::domain::Text;
+use crate::domain::codec::CodecError;
+
+type Read<T> = Result<T, CodecError>;
+
+impl Profile {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let traits = &self.traits;
+        let parts = Parts::default().with(traits.region.is_some()).with(traits.employer_form.is_some());
+        let parts = parts.with(traits.employer_report.is_some()).with(traits.verdict.is_some());
+        let parts = parts.with(self.zone.is_some()).with(self.tags.is_some()).with(self.lenders.is_some());
+        let parts = parts.with(self.debt_burden_ppm.is_some()).with(self.own_product.is_some());
+        let parts = parts.with(self.own_limit_minor.is_some()).with(self.own_since.is_some());
+        let parts = parts.with(self.merged_into.is_some()).with(!self.scores.is_empty());
+        to.parts(parts.with(!self.consents.is_empty()).with(!self.flags.is_empty()).with(!self.contacts.is_empty()));
+        to.dated(&traits.region, |to, text| to.text(text));
+        to.dated(&traits.employer_form, |to, text| to.text(text));
+        to.dated(&traits.employer_report, |to, text| to.text(text));
+        if let Some(verdict) = &traits.verdict {
+            to.time(verdict.decided_at);
+            to.number(i64::from(verdict.valid_days));
+            [&verdict.model, &verdict.version, &verdict.band].into_iter().for_each(|text| to.text(text));
+        }
+        to.dated(&self.zone, |to, text| to.text(text));
+        to.dated(&self.tags, |to, tags| {
+            to.count(tags.len());
+            tags.iter().for_each(|tag| to.text(tag));
+        });
+        to.dated(&self.lenders, |to, value| to.number(i64::from(*value)));
+        to.dated(&self.debt_burden_ppm, |to, value| to.number(*value));
+        to.dated(&self.own_product, |to, value| to.word(*value));
+        to.dated(&self.own_limit_minor, |to, value| to.number(*value));
+        to.some(self.own_since, Packer::time);
+        to.dated(&self.merged_into, |to, text| to.text(text));
+        list(to, &self.scores, ScoreFact::pack);
+        list(to, &self.consents, Consent::pack);
+        list(to, &self.flags, FlagFact::pack);
+        list(to, &self.contacts, Contact::pack);
+    }
+
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
+        let mut parts = from.parts()?;
+        self.traits.region = from.dated(parts.next(), Unpacker::text)?;
+        self.traits.employer_form = from.dated(parts.next(), Unpacker::text)?;
+        self.traits.employer_report = from.dated(parts.next(), Unpacker::text)?;
+        self.traits.verdict = from.some(parts.next(), |from| {
+            let (decided_at, valid_days) = (from.time()?, from.small()?);
+            Ok(Verdict { decided_at, valid_days, model: from.text()?, version: from.text()?, band: from.text()? })
+        })?;
+        self.zone = from.dated(parts.next(), Unpacker::text)?;
+        self.tags = from.dated(parts.next(), |from| {
+            let mut tags = Vec::new();
+            from.list(&mut tags, ENTRIES_MAX, Unpacker::text)?;
+            Ok(tags)
+        })?;
+        self.lenders = from.dated(parts.next(), Unpacker::small)?;
+        self.debt_burden_ppm = from.dated(parts.next(), Unpacker::number)?;
+        self.own_product = from.dated(parts.next(), Unpacker::word)?;
+        self.own_limit_minor = from.dated(parts.next(), Unpacker::number)?;
+        self.own_since = from.some(parts.next(), Unpacker::time)?;
+        self.merged_into = from.dated(parts.next(), Unpacker::text)?;
+        if parts.next() {
+            from.list(&mut self.scores, ENTRIES_MAX, ScoreFact::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.consents, ENTRIES_MAX, Consent::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.flags, ENTRIES_MAX, FlagFact::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.contacts, ENTRIES_MAX, Contact::unpack)?;
+        }
+        parts.end(from.position())
+    }
+
+    /// Forgets everything but the room of its lists.
+    pub(super) fn empty(&mut self) {
+        clear(&mut self.scores);
+        clear(&mut self.consents);
+        clear(&mut self.flags);
+        clear(&mut self.contacts);
+        let Self { scores, consents, flags, contacts, .. } = std::mem::take(self);
+        *self = Self { scores, consents, flags, contacts, ..Self::default() };
+    }
+
+    /// Says the same as another one; the room of its lists is used again.
+    pub(super) fn copy(&mut self, like: &Profile) {
+        self.scores.clone_from(&like.scores);
+        self.consents.clone_from(&like.consents);
+        self.flags.clone_from(&like.flags);
+        self.contacts.clone_from(&like.contacts);
+        let Self { scores, consents, flags, contacts, .. } = std::mem::take(self);
+        *self = Self {
+            traits: like.traits.clone(),
+            zone: like.zone.clone(),
+            tags: like.tags.clone(),
+            lenders: like.lenders,
+            debt_burden_ppm: like.debt_burden_ppm,
+            own_product: like.own_product,
+            own_limit_minor: like.own_limit_minor,
+            own_since: like.own_since,
+            merged_into: like.merged_into.clone(),
+            scores,
+            consents,
+            flags,
+            contacts,
+        };
+    }
+}
+
+impl ScoreFact {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        to.word(self.kind);
+        to.time(self.at);
+        to.time(self.scored_at);
+        to.number(self.value_ppm);
+        to.text(&self.model);
+        to.text(&self.version);
+    }
+
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let (kind, at, scored_at, value_ppm) = (from.word()?, from.time()?, from.time()?, from.number()?);
+        Ok(Self { kind, at, scored_at, value_ppm, model: from.text()?, version: from.text()? })
+    }
+}
+
+impl Consent {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let via = self.giving.as_ref().is_some_and(|giving| giving.collected_via.is_some());
+        let parts = Parts::default().with(self.recipient.is_some()).with(self.giving.is_some()).with(via);
+        to.parts(parts.with(self.withdrawn_at.is_some()));
+        to.word(self.purpose);
+        to.text(&self.controller);
+        to.some_text(&self.recipient);
+        if let Some(giving) = &self.giving {
+            to.time(giving.given_at);
+            to.id(&giving.consent);
+            to.text(&giving.text_version);
+            to.some_text(&giving.collected_via);
+        }
+        to.some(self.withdrawn_at, Packer::time);
+    }
+
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let (purpose, controller) = (from.word()?, from.text()?);
+        let recipient = from.some(parts.next(), Unpacker::text)?;
+        let (given, via) = (parts.next(), parts.next());
+        let giving = from.some(given, |from| {
+            let (given_at, consent, text_version) = (from.time()?, from.id()?, from.text()?);
+            Ok(Giving { given_at, consent, text_version, collected_via: from.some(via, Unpacker::text)? })
+        })?;
+        let withdrawn_at = from.some(parts.next(), Unpacker::time)?;
+        parts.end(from.position())?;
+        Ok(Self { purpose, controller, recipient, giving, withdrawn_at })
+    }
+}
+
+impl FlagFact {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        to.word(self.flag);
+        to.time(self.value.at);
+        to.number(i64::from(self.value.value));
+    }
+
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        Ok(Self { flag: from.word()?, value: Dated { at: from.time()?, value: flag(from)? } })
+    }
+}
+
+impl Contact {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        to.parts(Parts::default().with(self.channel.is_some()));
+        to.time(self.at);
+        to.id(&self.event);
+        to.word(self.kind);
+        to.some_text(&self.channel);
+    }
+
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let (at, event, kind) = (from.time()?, from.id()?, from.word()?);
+        let channel = from.some(parts.next(), Unpacker::text)?;
+        parts.end(from.position())?;
+        Ok(Self { at, event, kind, channel })
+    }
+}
+
+impl Offering {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let pending = self.pending.as_ref().map(|c| ([&c.candidate, &c.partner, &c.drawdown], c.settled));
+        let live = self.live.as_ref().map(|c| ([&c.candidate, &c.partner, &c.drawdown], c.settled));
+        let expires_at = self.live.as_ref().and_then(|live| live.expires_at);
+        let parts = [pending, live].iter().fold(Parts::default(), |parts, standing| {
+            parts.with(standing.is_some()).with(standing.is_some_and(|(_, settled)| settled))
+        });
+        to.parts(parts.with(expires_at.is_some()));
+        for (texts, _) in [pending, live].into_iter().flatten() {
+            texts.into_iter().for_each(|text: &'r Text| to.text(text));
+        }
+        to.some(expires_at, Packer::time);
+        to.count(self.offered_at.len());
+        self.offered_at.iter().for_each(|at| to.time(*at));
+    }
+
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
+        let mut parts = from.parts()?;
+        let (pending, settled) = (parts.next(), parts.next());
+        self.pending = from.some(pending, |from| {
+            Ok(Pending { candidate: from.text()?, partner: from.text()?, drawdown: from.text()?, settled })
+        })?;
+        let (live, settled, expires) = (parts.next(), parts.next(), parts.next());
+        self.live = from.some(live, |from| {
+            let (candidate, partner, drawdown) = (from.text()?, from.text()?, from.text()?);
+            let expires_at = from.some(expires, Unpacker::time)?;
+            Ok(Live { candidate, partner, drawdown, expires_at, settled })
+        })?;
+        from.list(&mut self.offered_at, OFFERED_MAX, Unpacker::time)?;
+        parts.end(from.position())
+    }
+}

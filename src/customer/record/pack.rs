@@ -1,0 +1,296 @@
+//! Packing: a text is written once a record, a time as the distance from the time before, an instalment as what differs from
+//! the one before. `docs/adr/0004-packed-records.md` has the form.
+
+use smallvec::SmallVec;
+
+use super::fact::Dated;
+use super::{CONSENTS_MAX, CONTACTS_MAX};
+use crate::domain::codec::{CodecError, Reader, put_long, put_uint};
+use crate::domain::time::SECOND_MS;
+use crate::domain::words::Word;
+use crate::domain::{CalendarDay, EventTime, Text};
+
+/// Most texts of one record that later ones may refer to; further ones are written out.
+const TEXTS_MAX: usize = 64;
+/// Most entries of a list without a bound of its own (tags, flags, scores, admissions).
+pub const ENTRIES_MAX: usize = 4_096;
+const _: () = assert!(CONSENTS_MAX <= ENTRIES_MAX && CONTACTS_MAX <= ENTRIES_MAX);
+/// A distance in time beyond this is written as a moment of its own, milliseconds.
+const FAR_MS: i64 = 1 << 60;
+/// Says that a moment of its own follows; no distance in milliseconds is written as zero.
+const FAR: u64 = 0;
+
+/// Which parts are there, one bit each, read back in the same order.
+#[derive(Default)]
+pub struct Parts(u64, u32);
+
+impl Parts {
+    pub fn with(mut self, present: bool) -> Self {
+        self.0 |= u64::from(present) << self.1;
+        self.1 += 1;
+        self
+    }
+
+    pub fn of(bits: u64) -> Self {
+        Self(bits, 0)
+    }
+
+    pub fn next(&mut self) -> bool {
+        let present = self.0 & 1 == 1;
+        self.0 >>= 1;
+        present
+    }
+
+    /// Errs when a bit is set that means nothing.
+    pub fn end(&self, at: usize) -> Result<(), CodecError> {
+        if self.0 == 0 { Ok(()) } else { Err(CodecError::Ordinal { at, ordinal: self.0 as i64 }) }
+    }
+}
+
+/// Writes one record.
+pub struct Packer<'r, 'o> {
+    pub out: &'o mut Vec<u8>,
+    texts: SmallVec<[&'r str; 16]>,
+    last: i64,
+}
+
+impl<'r, 'o> Packer<'r, 'o> {
+    pub fn new(out: &'o mut Vec<u8>) -> Self {
+        Self { out, texts: SmallVec::new(), last: 0 }
+    }
+
+    pub fn parts(&mut self, parts: Parts) {
+        put_uint(parts.0, self.out);
+    }
+
+    pub fn count(&mut self, count: usize) {
+        put_uint(count as u64, self.out);
+    }
+
+    pub fn number(&mut self, value: i64) {
+        put_long(value, self.out);
+    }
+
+    pub fn word<W: Word>(&mut self, word: W) {
+        put_uint(word.ordinal() as u64, self.out);
+    }
+
+    /// A moment, as the distance from the one before: in seconds where it is whole ones.
+    pub fn time(&mut self, at: EventTime) {
+        let distance = at.0.wrapping_sub(self.last);
+        self.last = at.0;
+        if distance.unsigned_abs() > FAR_MS as u64 {
+            put_uint(FAR, self.out);
+            put_long(at.0, self.out);
+        } else if distance % SECOND_MS == 0 {
+            put_uint(zigzag(distance / SECOND_MS) << 1 | 1, self.out);
+        } else {
+            put_uint(zigzag(distance) << 1, self.out);
+        }
+    }
+
+    /// The moment from which the next distance counts, when something is known that lies nearer than the one before.
+    pub fn near(&mut self, at: i64) {
+        self.last = at;
+    }
+
+    /// A day, as the distance from another.
+    pub fn day(&mut self, day: CalendarDay, from: CalendarDay) {
+        put_long(i64::from(day.0) - i64::from(from.0), self.out);
+    }
+
+    /// A text that may stand in the record again.
+    pub fn text(&mut self, text: &'r str) {
+        match self.texts.iter().position(|known| *known == text) {
+            Some(known) => put_uint((known as u64) << 1, self.out),
+            None => {
+                if self.texts.len() < TEXTS_MAX {
+                    self.texts.push(text);
+                }
+                put_uint((text.len() as u64) << 1 | 1, self.out);
+                self.out.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+
+    /// An id, which stands once.
+    pub fn id(&mut self, id: &str) {
+        put_uint(id.len() as u64, self.out);
+        self.out.extend_from_slice(id.as_bytes());
+    }
+
+    pub fn some<T: Copy>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+
+    pub fn some_text(&mut self, text: &'r Option<Text>) {
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    pub fn dated<T>(&mut self, dated: &'r Option<Dated<T>>, put: impl FnOnce(&mut Self, &'r T)) {
+        if let Some(dated) = dated {
+            self.time(dated.at);
+            put(self, &dated.value);
+        }
+    }
+}
+
+/// Reads one record.
+pub struct Unpacker<'b> {
+    reader: Reader<'b>,
+    texts: SmallVec<[&'b str; 16]>,
+    last: i64,
+}
+
+type Read<T> = Result<T, CodecError>;
+
+impl<'b> Unpacker<'b> {
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { reader: Reader::new(bytes), texts: SmallVec::new(), last: 0 }
+    }
+
+    pub fn end(&self) -> Read<()> {
+        self.reader.end()
+    }
+
+    pub fn position(&self) -> usize {
+        self.reader.position()
+    }
+
+    pub fn parts(&mut self) -> Read<Parts> {
+        self.reader.uint().map(Parts::of)
+    }
+
+    /// How many entries follow, at most `most`.
+    pub fn count(&mut self, most: usize) -> Read<usize> {
+        let at = self.position();
+        let count = self.reader.uint()?;
+        let known = usize::try_from(count).ok().filter(|count| *count <= most);
+        known.ok_or(CodecError::Length { at, length: i64::try_from(count).unwrap_or(i64::MAX) })
+    }
+
+    pub fn number(&mut self) -> Read<i64> {
+        self.reader.long()
+    }
+
+    pub fn small(&mut self) -> Read<i32> {
+        let at = self.position();
+        i32::try_from(self.reader.long()?).map_err(|_| CodecError::Number { at })
+    }
+
+    pub fn word<W: Word>(&mut self) -> Read<W> {
+        let at = self.position();
+        let ordinal = self.reader.uint()?;
+        let word = usize::try_from(ordinal).ok().and_then(W::at);
+        word.ok_or(CodecError::Ordinal { at, ordinal: ordinal as i64 })
+    }
+
+    pub fn time(&mut self) -> Read<EventTime> {
+        let distance = match self.reader.uint()? {
+            FAR => {
+                self.last = self.reader.long()?;
+                return Ok(EventTime(self.last));
+            }
+            whole if whole & 1 == 1 => unzigzag(whole >> 1).wrapping_mul(SECOND_MS),
+            exact => unzigzag(exact >> 1),
+        };
+        self.last = self.last.wrapping_add(distance);
+        Ok(EventTime(self.last))
+    }
+
+    pub fn near(&mut self, at: i64) {
+        self.last = at;
+    }
+
+    pub fn day(&mut self, from: CalendarDay) -> Read<CalendarDay> {
+        let at = self.position();
+        let day = i64::from(from.0).checked_add(self.reader.long()?).and_then(|day| i32::try_from(day).ok());
+        day.map(CalendarDay).ok_or(CodecError::Number { at })
+    }
+
+    pub fn text(&mut self) -> Read<Text> {
+        let at = self.position();
+        let head = self.reader.uint()?;
+        if head & 1 == 0 {
+            let known = usize::try_from(head >> 1).ok().and_then(|known| self.texts.get(known));
+            return known.map(|text| Text::from(*text)).ok_or(CodecError::Ordinal { at, ordinal: head as i64 });
+        }
+        let text = self.utf8(head >> 1)?;
+        if self.texts.len() < TEXTS_MAX {
+            self.texts.push(text);
+        }
+        Ok(Text::from(text))
+    }
+
+    pub fn id(&mut self) -> Read<Text> {
+        let length = self.reader.uint()?;
+        self.utf8(length).map(Text::from)
+    }
+
+    fn utf8(&mut self, length: u64) -> Read<&'b str> {
+        let at = self.position();
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+        std::str::from_utf8(self.reader.take(wanted)?).map_err(|_| CodecError::Utf8 { at })
+    }
+
+    pub fn some<T>(&mut self, present: bool, get: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        present.then(|| get(self)).transpose()
+    }
+
+    pub fn dated<T>(&mut self, present: bool, get: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<Dated<T>>> {
+        self.some(present, |from| Ok(Dated { at: from.time()?, value: get(from)? }))
+    }
+
+    /// Fills a list with `count` entries.
+    pub fn list<T>(&mut self, items: &mut Vec<T>, most: usize, mut get: impl FnMut(&mut Self) -> Read<T>) -> Read<()> {
+        for _ in 0..self.count(most)? {
+            items.push(get(self)?);
+        }
+        Ok(())
+    }
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn times_come_back(times in prop::collection::vec(prop_oneof![any::<i64>(), 0..4_000_000_000_000i64, (0..4_000_000_000i64).prop_map(|s| s * 1_000)], 0..20)) {
+            let mut out = Vec::new();
+            let mut packer = Packer::new(&mut out);
+            times.iter().for_each(|at| packer.time(EventTime(*at)));
+            let mut unpacker = Unpacker::new(&out);
+            for at in &times {
+                prop_assert_eq!(unpacker.time(), Ok(EventTime(*at)));
+            }
+            prop_assert_eq!(unpacker.end(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_text_is_written_once() {
+        let mut out = Vec::new();
+        let mut packer = Packer::new(&mut out);
+        let texts = ["CNY", "p1", "CNY", "", "p1", ""];
+        texts.iter().for_each(|text| packer.text(text));
+        assert_eq!(out.len(), 4 + 3 + 1 + 1 + 1 + 1);
+        let mut unpacker = Unpacker::new(&out);
+        assert!(texts.iter().all(|text| unpacker.text().unwrap() == *text));
+        assert!(matches!(Unpacker::new(&[2]).text(), Err(CodecError::Ordinal { .. })));
+        assert!(matches!(Unpacker::new(&[9, b'a']).id(), Err(CodecError::Truncated { .. })));
+    }
+}
