@@ -24,10 +24,14 @@ pub struct Line {
 }
 record!(Line { sequence, sent_at });
 
+/// Most partners whose numbers are kept from one transaction to the next.
+const PARTNERS_KEPT_MAX: usize = 4_096;
+
 /// What one partition is to hear at the end of the transaction.
 #[derive(Debug, Default)]
 struct Parts {
-    deltas: FxHashMap<(Text, Counter, i64), Tally>,
+    /// By the partner's number.
+    deltas: FxHashMap<(u32, Counter, i64), Tally>,
     settlements: Vec<Settlement>,
     proposals: Vec<Proposal>,
     clocks: Vec<PartnerClock>,
@@ -39,12 +43,39 @@ pub struct Bundles {
     pub lines: Sorted<i32, Line>,
     parts: Vec<Parts>,
     fates: FateCounts,
+    partners: Partners,
+}
+
+/// Partners by number, in the order in which they were met. The numbers never leave the shard.
+#[derive(Debug, Default)]
+struct Partners {
+    numbers: FxHashMap<Text, u32>,
+    names: Vec<Text>,
+}
+
+impl Partners {
+    fn number(&mut self, partner: &str) -> u32 {
+        if let Some(number) = self.numbers.get(partner) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(Text::from(partner));
+        self.numbers.insert(Text::from(partner), number);
+        number
+    }
+
+    /// Forgets the numbers when there are too many; no delta may be named by them then.
+    fn tidy(&mut self) {
+        if self.names.len() > PARTNERS_KEPT_MAX {
+            *self = Self::default();
+        }
+    }
 }
 
 impl Bundles {
     pub fn new(partitions: i32) -> Self {
         let parts = (0..partitions.max(1)).map(|_| Parts::default()).collect();
-        Self { lines: Sorted::default(), parts, fates: FateCounts::default() }
+        Self { lines: Sorted::default(), parts, fates: FateCounts::default(), partners: Partners::default() }
     }
 
     fn parts_of(&mut self, partner: &str) -> Option<&mut Parts> {
@@ -59,10 +90,11 @@ impl Bundles {
 
     /// Adds what a change of one entity means for its partner's counters.
     pub fn add(&mut self, partner: &str, before: &Cells, after: Cells) {
+        let number = self.partners.number(partner);
         let Some(parts) = self.parts_of(partner) else { return };
         let deltas = &mut parts.deltas;
         difference(before, after, |counter, at, tally| {
-            deltas.entry((Text::from(partner), counter, at)).or_default().add(tally);
+            deltas.entry((number, counter, at)).or_default().add(tally);
         });
     }
 
@@ -103,7 +135,7 @@ impl Bundles {
         for partition in 0..self.parts.len() as i32 {
             let owed = self.owed(partition, header.now, settings);
             let Some(parts) = self.parts.get_mut(partition as usize) else { continue };
-            let bundle = parts.take(header);
+            let bundle = parts.take(header, &self.partners);
             if !owed && bundle.is_silent() {
                 continue;
             }
@@ -113,6 +145,7 @@ impl Bundles {
             out.push(Output::Bundle { partition, bundle: Box::new(FactBundle { header, ..bundle }) });
         }
         self.fates = FateCounts::default();
+        self.partners.tidy();
     }
 
     /// Forgets the transaction in the making.
@@ -125,15 +158,20 @@ impl Bundles {
             parts.proposals.clear();
             parts.clocks.clear();
         }
+        self.partners.tidy();
     }
 }
 
 impl Parts {
     /// Everything said so far, in an order that does not depend on how it was gathered.
-    fn take(&mut self, header: &BundleHeader) -> FactBundle {
+    fn take(&mut self, header: &BundleHeader, partners: &Partners) -> FactBundle {
         let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        let mut deltas: Vec<Delta> =
-            said.map(|((partner, counter, at), change)| Delta { partner, counter, at, change }).collect();
+        let mut deltas: Vec<Delta> = said
+            .map(|((number, counter, at), change)| {
+                let partner = partners.names.get(number as usize).cloned().unwrap_or_default();
+                Delta { partner, counter, at, change }
+            })
+            .collect();
         deltas.sort_unstable_by(|a, b| (&a.partner, a.counter, a.at).cmp(&(&b.partner, b.counter, b.at)));
         FactBundle {
             header: header.clone(),

@@ -1,5 +1,7 @@
 //! The newest accepted event time per partner, and what is too far ahead or too far behind.
 
+use rustc_hash::FxHashMap;
+
 use super::Settings;
 use crate::domain::events::Event;
 use crate::domain::fate::DeadLetterClass;
@@ -11,12 +13,35 @@ use crate::store::Sorted;
 #[derive(Debug, Default)]
 pub struct Clocks {
     pub newest: Sorted<Text, EventTime>,
+    /// What the open batch moved and [`Clocks::settle`] has not written yet: clocks move with nearly every event.
+    running: FxHashMap<Text, EventTime>,
 }
 
 impl Clocks {
     /// The newest accepted event time of the shard; 0 before the first.
     pub fn high(&self) -> EventTime {
-        self.newest.get(&Text::default()).copied().unwrap_or_default()
+        self.of("").unwrap_or_default()
+    }
+
+    fn of(&self, partner: &str) -> Option<EventTime> {
+        self.running.get(partner).or_else(|| self.newest.get(partner)).copied()
+    }
+
+    /// Writes what the batch has moved so far.
+    pub fn settle(&mut self) {
+        for (partner, at) in self.running.drain() {
+            self.newest.put(partner, at);
+        }
+    }
+
+    pub fn hand_over(&mut self) {
+        self.settle();
+        self.newest.hand_over();
+    }
+
+    pub fn undo(&mut self) {
+        self.running.clear();
+        self.newest.undo();
     }
 
     /// Errs with the fate of an event whose time cannot be true, or that comes too late for the panes.
@@ -34,7 +59,7 @@ impl Clocks {
         // Only applications are late: the due book takes corrections of any age, and a person has no partner's clock.
         let Event::Application(application) = event else { return Ok(()) };
         let behind_max = settings.late_event_secs_max;
-        match self.newest.get(&Text::from(application.partner)) {
+        match self.of(application.partner) {
             Some(clock) if clock.ms_since(at) > behind_max.saturating_mul(SECOND_MS) => {
                 let partner = application.partner;
                 Err(Fate::Late(format!(
@@ -50,10 +75,14 @@ impl Clocks {
         if matches!(event, Event::Command(_)) {
             return;
         }
+        let at = event.event_time();
         for token in [Some(""), event.partner()].into_iter().flatten() {
-            let token = Text::from(token);
-            if self.newest.get(&token).is_none_or(|newest| *newest < event.event_time()) {
-                self.newest.put(token, event.event_time());
+            match self.running.get_mut(token) {
+                Some(newest) => *newest = at.max(*newest),
+                None if self.newest.get(token).is_none_or(|newest| *newest < at) => {
+                    self.running.insert(Text::from(token), at);
+                }
+                None => {}
             }
         }
     }

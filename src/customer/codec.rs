@@ -27,6 +27,7 @@ impl Shard {
             set_key(&mut key, CUSTOMER, token.as_bytes());
             entry(&key, Some(packed));
         });
+        self.clocks.settle();
         for (partner, newest) in self.clocks.newest.changed() {
             set_key(&mut key, CLOCK, partner.as_bytes());
             entry(&key, newest.map(|newest| set_value(&mut value, newest)));

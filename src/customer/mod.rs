@@ -65,6 +65,8 @@ pub struct Shard {
     customers: Records<Customer>,
     clocks: Clocks,
     bundles: Bundles,
+    /// Used again for every event, because event ids are often longer than what a text holds in itself.
+    source: Source,
 }
 
 /// An event on its way through a step.
@@ -77,12 +79,32 @@ struct Arrival<'a> {
 impl Shard {
     pub fn new(settings: Settings) -> Self {
         let bundles = Bundles::new(settings.partner_partitions);
-        Self { settings, customers: Records::default(), clocks: Clocks::default(), bundles }
+        Self { settings, customers: Records::default(), clocks: Clocks::default(), bundles, source: Source::default() }
     }
 
     /// Takes one input; outputs of decisions go to `out`, deltas and proposals are kept for [`Shard::seal`].
     pub fn step(&mut self, input: Input<'_>, now: EventTime, policies: &PolicySet, out: &mut Vec<Output>) -> Fate {
         self.step_by(input, now, policies, out)
+    }
+
+    /// Takes the event of a record by the record's coordinates; see [`Shard::step`].
+    pub fn step_record(
+        &mut self,
+        event: &Event<'_>,
+        (topic, partition, offset): (&str, i32, i64),
+        now: EventTime,
+        policies: &PolicySet,
+        out: &mut Vec<Output>,
+    ) -> Fate {
+        let mut source = std::mem::take(&mut self.source);
+        source.topic.clear();
+        source.topic.push_str(topic);
+        (source.partition, source.offset) = (partition, offset);
+        source.event_id.clear();
+        source.event_id.push_str(event.event_id());
+        let fate = self.step(Input::Event { event, source: &source }, now, policies, out);
+        self.source = source;
+        fate
     }
 
     fn step_by<R: Rules>(&mut self, input: Input<'_>, now: EventTime, rules: &R, out: &mut Vec<Output>) -> Fate {
@@ -120,17 +142,24 @@ impl Shard {
             _ if erased => Fate::Ignored(IgnoreReason::Erased),
             Err(fate) => fate,
             Ok(change) => {
-                self.write(arrival, change, rules, out);
+                self.write(arrival, at, change, rules, out);
                 Fate::Applied
             }
         }
     }
 
     /// Writes a change with everything that follows from it.
-    fn write<R: Rules>(&mut self, arrival: &Arrival<'_>, change: Change, rules: &R, out: &mut Vec<Output>) {
+    fn write<R: Rules>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        known: Option<At>,
+        change: Change,
+        rules: &R,
+        out: &mut Vec<Output>,
+    ) {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
-        let at = self.customers.find_or_make(token);
+        let at = known.unwrap_or_else(|| self.customers.find_or_make(token));
         let before = self.footprint(at, target);
         let (customer, spare) = self.customers.edit(at);
         let written = apply::write(customer, change, arrival.event, spare);
@@ -193,6 +222,7 @@ impl Shard {
 
     /// Ends the transaction: one bundle per partner-stage partition that has something to hear, or a heartbeat where owed.
     pub fn seal(&mut self, now: EventTime, backlog: i64, policy_version: &str, out: &mut Vec<Output>) {
+        self.clocks.settle();
         let header = BundleHeader {
             source_shard: self.settings.shard,
             source_shards: self.settings.shards,
@@ -240,7 +270,7 @@ impl Shard {
     /// belongs to the next one. At most one batch is in flight.
     pub fn hand_over(&mut self) {
         self.customers.hand_over();
-        self.clocks.newest.hand_over();
+        self.clocks.hand_over();
         self.bundles.lines.hand_over();
     }
 
@@ -254,7 +284,7 @@ impl Shard {
     /// Puts everything back as it was at the last commit: the open batch first, then the one in flight.
     pub fn undo(&mut self) {
         self.customers.undo();
-        self.clocks.newest.undo();
+        self.clocks.undo();
         self.bundles.undo();
     }
 }

@@ -1,5 +1,6 @@
 //! Values by an ordered key, for what is read in ranges: panes, ledgers, clocks.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::RangeBounds;
@@ -30,7 +31,10 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         self.values.is_empty()
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.values.get(key)
     }
 

@@ -2,11 +2,10 @@
 
 use crate::bus::{Outbox, Topic};
 use crate::config::Config;
-use crate::domain::candidate::Source;
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
-use crate::domain::{EventTime, FactBundle, Fate, Output, Reply, Text};
+use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
 use crate::wire::{Schema, SchemaIds, WireError, decode_event};
 use crate::{customer, partner};
@@ -199,14 +198,8 @@ fn take_event(
         let key = String::from_utf8_lossy(key);
         return Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"));
     }
-    let source = Source {
-        topic: Text::from(raw.topic_name),
-        partition: raw.partition,
-        offset: raw.offset,
-        event_id: Text::from(event.event_id()),
-    };
     let now = known(now, event.event_time());
-    let fate = shard.step(customer::Input::Event { event: &event, source: &source }, now, policies, out);
+    let fate = shard.step_record(&event, (raw.topic_name, raw.partition, raw.offset), now, policies, out);
     let accepted = matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(_));
     Taken { fate, event_time: accepted.then(|| event.event_time()) }
 }

@@ -120,7 +120,9 @@ impl Bench {
             let again = self.attempt(&batch, &records);
             assert_eq!(again.as_ref(), Some(&written), "the same batch after undo, {batch:?}");
         }
-        self.runner(batch.stage, batch.shard).commit();
+        let runner = self.runner(batch.stage, batch.shard);
+        runner.hand_over();
+        runner.commit();
         for (topic, _) in &records {
             *self.taken.entry((*topic, batch.shard)).or_default() += 1;
         }
