@@ -1,6 +1,7 @@
 //! The parts of the ladder: what is run for which lines.
 
 use std::process::Command;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use reflow::config::{ClockKind, Config, Shards};
@@ -10,9 +11,10 @@ use reflow::ops::topics::Admin;
 use reflow::policy::{Policy, PolicySet};
 use serde_json::json;
 
+use crate::counting::{allocations, count_from_now};
 use crate::fill::{self, Kind};
 use crate::load::{PARTNERS, Shape};
-use crate::machine::{Cost, configuration};
+use crate::machine::{Cost, available_bytes, configuration};
 use crate::recorded::Recorded;
 use crate::table::Table;
 use crate::{latency, memory, raw, recovery, transactions, whole};
@@ -27,22 +29,17 @@ const INSTALMENTS: i32 = 12;
 /// What can be asked for with `--only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// L0 to L4
-    Rungs,
-    /// A hot partner and a hot shard
-    Hot,
-    /// Partitions and retries per transaction
-    Transactions,
-    Latency,
     /// Allocations per event and bytes per customer
     Memory,
+    /// L0 to L4, customer stage
+    Rungs,
+    /// Both stages: an even load, a hot partner, a hot shard
+    Stages,
+    Latency,
+    /// Partitions, retries and allocations of the worker's transactions
+    Transactions,
     /// Recovery, and the cost of an event with many customers
     Recovery,
-}
-
-impl Part {
-    pub const ALL: [Self; 6] =
-        [Self::Memory, Self::Rungs, Self::Hot, Self::Transactions, Self::Latency, Self::Recovery];
 }
 
 /// How long the parts are.
@@ -88,13 +85,21 @@ pub struct Ladder {
     /// Prefixes used so far: every run has topics of its own.
     runs: u32,
     warm: bool,
+    began: Instant,
 }
 
 impl Ladder {
     pub fn start(quick: bool) -> Self {
         let broker = Broker::start(BrokerOptions { heap_mib: 1_024, ..BrokerOptions::default() });
         let broker = broker.unwrap_or_else(|error| panic!("{error}"));
-        Self { broker, size: if quick { QUICK } else { FULL }, table: Table::default(), runs: 0, warm: false }
+        Self {
+            broker,
+            size: if quick { QUICK } else { FULL },
+            table: Table::default(),
+            runs: 0,
+            warm: false,
+            began: Instant::now(),
+        }
     }
 
     pub fn finish(self) -> (Table, serde_json::Value) {
@@ -107,15 +112,25 @@ impl Ladder {
         (self.table, all)
     }
 
-    pub fn measure(&mut self, part: Part) {
-        match part {
-            Part::Rungs => (0..self.size.rounds).for_each(|_| self.rungs()),
-            Part::Hot => (0..self.size.rounds).for_each(|_| self.hot()),
-            Part::Transactions => self.transactions(),
-            Part::Latency => (0..self.size.rounds).for_each(|_| self.latency()),
-            Part::Memory => self.memory(),
-            Part::Recovery => self.recovery(),
+    /// Measures the parts that are asked for; those that a slow moment of the machine can spoil take turns, in rounds.
+    pub fn measure(&mut self, asked: impl Fn(Part) -> bool) {
+        let rounds = [Part::Rungs, Part::Stages, Part::Latency].repeat(self.size.rounds);
+        let once = [Part::Transactions, Part::Recovery];
+        for part in [Part::Memory].into_iter().chain(rounds).chain(once).filter(|part| asked(*part)) {
+            self.say(&format!("{part:?}"));
+            match part {
+                Part::Memory => self.memory(),
+                Part::Rungs => self.rungs(),
+                Part::Stages => self.stages(),
+                Part::Latency => self.latency(),
+                Part::Transactions => self.transactions(),
+                Part::Recovery => self.recovery(),
+            }
         }
+    }
+
+    fn say(&self, text: &str) {
+        eprintln!("[{:>4.0} s] {text}", self.began.elapsed().as_secs_f64());
     }
 
     /// A configuration with empty topics of its own.
@@ -155,12 +170,7 @@ impl Ladder {
         let mut recorded = Recorded::read(&from, alone.produced);
         self.table.put("records", alone.produced as f64 / events as f64);
         self.table.put("bytes", alone.produced_bytes as f64 / events as f64);
-        eprintln!(
-            "         {} partitions, {} transactions, fates {:?}",
-            recorded.partitions(),
-            alone.transactions,
-            alone.fates
-        );
+        self.say(&format!("  {} partitions written, {:?}", recorded.partitions(), alone.fates));
         self.table.put("raw.batch", raw::consume(raw::batches(&from), events).per_cpu());
         self.table.put("raw.poll", raw::consume(raw::polled(&from), events).per_cpu());
         let to = self.topics();
@@ -181,10 +191,6 @@ impl Ladder {
         let stepping = &mut raw::Stepping::new(&from, policies());
         let l3 = raw::copy(raw::batches(&from), &to, events, &mut recorded, stepping, true);
         self.table.put("l3", l3.per_cpu());
-        drop(recorded);
-        let both = self.both(self.even());
-        self.put("both", "both.wall", both.cost);
-        self.table.put("transaction.events", events as f64 / both.transactions as f64);
         self.table.put("l4/l0", alone.cost.per_cpu() / l0.per_cpu());
         self.table.put("exactly-once", l0.per_cpu() / plain.per_cpu());
     }
@@ -199,32 +205,37 @@ impl Ladder {
         whole::run(&config, &BOTH, events, policies())
     }
 
-    fn hot(&mut self) {
+    fn stages(&mut self) {
         self.warm_up();
-        // Interleaved with an even run of its own: a machine that slows down must not look like heat.
-        let even = self.both(self.even()).cost.per_cpu();
+        let even = self.both(self.even());
+        self.put("both", "both.wall", even.cost);
+        self.table.put("transaction.events", even.fates.consumed() as f64 / even.transactions as f64);
         let partner = self.both(Shape { hot_partner_percent: 60, ..self.even() }).cost.per_cpu();
         let shard = self.both(Shape { hot_shard_percent: 70, ..self.even() }).cost.per_cpu();
         self.table.put("hot.partner", partner);
         self.table.put("hot.shard", shard);
-        self.table.put("hot.partner/even", partner / even);
-        self.table.put("hot.shard/even", shard / even);
+        self.table.put("hot.partner/even", partner / even.cost.per_cpu());
+        self.table.put("hot.shard/even", shard / even.cost.per_cpu());
     }
 
     fn transactions(&mut self) {
+        for (stages, partitions, concurrent) in [
+            (&CUSTOMER[..], "transaction.partitions.customer", "transaction.concurrent.customer"),
+            (&BOTH[..], "transaction.partitions", "transaction.concurrent"),
+        ] {
+            let (config, events) = self.filled(self.even(), self.size.warm_up_events);
+            let told = transactions::told(&config);
+            let (_, counted) = transactions::counted(|| whole::run(&told, stages, events, policies()));
+            let per = |count: u64| count as f64 / counted.transactions.max(1) as f64;
+            self.table.put(partitions, per(counted.partitions));
+            self.table.put(concurrent, per(counted.concurrent));
+        }
         let (config, events) = self.filled(self.even(), self.size.warm_up_events);
-        let told = transactions::told(&config);
-        let (_, counted) = transactions::counted(|| whole::run(&told, &BOTH, events, policies()));
-        let per = |count: u64| count as f64 / counted.transactions.max(1) as f64;
-        self.table.put("transaction.partitions", per(counted.partitions));
-        self.table.put("transaction.concurrent", per(counted.concurrent));
-        let (config, events) = self.filled(self.even(), self.size.warm_up_events);
-        let before = crate::counting::allocations();
-        crate::counting::count_from_now(true);
+        let before = allocations();
+        count_from_now(true);
         whole::run(&config, &BOTH, events, policies());
-        crate::counting::count_from_now(false);
-        let counted = crate::counting::allocations() - before;
-        self.table.put("allocations.worker", counted as f64 / events as f64);
+        count_from_now(false);
+        self.table.put("allocations.worker", (allocations() - before) as f64 / events as f64);
     }
 
     fn latency(&mut self) {
@@ -232,7 +243,7 @@ impl Ladder {
         let mut config = self.topics();
         config.clock.kind = ClockKind::Wall;
         let latency = latency::run(config, self.size.latency_secs);
-        eprintln!("         {} decisions, {} of one stage", latency.micros.len(), latency.one_stage);
+        self.say(&format!("  {} decisions, {} of one stage", latency.micros.len(), latency.one_stage));
         self.table.put("latency.p50", latency.ms(0.5));
         self.table.put("latency.p99", latency.ms(0.99));
         self.table.put("latency.max", latency.ms(1.0));
@@ -257,34 +268,63 @@ impl Ladder {
     }
 
     fn recovery(&mut self) {
-        const MILLION: u64 = 1_000_000;
-        let sizes: [(u64, &str, Option<(&str, &str)>); 3] = [
-            (MILLION / 10, "cost.0.1M", None),
-            (MILLION, "cost.1M", Some(("recovery.changelog.1M", "recovery.image.1M"))),
-            (10 * MILLION, "cost.10M", Some(("recovery.changelog.10M", "recovery.image.10M"))),
-        ];
         self.warm_up();
-        for (customers, cost, recoveries) in sizes {
-            let began = std::time::Instant::now();
+        let mut per_customer = 0.0;
+        for size in &RECOVERIES {
+            let (needed, there) = (per_customer * size.customers as f64 * SPARE, available_bytes());
+            if needed > there {
+                let why = format!("needs {:.1} GB of memory, {:.1} GB are free", needed / 1e9, there / 1e9);
+                let lines = [Some(size.cost), size.changelog, size.image, (size.cost == "cost.10M").then_some("cost")];
+                lines.into_iter().flatten().for_each(|key| self.table.leave_out(key, &why));
+                continue;
+            }
             let config = self.topics();
-            let records = fill::population(&config, customers, Kind::Dormant);
-            eprintln!("         {customers} customers, {records} records: {:.1} s", began.elapsed().as_secs_f64());
+            let records = fill::population(&config, size.customers, Kind::Dormant);
+            self.say(&format!("  {} customers, {records} records in the changelog", size.customers));
             let (secs, grown) = recovery::ready(&config);
-            if let Some((changelog, _image)) = recoveries {
+            per_customer = grown as f64 / size.customers as f64;
+            if let Some(changelog) = size.changelog {
                 self.table.put(changelog, secs);
             }
-            if customers == 10 * MILLION {
-                self.table.put("recovery.resident.10M", grown as f64 / customers as f64);
+            if size.cost == "cost.10M" {
+                self.table.put("recovery.resident.10M", per_customer);
             }
-            let (sent, _) = fill::load(&config, Shape::even(customers, SHARDS.customer), self.size.cost_events);
+            let (sent, _) = fill::load(&config, Shape::even(size.customers, SHARDS.customer), self.size.cost_events);
             let whole = whole::run(&config, &CUSTOMER, sent, policies());
-            self.table.put(cost, whole.cost.micros_per_event());
+            self.table.put(size.cost, whole.cost.micros_per_event());
         }
         if let (Some(few), Some(many)) = (self.table.get("cost.0.1M"), self.table.get("cost.10M")) {
             self.table.put("cost", many / few);
         }
     }
 }
+
+/// A population that a worker recovers, and the lines that this is for.
+struct Population {
+    customers: u64,
+    cost: &'static str,
+    changelog: Option<&'static str>,
+    image: Option<&'static str>,
+}
+
+const RECOVERIES: [Population; 3] = [
+    Population { customers: 100_000, cost: "cost.0.1M", changelog: None, image: None },
+    Population {
+        customers: 1_000_000,
+        cost: "cost.1M",
+        changelog: Some("recovery.changelog.1M"),
+        image: Some("recovery.image.1M"),
+    },
+    Population {
+        customers: 10_000_000,
+        cost: "cost.10M",
+        changelog: Some("recovery.changelog.10M"),
+        image: Some("recovery.image.10M"),
+    },
+];
+
+/// How much more memory must be free than the customers alone take: events, buffers, the broker's cache.
+const SPARE: f64 = 1.3;
 
 /// Prints what `--resident` asks for.
 pub fn resident_child(kind: &str, customers: u64) {
