@@ -1,6 +1,5 @@
 //! The parts of the ladder: what is run for which lines.
 
-use std::process::Command;
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -12,19 +11,17 @@ use reflow::policy::{Policy, PolicySet};
 use serde_json::json;
 
 use crate::counting::{allocations, count_from_now};
-use crate::fill::{self, Kind};
+use crate::fill;
 use crate::load::{PARTNERS, Shape};
 use crate::machine::{Cost, available_bytes, configuration};
 use crate::recorded::Recorded;
 use crate::table::Table;
-use crate::{latency, memory, raw, recovery, transactions, whole};
+use crate::{child, latency, memory, raw, recovery, transactions, whole};
 
 const SHARDS: Shards = Shards { customer: 8, partner: 2 };
 const POLICY: &str = include_str!("policy.yaml");
 const BOTH: [StageName; 2] = [StageName::Customer, StageName::Partner];
 const CUSTOMER: [StageName; 1] = [StageName::Customer];
-/// Instalments of a borrower's loan.
-const INSTALMENTS: i32 = 12;
 
 /// What can be asked for with `--only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,9 +101,8 @@ impl Ladder {
 
     pub fn finish(self) -> (Table, serde_json::Value) {
         let mut all = configuration();
-        let shards = config(String::new()).shards;
         all["ladder"] = json!({
-            "size": self.size, "shards": shards, "interval_ms": Config::default().transaction.interval_ms,
+            "size": self.size, "shards": SHARDS, "interval_ms": Config::default().transaction.interval_ms,
             "lanes": Config::default().lanes, "partners": PARTNERS,
         });
         (self.table, all)
@@ -136,8 +132,7 @@ impl Ladder {
     /// A configuration with empty topics of its own.
     fn topics(&mut self) -> Config {
         self.runs += 1;
-        let mut config = config(self.broker.bootstrap());
-        config.kafka.prefix = format!("run{}.", self.runs);
+        let config = config(&self.broker.bootstrap(), &format!("run{}.", self.runs));
         create(&config);
         config
     }
@@ -250,52 +245,53 @@ impl Ladder {
     }
 
     fn memory(&mut self) {
-        let config = config(String::new());
-        let (customer, partner) = memory::allocations_per_event(&config, policies(), self.size.allocation_events);
+        let (customer, partner) =
+            memory::allocations_per_event(&config("", ""), policies(), self.size.allocation_events);
         self.table.put("allocations", customer + partner);
         self.table.put("allocations.customer", customer);
         for (kind, resident, heap) in
             [("dormant", "resident.dormant", "heap.dormant"), ("loan", "resident.loan", "heap.loan")]
         {
-            let customers = self.size.resident_customers.to_string();
-            let program = std::env::current_exe().expect("this program");
-            let output = Command::new(program).args(["--resident", kind, &customers]).output().expect("child");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let said: (f64, f64) = serde_json::from_slice(&output.stdout).expect("two numbers");
-            self.table.put(resident, said.0);
-            self.table.put(heap, said.1);
+            let measured = child::resident(kind, self.size.resident_customers);
+            self.table.put(resident, measured.0);
+            self.table.put(heap, measured.1);
         }
     }
 
     fn recovery(&mut self) {
         self.warm_up();
-        let mut per_customer = 0.0;
-        for size in &RECOVERIES {
-            let (needed, there) = (per_customer * size.customers as f64 * SPARE, available_bytes());
-            if needed > there {
-                let why = format!("needs {:.1} GB of memory, {:.1} GB are free", needed / 1e9, there / 1e9);
-                let lines = [Some(size.cost), size.changelog, size.image, (size.cost == "cost.10M").then_some("cost")];
-                lines.into_iter().flatten().for_each(|key| self.table.leave_out(key, &why));
+        let (per_customer, _) = child::resident("dormant", RECOVERIES[0].customers);
+        for population in &RECOVERIES {
+            let (needed, there) = (per_customer * population.customers as f64 * SPARE, available_bytes());
+            if needed < there {
+                self.recover(population);
                 continue;
             }
-            let config = self.topics();
-            let records = fill::population(&config, size.customers, Kind::Dormant);
-            self.say(&format!("  {} customers, {records} records in the changelog", size.customers));
-            let (secs, grown) = recovery::ready(&config);
-            per_customer = grown as f64 / size.customers as f64;
-            if let Some(changelog) = size.changelog {
-                self.table.put(changelog, secs);
-            }
-            if size.cost == "cost.10M" {
-                self.table.put("recovery.resident.10M", per_customer);
-            }
-            let (sent, _) = fill::load(&config, Shape::even(size.customers, SHARDS.customer), self.size.cost_events);
-            let whole = whole::run(&config, &CUSTOMER, sent, policies());
-            self.table.put(size.cost, whole.cost.micros_per_event());
+            let why = format!("needs {:.1} GB of memory, {:.1} GB are free", needed / 1e9, there / 1e9);
+            let cost = (population.cost == MOST).then_some("cost");
+            let lines = [Some(population.cost), population.changelog, population.image, cost];
+            lines.into_iter().flatten().for_each(|key| self.table.leave_out(key, &why));
         }
-        if let (Some(few), Some(many)) = (self.table.get("cost.0.1M"), self.table.get("cost.10M")) {
+        if let (Some(few), Some(many)) = (self.table.get(RECOVERIES[0].cost), self.table.get(MOST)) {
             self.table.put("cost", many / few);
         }
+    }
+
+    fn recover(&mut self, population: &Population) {
+        let (config, customers) = (self.topics(), population.customers);
+        let records = child::populate(&config, customers);
+        self.say(&format!("  {customers} customers, {records} records in the changelog"));
+        let (secs, grown) = recovery::ready(&config);
+        self.say(&format!("  ready after {secs:.2} s"));
+        if let Some(changelog) = population.changelog {
+            self.table.put(changelog, secs);
+        }
+        if population.cost == MOST {
+            self.table.put("recovery.resident.10M", grown as f64 / customers as f64);
+        }
+        let (sent, _) = fill::load(&config, Shape::even(customers, SHARDS.customer), self.size.cost_events);
+        let whole = whole::run(&config, &CUSTOMER, sent, policies());
+        self.table.put(population.cost, whole.cost.micros_per_event());
     }
 }
 
@@ -317,25 +313,22 @@ const RECOVERIES: [Population; 3] = [
     },
     Population {
         customers: 10_000_000,
-        cost: "cost.10M",
+        cost: MOST,
         changelog: Some("recovery.changelog.10M"),
         image: Some("recovery.image.10M"),
     },
 ];
 
+/// The line of the largest one.
+const MOST: &str = "cost.10M";
+
 /// How much more memory must be free than the customers alone take: events, buffers, the broker's cache.
 const SPARE: f64 = 1.3;
 
-/// Prints what `--resident` asks for.
-pub fn resident_child(kind: &str, customers: u64) {
-    let kind = if kind == "loan" { Kind::Borrowers(INSTALMENTS) } else { Kind::Dormant };
-    let measured = memory::bytes_per_customer(&config(String::new()), kind, customers);
-    println!("{}", json!(measured));
-}
-
-fn config(bootstrap: String) -> Config {
+/// What every run has in common.
+pub fn config(bootstrap: &str, prefix: &str) -> Config {
     let mut config = Config::default();
-    config.kafka.bootstrap = bootstrap;
+    (config.kafka.bootstrap, config.kafka.prefix) = (bootstrap.to_owned(), prefix.to_owned());
     config.shards = SHARDS;
     config.clock.kind = ClockKind::Event;
     config.http.listen = String::new();
