@@ -59,7 +59,7 @@ fn written(files: &[PathBuf]) -> Result<(), String> {
     let missing = |marker: &str| format!("{PAGE}: the line `{}` is missing", marker.trim_end());
     let (head, rest) = page.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
     let (_, tail) = rest.split_once(END).ok_or_else(|| missing(END))?;
-    let text = format!("{head}{BEGIN}\n{}\n{}\n{}\n{END}{tail}", every_line(&runs), rungs(last), origin(last));
+    let text = format!("{head}{BEGIN}\n{}\n{}{}\n{END}{tail}", every_line(&runs), rungs(last), origin(last));
     std::fs::write(PAGE, text).map_err(|error| format!("{PAGE}: {error}"))
 }
 
@@ -94,7 +94,7 @@ fn asked(line: &Line, now: Option<f64>) -> String {
 
 /// What an event costs on each rung of the last run, and what the rung adds.
 fn rungs(run: &Run) -> String {
-    let mut text = "| rung | CPU-µs per event | added |\n|---|---:|---:|\n".to_owned();
+    let mut text = String::new();
     let mut below = 0.0;
     for line in RUNGS.iter().filter_map(|key| LINES.iter().find(|line| line.key == *key)) {
         if let Some(micros) = run.value(line.key).map(|per_cpu| 1e6 / per_cpu) {
@@ -102,7 +102,7 @@ fn rungs(run: &Run) -> String {
             below = micros;
         }
     }
-    text
+    if text.is_empty() { text } else { format!("| rung | CPU-µs per event | added |\n|---|---:|---:|\n{text}\n") }
 }
 
 /// On what the last run ran.
