@@ -10,6 +10,8 @@
 //! One broker on the same machine, its CPU not counted. Rungs read the same load and write exactly the bytes that a worker
 //! wrote; figures are per CPU-second of this process, which a busy machine disturbs less than wall time.
 
+#[path = "parts/child.rs"]
+mod child;
 #[path = "parts/client.rs"]
 mod client;
 #[path = "parts/counting.rs"]
@@ -70,9 +72,9 @@ pub struct Asked {
     /// Write the tables of these runs (oldest first) into docs/performance.md instead of measuring
     #[arg(long, num_args = 1.., value_name = "FILE")]
     report: Vec<PathBuf>,
-    /// For the ladder's own use: measures the memory of a population in a process of its own
-    #[arg(long, num_args = 2, hide = true)]
-    resident: Vec<String>,
+    /// For the ladder's own use: what it does in a process of its own, so that memory is counted from nothing
+    #[arg(long, num_args = 1.., hide = true)]
+    child: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -80,28 +82,20 @@ fn main() -> ExitCode {
     if !asked.report.is_empty() {
         return report::write(&asked.report);
     }
-    if let [kind, customers] = &asked.resident[..] {
-        rows::resident_child(kind, customers.parse().expect("a number of customers"));
+    if !asked.child.is_empty() {
+        child::run(&asked.child);
         return ExitCode::SUCCESS;
     }
     let began = std::time::Instant::now();
     let mut ladder = Ladder::start(asked.quick);
-    for part in Part::ALL.iter().filter(|part| asked.only.is_empty() || asked.only.contains(part)) {
-        eprintln!("[{:>4.0} s] {part:?}", began.elapsed().as_secs_f64());
-        ladder.measure(*part);
-    }
+    ladder.measure(|part| asked.only.is_empty() || asked.only.contains(&part));
     let (table, configuration) = ladder.finish();
     table.print();
     if let Some(file) = &asked.json {
         std::fs::write(file, format!("{:#}\n", table.json(&configuration))).expect("--json file");
     }
     let missed = table.missed();
-    for miss in &missed {
-        eprintln!(
-            "floor missed: {}: floor {}, measured {:.3}, {:.2} of the floor",
-            miss.what, miss.floor, miss.measured, miss.ratio
-        );
-    }
+    missed.iter().for_each(|miss| eprintln!("floor missed: {miss}"));
     eprintln!("[{:>4.0} s] done", began.elapsed().as_secs_f64());
     ExitCode::from(if missed.is_empty() { 0 } else { 2 })
 }

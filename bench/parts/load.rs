@@ -127,9 +127,6 @@ impl Load {
             2 => {
                 last = goes_well >= 85;
                 self.application(if last { ApplicationKind::Declined } else { ApplicationKind::Approved }, to);
-                if !last {
-                    self.application(ApplicationKind::LimitGranted, to);
-                }
             }
             3 => {
                 self.application(ApplicationKind::DrawdownRequested, to);
@@ -285,7 +282,7 @@ impl Names {
             product: Some("cash-36"),
             product_kind: None,
             amount_minor: Some(500_000),
-            limit_minor: matches!(kind, Kind::Approved | Kind::LimitGranted).then_some(2_000_000),
+            limit_minor: (kind == Kind::Approved).then_some(2_000_000),
             currency: Some("CNY"),
             all_in_cost_ppm: Some(180_000),
             term_months: Some(12),

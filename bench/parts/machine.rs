@@ -18,6 +18,12 @@ pub fn resident_bytes() -> i64 {
     sizes.split_whitespace().nth(1).and_then(|pages| pages.parse::<i64>().ok()).expect("resident pages") * PAGE_BYTES
 }
 
+/// Bytes of memory that could still be taken.
+pub fn available_bytes() -> f64 {
+    let kib = line_of("/proc/meminfo", "MemAvailable");
+    kib.trim_end_matches(" kB").parse::<f64>().unwrap_or(f64::INFINITY) * 1_024.0
+}
+
 /// How long something took, and what it cost.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Cost {
@@ -56,10 +62,6 @@ impl Stopwatch {
 
     pub fn stop(&self, events: u64) -> Cost {
         self.until(&Self::start(), events)
-    }
-
-    pub fn secs(&self) -> f64 {
-        self.wall.elapsed().as_secs_f64()
     }
 }
 

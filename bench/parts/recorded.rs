@@ -42,8 +42,6 @@ impl List {
 
 pub struct Recorded {
     lists: Vec<List>,
-    pub records: u64,
-    pub bytes: u64,
 }
 
 impl Recorded {
@@ -56,7 +54,7 @@ impl Recorded {
         settings.set("group.id", "ladder-outputs").set("isolation.level", "read_committed");
         let mut source = Batches::open(&settings, &topics, &outputs);
         let mut lists: Vec<List> = Vec::new();
-        let (mut seen, mut bytes, mut heard) = (0, 0, Instant::now());
+        let (mut seen, mut heard) = (0, Instant::now());
         while seen < records {
             let took = source.take(&mut |got| {
                 let at = lists.iter().position(|list| list.topic == got.topic && list.partition == got.partition);
@@ -69,7 +67,6 @@ impl Recorded {
                 let key = list.bytes.len();
                 list.bytes.extend_from_slice(got.value.unwrap_or_default());
                 list.ends.push((key, got.value.map(|_| list.bytes.len())));
-                bytes += (got.key.len() + got.value.map_or(0, <[u8]>::len)) as u64;
                 seen += 1;
             });
             if took > 0 {
@@ -78,7 +75,7 @@ impl Recorded {
             assert!(heard.elapsed() < Duration::from_secs(SILENCE_SECS_MAX), "{seen} of {records} outputs were found");
         }
         assert_eq!(seen, records, "the topics hold what the worker counted");
-        Self { lists, records, bytes }
+        Self { lists }
     }
 
     /// Forgets what was written again.

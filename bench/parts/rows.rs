@@ -1,6 +1,6 @@
 //! The parts of the ladder: what is run for which lines.
 
-use std::process::Command;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use reflow::config::{ClockKind, Config, Shards};
@@ -10,39 +10,33 @@ use reflow::ops::topics::Admin;
 use reflow::policy::{Policy, PolicySet};
 use serde_json::json;
 
-use crate::fill::{self, Kind};
+use crate::counting::{allocations, count_from_now};
+use crate::fill;
 use crate::load::{PARTNERS, Shape};
-use crate::machine::{Cost, configuration};
+use crate::machine::{Cost, available_bytes, configuration};
 use crate::recorded::Recorded;
 use crate::table::Table;
-use crate::{latency, memory, raw, recovery, transactions, whole};
+use crate::{child, latency, memory, raw, recovery, transactions, whole};
 
 const SHARDS: Shards = Shards { customer: 8, partner: 2 };
 const POLICY: &str = include_str!("policy.yaml");
 const BOTH: [StageName; 2] = [StageName::Customer, StageName::Partner];
 const CUSTOMER: [StageName; 1] = [StageName::Customer];
-/// Instalments of a borrower's loan.
-const INSTALMENTS: i32 = 12;
 
 /// What can be asked for with `--only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// L0 to L4
-    Rungs,
-    /// A hot partner and a hot shard
-    Hot,
-    /// Partitions and retries per transaction
-    Transactions,
-    Latency,
     /// Allocations per event and bytes per customer
     Memory,
+    /// L0 to L4, customer stage
+    Rungs,
+    /// Both stages: an even load, a hot partner, a hot shard
+    Stages,
+    Latency,
+    /// Partitions, retries and allocations of the worker's transactions
+    Transactions,
     /// Recovery, and the cost of an event with many customers
     Recovery,
-}
-
-impl Part {
-    pub const ALL: [Self; 6] =
-        [Self::Memory, Self::Rungs, Self::Hot, Self::Transactions, Self::Latency, Self::Recovery];
 }
 
 /// How long the parts are.
@@ -88,41 +82,57 @@ pub struct Ladder {
     /// Prefixes used so far: every run has topics of its own.
     runs: u32,
     warm: bool,
+    began: Instant,
 }
 
 impl Ladder {
     pub fn start(quick: bool) -> Self {
         let broker = Broker::start(BrokerOptions { heap_mib: 1_024, ..BrokerOptions::default() });
         let broker = broker.unwrap_or_else(|error| panic!("{error}"));
-        Self { broker, size: if quick { QUICK } else { FULL }, table: Table::default(), runs: 0, warm: false }
+        Self {
+            broker,
+            size: if quick { QUICK } else { FULL },
+            table: Table::default(),
+            runs: 0,
+            warm: false,
+            began: Instant::now(),
+        }
     }
 
     pub fn finish(self) -> (Table, serde_json::Value) {
         let mut all = configuration();
-        let shards = config(String::new()).shards;
         all["ladder"] = json!({
-            "size": self.size, "shards": shards, "interval_ms": Config::default().transaction.interval_ms,
+            "size": self.size, "shards": SHARDS, "interval_ms": Config::default().transaction.interval_ms,
             "lanes": Config::default().lanes, "partners": PARTNERS,
         });
         (self.table, all)
     }
 
-    pub fn measure(&mut self, part: Part) {
-        match part {
-            Part::Rungs => (0..self.size.rounds).for_each(|_| self.rungs()),
-            Part::Hot => (0..self.size.rounds).for_each(|_| self.hot()),
-            Part::Transactions => self.transactions(),
-            Part::Latency => (0..self.size.rounds).for_each(|_| self.latency()),
-            Part::Memory => self.memory(),
-            Part::Recovery => self.recovery(),
+    /// Measures the parts that are asked for; those that a slow moment of the machine can spoil take turns, in rounds.
+    pub fn measure(&mut self, asked: impl Fn(Part) -> bool) {
+        let rounds = [Part::Rungs, Part::Stages, Part::Latency].repeat(self.size.rounds);
+        let once = [Part::Transactions, Part::Recovery];
+        for part in [Part::Memory].into_iter().chain(rounds).chain(once).filter(|part| asked(*part)) {
+            self.say(&format!("{part:?}"));
+            match part {
+                Part::Memory => self.memory(),
+                Part::Rungs => self.rungs(),
+                Part::Stages => self.stages(),
+                Part::Latency => self.latency(),
+                Part::Transactions => self.transactions(),
+                Part::Recovery => self.recovery(),
+            }
         }
+    }
+
+    fn say(&self, text: &str) {
+        eprintln!("[{:>4.0} s] {text}", self.began.elapsed().as_secs_f64());
     }
 
     /// A configuration with empty topics of its own.
     fn topics(&mut self) -> Config {
         self.runs += 1;
-        let mut config = config(self.broker.bootstrap());
-        config.kafka.prefix = format!("run{}.", self.runs);
+        let config = config(&self.broker.bootstrap(), &format!("run{}.", self.runs));
         create(&config);
         config
     }
@@ -155,12 +165,7 @@ impl Ladder {
         let mut recorded = Recorded::read(&from, alone.produced);
         self.table.put("records", alone.produced as f64 / events as f64);
         self.table.put("bytes", alone.produced_bytes as f64 / events as f64);
-        eprintln!(
-            "         {} partitions, {} transactions, fates {:?}",
-            recorded.partitions(),
-            alone.transactions,
-            alone.fates
-        );
+        self.say(&format!("  {} partitions written, {:?}", recorded.partitions(), alone.fates));
         self.table.put("raw.batch", raw::consume(raw::batches(&from), events).per_cpu());
         self.table.put("raw.poll", raw::consume(raw::polled(&from), events).per_cpu());
         let to = self.topics();
@@ -181,10 +186,6 @@ impl Ladder {
         let stepping = &mut raw::Stepping::new(&from, policies());
         let l3 = raw::copy(raw::batches(&from), &to, events, &mut recorded, stepping, true);
         self.table.put("l3", l3.per_cpu());
-        drop(recorded);
-        let both = self.both(self.even());
-        self.put("both", "both.wall", both.cost);
-        self.table.put("transaction.events", events as f64 / both.transactions as f64);
         self.table.put("l4/l0", alone.cost.per_cpu() / l0.per_cpu());
         self.table.put("exactly-once", l0.per_cpu() / plain.per_cpu());
     }
@@ -199,32 +200,37 @@ impl Ladder {
         whole::run(&config, &BOTH, events, policies())
     }
 
-    fn hot(&mut self) {
+    fn stages(&mut self) {
         self.warm_up();
-        // Interleaved with an even run of its own: a machine that slows down must not look like heat.
-        let even = self.both(self.even()).cost.per_cpu();
+        let even = self.both(self.even());
+        self.put("both", "both.wall", even.cost);
+        self.table.put("transaction.events", even.fates.consumed() as f64 / even.transactions as f64);
         let partner = self.both(Shape { hot_partner_percent: 60, ..self.even() }).cost.per_cpu();
         let shard = self.both(Shape { hot_shard_percent: 70, ..self.even() }).cost.per_cpu();
         self.table.put("hot.partner", partner);
         self.table.put("hot.shard", shard);
-        self.table.put("hot.partner/even", partner / even);
-        self.table.put("hot.shard/even", shard / even);
+        self.table.put("hot.partner/even", partner / even.cost.per_cpu());
+        self.table.put("hot.shard/even", shard / even.cost.per_cpu());
     }
 
     fn transactions(&mut self) {
+        for (stages, partitions, concurrent) in [
+            (&CUSTOMER[..], "transaction.partitions.customer", "transaction.concurrent.customer"),
+            (&BOTH[..], "transaction.partitions", "transaction.concurrent"),
+        ] {
+            let (config, events) = self.filled(self.even(), self.size.warm_up_events);
+            let told = transactions::told(&config);
+            let (_, counted) = transactions::counted(|| whole::run(&told, stages, events, policies()));
+            let per = |count: u64| count as f64 / counted.transactions.max(1) as f64;
+            self.table.put(partitions, per(counted.partitions));
+            self.table.put(concurrent, per(counted.concurrent));
+        }
         let (config, events) = self.filled(self.even(), self.size.warm_up_events);
-        let told = transactions::told(&config);
-        let (_, counted) = transactions::counted(|| whole::run(&told, &BOTH, events, policies()));
-        let per = |count: u64| count as f64 / counted.transactions.max(1) as f64;
-        self.table.put("transaction.partitions", per(counted.partitions));
-        self.table.put("transaction.concurrent", per(counted.concurrent));
-        let (config, events) = self.filled(self.even(), self.size.warm_up_events);
-        let before = crate::counting::allocations();
-        crate::counting::count_from_now(true);
+        let before = allocations();
+        count_from_now(true);
         whole::run(&config, &BOTH, events, policies());
-        crate::counting::count_from_now(false);
-        let counted = crate::counting::allocations() - before;
-        self.table.put("allocations.worker", counted as f64 / events as f64);
+        count_from_now(false);
+        self.table.put("allocations.worker", (allocations() - before) as f64 / events as f64);
     }
 
     fn latency(&mut self) {
@@ -232,70 +238,97 @@ impl Ladder {
         let mut config = self.topics();
         config.clock.kind = ClockKind::Wall;
         let latency = latency::run(config, self.size.latency_secs);
-        eprintln!("         {} decisions, {} of one stage", latency.micros.len(), latency.one_stage);
+        self.say(&format!("  {} decisions, {} of one stage", latency.micros.len(), latency.one_stage));
         self.table.put("latency.p50", latency.ms(0.5));
         self.table.put("latency.p99", latency.ms(0.99));
         self.table.put("latency.max", latency.ms(1.0));
     }
 
     fn memory(&mut self) {
-        let config = config(String::new());
-        let (customer, partner) = memory::allocations_per_event(&config, policies(), self.size.allocation_events);
+        let (customer, partner) =
+            memory::allocations_per_event(&config("", ""), policies(), self.size.allocation_events);
         self.table.put("allocations", customer + partner);
         self.table.put("allocations.customer", customer);
         for (kind, resident, heap) in
             [("dormant", "resident.dormant", "heap.dormant"), ("loan", "resident.loan", "heap.loan")]
         {
-            let customers = self.size.resident_customers.to_string();
-            let program = std::env::current_exe().expect("this program");
-            let output = Command::new(program).args(["--resident", kind, &customers]).output().expect("child");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let said: (f64, f64) = serde_json::from_slice(&output.stdout).expect("two numbers");
-            self.table.put(resident, said.0);
-            self.table.put(heap, said.1);
+            let measured = child::resident(kind, self.size.resident_customers);
+            self.table.put(resident, measured.0);
+            self.table.put(heap, measured.1);
         }
     }
 
     fn recovery(&mut self) {
-        const MILLION: u64 = 1_000_000;
-        let sizes: [(u64, &str, Option<(&str, &str)>); 3] = [
-            (MILLION / 10, "cost.0.1M", None),
-            (MILLION, "cost.1M", Some(("recovery.changelog.1M", "recovery.image.1M"))),
-            (10 * MILLION, "cost.10M", Some(("recovery.changelog.10M", "recovery.image.10M"))),
-        ];
         self.warm_up();
-        for (customers, cost, recoveries) in sizes {
-            let began = std::time::Instant::now();
-            let config = self.topics();
-            let records = fill::population(&config, customers, Kind::Dormant);
-            eprintln!("         {customers} customers, {records} records: {:.1} s", began.elapsed().as_secs_f64());
-            let (secs, grown) = recovery::ready(&config);
-            if let Some((changelog, _image)) = recoveries {
-                self.table.put(changelog, secs);
+        let (per_customer, _) = child::resident("dormant", RECOVERIES[0].customers);
+        for population in &RECOVERIES {
+            let (needed, there) = (per_customer * population.customers as f64 * SPARE, available_bytes());
+            if needed < there {
+                self.recover(population);
+                continue;
             }
-            if customers == 10 * MILLION {
-                self.table.put("recovery.resident.10M", grown as f64 / customers as f64);
-            }
-            let (sent, _) = fill::load(&config, Shape::even(customers, SHARDS.customer), self.size.cost_events);
-            let whole = whole::run(&config, &CUSTOMER, sent, policies());
-            self.table.put(cost, whole.cost.micros_per_event());
+            let why = format!("needs {:.1} GB of memory, {:.1} GB are free", needed / 1e9, there / 1e9);
+            let cost = (population.cost == MOST).then_some("cost");
+            let lines = [Some(population.cost), population.changelog, population.image, cost];
+            lines.into_iter().flatten().for_each(|key| self.table.leave_out(key, &why));
         }
-        if let (Some(few), Some(many)) = (self.table.get("cost.0.1M"), self.table.get("cost.10M")) {
+        if let (Some(few), Some(many)) = (self.table.get(RECOVERIES[0].cost), self.table.get(MOST)) {
             self.table.put("cost", many / few);
         }
     }
+
+    fn recover(&mut self, population: &Population) {
+        let (config, customers) = (self.topics(), population.customers);
+        let records = child::populate(&config, customers);
+        self.say(&format!("  {customers} customers, {records} records in the changelog"));
+        let (secs, grown) = recovery::ready(&config);
+        self.say(&format!("  ready after {secs:.2} s"));
+        if let Some(changelog) = population.changelog {
+            self.table.put(changelog, secs);
+        }
+        if population.cost == MOST {
+            self.table.put("recovery.resident.10M", grown as f64 / customers as f64);
+        }
+        let (sent, _) = fill::load(&config, Shape::even(customers, SHARDS.customer), self.size.cost_events);
+        let whole = whole::run(&config, &CUSTOMER, sent, policies());
+        self.table.put(population.cost, whole.cost.micros_per_event());
+    }
 }
 
-/// Prints what `--resident` asks for.
-pub fn resident_child(kind: &str, customers: u64) {
-    let kind = if kind == "loan" { Kind::Borrowers(INSTALMENTS) } else { Kind::Dormant };
-    let measured = memory::bytes_per_customer(&config(String::new()), kind, customers);
-    println!("{}", json!(measured));
+/// A population that a worker recovers, and the lines that this is for.
+struct Population {
+    customers: u64,
+    cost: &'static str,
+    changelog: Option<&'static str>,
+    image: Option<&'static str>,
 }
 
-fn config(bootstrap: String) -> Config {
+const RECOVERIES: [Population; 3] = [
+    Population { customers: 100_000, cost: "cost.0.1M", changelog: None, image: None },
+    Population {
+        customers: 1_000_000,
+        cost: "cost.1M",
+        changelog: Some("recovery.changelog.1M"),
+        image: Some("recovery.image.1M"),
+    },
+    Population {
+        customers: 10_000_000,
+        cost: MOST,
+        changelog: Some("recovery.changelog.10M"),
+        image: Some("recovery.image.10M"),
+    },
+];
+
+/// The line of the largest one.
+const MOST: &str = "cost.10M";
+
+/// How much more memory must be free than the customers alone take: events, buffers, the broker's cache.
+const SPARE: f64 = 1.3;
+
+/// What every run has in common.
+pub fn config(bootstrap: &str, prefix: &str) -> Config {
     let mut config = Config::default();
-    config.kafka.bootstrap = bootstrap;
+    (config.kafka.bootstrap, config.kafka.prefix) = (bootstrap.to_owned(), prefix.to_owned());
     config.shards = SHARDS;
     config.clock.kind = ClockKind::Event;
     config.http.listen = String::new();

@@ -10,14 +10,8 @@ use crate::reach::{LINES, Line};
 #[derive(Default)]
 pub struct Table {
     values: BTreeMap<&'static str, Vec<f64>>,
-}
-
-/// A floor that was missed.
-pub struct Missed {
-    pub what: &'static str,
-    pub floor: f64,
-    pub measured: f64,
-    pub ratio: f64,
+    /// Lines that could not be measured, and why.
+    left_out: BTreeMap<&'static str, String>,
 }
 
 impl Table {
@@ -33,16 +27,27 @@ impl Table {
         values.get(values.len() / 2).copied()
     }
 
+    /// Says why a line is not measured; its floor counts as missed.
+    pub fn leave_out(&mut self, key: &'static str, why: &str) {
+        self.left_out.insert(key, why.to_owned());
+    }
+
     fn lines(&self) -> impl Iterator<Item = (&'static Line, f64)> {
         LINES.iter().filter_map(|line| Some((line, self.get(line.key)?)))
     }
 
-    pub fn missed(&self) -> Vec<Missed> {
-        let misses = self.lines().filter_map(|(line, measured)| {
-            let reach = line.reach.filter(|reach| !reach.floor_reached(measured))?;
-            Some(Missed { what: line.what, floor: reach.floor, measured, ratio: reach.of_floor(measured) })
-        });
-        misses.collect()
+    /// Every floor that was missed, in words.
+    pub fn missed(&self) -> Vec<String> {
+        let said = |line: &Line| {
+            let reach = line.reach?;
+            if let Some(why) = self.left_out.get(line.key) {
+                return Some(format!("{}: floor {}, not measured: {why}", line.what, reach.floor));
+            }
+            let measured = self.get(line.key).filter(|value| !reach.floor_reached(*value))?;
+            let ratio = reach.of_floor(measured);
+            Some(format!("{}: floor {}, measured {measured:.3}, {ratio:.2} of the floor", line.what, reach.floor))
+        };
+        LINES.iter().filter_map(said).collect()
     }
 
     /// The table for people.
@@ -72,7 +77,7 @@ impl Table {
                 })
             })
             .collect();
-        json!({ "configuration": configuration, "lines": lines })
+        json!({ "configuration": configuration, "lines": lines, "left_out": self.left_out })
     }
 }
 
