@@ -28,6 +28,7 @@ pub enum CodecError {
 }
 
 /// A cursor over one encoded record.
+#[derive(Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -51,7 +52,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
+    /// That many bytes as they are.
+    pub fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
         let left = self.bytes.len() - self.at;
         if wanted > left {
             return Err(CodecError::Truncated { at: self.at, wanted, left });
@@ -87,7 +89,8 @@ impl<'a> Reader<'a> {
         self.take(wanted)
     }
 
-    fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
+    /// The number of a branch or symbol, of which there are `below`.
+    pub fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
         let at = self.at;
         let ordinal = self.long()?;
         usize::try_from(ordinal).ok().filter(|o| *o < below).ok_or(CodecError::Ordinal { at, ordinal })

@@ -12,9 +12,11 @@ pub mod schemas;
 pub mod ids;
 pub mod frame;
 pub mod events;
+pub mod plan;
 
 pub use events::{decode_event, encode_event};
 pub use ids::SchemaIds;
+pub use plan::Plan;
 pub use schemas::Schema;
 
 use crate::domain::codec::{self, Avro, CodecError};
