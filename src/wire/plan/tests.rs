@@ -42,11 +42,11 @@ fn fields_are_left_out_filled_in_reordered_and_widened() {
 }
 
 #[test]
-fn a_field_is_found_by_its_alias_unless_another_has_that_name() {
+fn a_field_is_found_by_its_name_else_by_its_alias() {
     let writer = r#"{"name":"old","type":"long"}"#;
     assert_eq!(transcoded(writer, r#"{"name":"new","aliases":["old"],"type":"long"}"#, &[8]), Ok(vec![8]));
-    let both = r#"{"name":"new","aliases":["old"],"type":"long","default":1}, {"name":"old","type":"long"}"#;
-    assert_eq!(transcoded(writer, both, &[8]), Ok(vec![2, 8]));
+    let both = r#"{"name":"old","type":"long"}, {"name":"new","type":"long"}"#;
+    assert_eq!(transcoded(both, r#"{"name":"new","aliases":["old"],"type":"long"}"#, &[8, 10]), Ok(vec![10]));
     let twice = r#"{"name":"x","aliases":["old"],"type":"long"}, {"name":"y","aliases":["old"],"type":"long"}"#;
     assert_eq!(transcoded(writer, twice, &[8]), Ok(vec![8, 8]));
     assert_eq!(
@@ -93,7 +93,7 @@ fn unions_are_resolved_by_the_branch_that_was_written() {
     assert_eq!(transcoded(&wider, &optional, &[2, 0]), Err(TranscodeError::NoCounterpart { at: 0, ordinal: 1 }));
     assert_eq!(transcoded(&optional, &of(r#""long""#), &[2, 6]), Ok(vec![6]));
     assert_eq!(transcoded(&optional, &of(r#""long""#), &[0]), Err(TranscodeError::NoCounterpart { at: 0, ordinal: 0 }));
-    assert_eq!(refused(&of(r#"["null","double"]"#), &of(r#""long""#)), "u: the writer has null, we read long");
+    assert_eq!(refused(&of(r#"["null","double"]"#), &of(r#""long""#)), "u: the writer has double, we read long");
 }
 
 #[test]
@@ -174,10 +174,7 @@ fn hostile_schemas_are_refused() {
     assert_eq!(Plan::new(&long, reader).unwrap_err(), PlanError::TooLong(SCHEMA_BYTES_MAX + 2));
     let deep = "{\"type\":\"array\",\"items\":".repeat(10_000);
     for text in ["", "{}", "nonsense", "[]", "{\"type\":\"record\"}", &deep] {
-        assert!(
-            matches!(Plan::new(text, reader), Err(PlanError::Unreadable(_) | PlanError::Mismatch { .. })),
-            "{text:.40}"
-        );
+        assert!(Plan::new(text, reader).is_err(), "{text:.40}");
     }
     // Records of one name in many namespaces, each holding all of the next level: more ways than can be compiled.
     let (levels, width) = (6, 30);
