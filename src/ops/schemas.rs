@@ -1,11 +1,14 @@
 //! `reflow schemas register|check`: our schemas in a registry. A running worker looks them up and never registers one.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::exit::{Ended, Failure};
-use crate::bus::registry::{Client, RegistryError, Subject, subjects};
+use crate::bus::registry::{Client, Registry, RegistryError, Subject, look_up, subjects};
 use crate::config::Config;
 use crate::domain::words::Word;
+use crate::wire::SchemaIds;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +52,26 @@ pub fn schemas(config: &Config, what: Do, json: bool) -> Ended {
     }
 }
 
+/// The ids that our schemas have, and who knows those of other writers; the fixed ids without a registry.
+///
+/// Fails when one of ours is not registered: nothing is ever registered silently.
+pub fn known(config: &Config) -> Result<(SchemaIds, Option<Arc<Registry>>), Failure> {
+    if config.registry.url.is_empty() {
+        return Ok((SchemaIds::default(), None));
+    }
+    let client = client(config)?;
+    let (ids, missing) = look_up(&client, &config.topics()).map_err(failure)?;
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|subject| subject.name.as_str()).collect();
+        return Err(Failure::input(format!(
+            "the schema registry does not have {}; register with `reflow schemas register`",
+            names.join(", ")
+        )));
+    }
+    let registry = Registry::start(client, config.registry.unknown_id_wait()).map_err(Failure::reach)?;
+    Ok((ids, Some(Arc::new(registry))))
+}
+
 /// A client of the configured registry.
 fn client(config: &Config) -> Result<Client, Failure> {
     let settings = config.registry.settings();
@@ -58,7 +81,7 @@ fn client(config: &Config) -> Result<Client, Failure> {
 }
 
 /// Out of reach, not let in, or an answer that we cannot act on.
-pub(super) fn failure(error: RegistryError) -> Failure {
+fn failure(error: RegistryError) -> Failure {
     match error {
         RegistryError::Away { .. } => Failure::reach(error),
         RegistryError::Refused { .. } => Failure::input(error),

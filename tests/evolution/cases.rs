@@ -31,7 +31,7 @@ pub fn case(schema: Schema, seed: u64) -> (Case, Judge) {
 
 pub fn transcoded(plan: &Plan, body: &[u8]) -> Result<Vec<u8>, String> {
     let mut buffer = vec![0xee; 3];
-    plan.apply(body, &mut buffer).map(|bytes| bytes.into_owned()).map_err(|error| error.to_string())
+    plan.apply(body, &mut buffer).map(<[u8]>::to_vec).map_err(|error| error.to_string())
 }
 
 #[derive(Default)]

@@ -13,8 +13,6 @@ mod ops;
 mod compile;
 mod defaults;
 
-use std::borrow::Cow;
-
 use crate::domain::codec::{CodecError, Reader};
 use crate::wire::Schema;
 
@@ -91,15 +89,15 @@ impl Plan {
     }
 
     /// The body in our layout: the writer's own bytes where nothing differs, else what was put into `buffer`.
-    pub fn apply<'a>(&self, body: &'a [u8], buffer: &'a mut Vec<u8>) -> Result<Cow<'a, [u8]>, TranscodeError> {
+    pub fn apply<'a>(&self, body: &'a [u8], buffer: &'a mut Vec<u8>) -> Result<&'a [u8], TranscodeError> {
         if self.is_identity() {
-            return Ok(Cow::Borrowed(body));
+            return Ok(body);
         }
         buffer.clear();
         let mut reader = Reader::new(body);
         self.op.run(&self.types, &mut reader, &mut Limits::default(), buffer)?;
         reader.end()?;
-        Ok(Cow::Borrowed(buffer.as_slice()))
+        Ok(buffer)
     }
 }
 

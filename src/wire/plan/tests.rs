@@ -9,7 +9,7 @@ fn record(fields: &str) -> String {
 /// Transcodes a body; what comes out is in the reader's layout.
 fn transcoded(writer: &str, reader: &str, body: &[u8]) -> Result<Vec<u8>, TranscodeError> {
     let mut buffer = Vec::new();
-    plan(writer, reader).unwrap().apply(body, &mut buffer).map(Cow::into_owned)
+    plan(writer, reader).unwrap().apply(body, &mut buffer).map(<[u8]>::to_vec)
 }
 
 fn plan(writer: &str, reader: &str) -> Result<Plan, PlanError> {
