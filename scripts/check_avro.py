@@ -84,16 +84,16 @@ def decode(schema_name, file):
 
 
 def resolve(body, writer, reader):
-    """The record in the reader's layout, or nothing where it cannot be read."""
+    """The record in the reader's layout, or nothing and the reason why it cannot be read."""
     data, out = io.BytesIO(body), io.BytesIO()
     try:
         record = fastavro.schemaless_reader(data, writer, reader)
-    except Exception:
-        return None
+    except Exception as error:
+        return None, repr(error)
     if data.read():
-        return None
+        return None, "bytes are left over"
     fastavro.schemaless_writer(out, reader, record)
-    return out.getvalue()
+    return out.getvalue().hex(), ""
 
 
 def check_resolved(file):
@@ -103,10 +103,9 @@ def check_resolved(file):
         case = json.loads(line)
         writer, reader = (fastavro.parse_schema(plain(json.loads(case[side]))) for side in ("writer", "reader"))
         for written, ours in case["records"]:
-            theirs = resolve(bytes.fromhex(written), writer, reader)
-            theirs = theirs if theirs is None else theirs.hex()
+            theirs, why = resolve(bytes.fromhex(written), writer, reader)
             if ours != theirs:
-                raise SystemExit(f"we say {ours}, fastavro says {theirs}: {written}\n{case['writer']}\n{case['reader']}")
+                raise SystemExit(f"we say {ours}, fastavro says {theirs} {why}: {written}\n{case['writer']}\n{case['reader']}")
             read, refused = read + (ours is not None), refused + (ours is None)
     print(f"fastavro {fastavro.__version__}: {read} records of other versions read the same, {refused} refused by both")
     if not read or not refused:

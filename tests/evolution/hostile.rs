@@ -41,9 +41,11 @@ fn a_flipped_bit_is_read_as_apache_avro_reads_it() {
                     match (transcoded(&plan, &body), judge.read(&body)) {
                         (Ok(ours), Ok(theirs)) => {
                             read += 1;
-                            assert_eq!(ours, theirs, "{schema} {seed}, bit {bit}: {body:?}");
+                            assert_eq!(judge.shortest(&ours), theirs, "{schema} {seed}, bit {bit}: {body:?}");
                         }
                         (Err(_), Err(_)) => refused += 1,
+                        // The library drops what a number has beyond 64 bits.
+                        (Err(ours), Ok(_)) if ours.contains("longer than 64 bits") => refused += 1,
                         (ours, theirs) => panic!(
                             "{schema} {seed}, bit {bit}: we say {ours:?}, apache-avro says {theirs:?}: {} as {}: {body:?}",
                             case.pair.writer, case.pair.reader

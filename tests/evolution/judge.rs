@@ -50,6 +50,13 @@ impl Judge {
         GenericDatumWriter::builder(&self.writer).build().unwrap().write_value_to_vec(value).unwrap()
     }
 
+    /// A record in our layout, each number in as few bytes as it needs: a writer may have used more, and we keep them.
+    pub fn shortest(&self, ours: &[u8]) -> Vec<u8> {
+        let reader = GenericDatumReader::builder(&self.reader).build().unwrap();
+        let value = reader.read_value(&mut &*ours).unwrap();
+        GenericDatumWriter::builder(&self.reader).build().unwrap().write_value_to_vec(value).unwrap()
+    }
+
     /// What our schema reads of the body, in our layout. The whole body must be used up.
     pub fn read(&self, body: &[u8]) -> Result<Vec<u8>, String> {
         let mut input = Input { rest: body, asked_for_more: false };

@@ -172,9 +172,9 @@ fn changed(kind: &Json, dice: &mut Dice) -> Json {
         Json::Array(branches) => match dice.below(5) {
             0 => branches[1].clone(),
             1 => json!([branches[1], "null"]),
-            2 => json!(["null", "double", changed(&branches[1], dice)]).as_array().map(|b| distinct(b)).unwrap(),
+            2 => distinct(&[json!("null"), json!("double"), changed(&branches[1], dice)]),
             3 => json!("null"),
-            _ => json!(["null", changed(&branches[1], dice)]),
+            _ => distinct(&[json!("null"), changed(&branches[1], dice)]),
         },
         Json::Object(_) if kind["type"] == "array" && dice.percent(70) => {
             json!({"type": "array", "items": changed(&kind["items"], dice)})

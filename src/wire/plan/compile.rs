@@ -102,9 +102,8 @@ impl<'s> Compiler<'s> {
 
     /// The branch of the record decides; one that we cannot read is refused when it comes.
     fn from_union(&mut self, writer: &'s [Schema], reader: &'s Schema) -> Result<Op, PlanError> {
-        let (mut branches, mut shapes, mut first_error) = (Vec::new(), Vec::new(), None);
+        let (mut branches, mut first_error) = (Vec::new(), None);
         for branch in writer {
-            shapes.push(self.shape(branch)?);
             match self.resolve(branch, reader) {
                 Ok(op) => branches.push(Some(op)),
                 Err(error @ (PlanError::TooLarge | PlanError::TooDeep { .. })) => return Err(error),
@@ -121,7 +120,7 @@ impl<'s> Compiler<'s> {
             return Err(first_error.unwrap_or(PlanError::Missing { place: self.here() }));
         }
         let Schema::Union(reader) = reader else { return Ok(Op::Branches(branches)) };
-        Ok(union_in_place(&branches, shapes, reader.variants().len()).unwrap_or(Op::Branches(branches)))
+        Ok(union_in_place(&branches, reader.variants().len()).unwrap_or(Op::Branches(branches)))
     }
 
     /// The first branch of ours that reads it.
@@ -173,9 +172,14 @@ impl<'s> Compiler<'s> {
             _ => None,
         };
         if complete && parts.iter().all(|part| op(part).is_some()) {
-            let shape = self.shape(schema)?;
-            let same = parts.iter().all(|part| op(part) == Some(true));
-            return Ok(if same { Op::Same(shape) } else { Op::Take(shape) });
+            if parts.iter().all(|part| op(part) == Some(true)) {
+                return Ok(Op::Same(self.shape(schema)?));
+            }
+            let taken = parts.iter().filter_map(|part| match part {
+                Part::Field(_, op) => op.taken().cloned(),
+                Part::Put(_) => None,
+            });
+            return Ok(Op::Take(Shape::Record(taken.collect())));
         }
         let found = writer.fields.iter().map(|field| self.shape(&field.schema)).collect::<Result<Vec<_>, _>>()?;
         Ok(if in_order { Op::Record(steps(found, parts)) } else { Op::Shuffled { found, parts } })
@@ -229,15 +233,15 @@ impl<'s> Compiler<'s> {
 }
 
 /// A union whose branches are ours, in the same order: nothing is to be done for its own sake.
-fn union_in_place(branches: &[Option<Op>], shapes: Vec<Shape>, ours: usize) -> Option<Op> {
-    let mut same = branches.len() == ours;
+fn union_in_place(branches: &[Option<Op>], ours: usize) -> Option<Op> {
+    let (mut same, mut shapes) = (branches.len() == ours, Vec::new());
     for (number, branch) in branches.iter().enumerate() {
         let mut prefix = Vec::new();
         put_long(number as i64, &mut prefix);
         match branch {
-            Some(Op::Put(bytes)) if *bytes == prefix => {}
+            Some(Op::Put(bytes)) if *bytes == prefix => shapes.push(Shape::Nothing),
             Some(Op::Behind(bytes, op)) if *bytes == prefix => {
-                op.taken()?;
+                shapes.push(op.taken()?.clone());
                 same &= matches!(**op, Op::Same(_));
             }
             _ => return None,
