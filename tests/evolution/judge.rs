@@ -9,7 +9,7 @@ use apache_avro::schema::Name;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
-use crate::mutate::{Dice, Pair, WAS};
+use crate::mutate::{Dice, Pair, UNHEARD, WAS};
 
 const ALLOCATION_BYTES_MAX: usize = 1 << 20;
 const ITEMS_MAX: usize = 3;
@@ -111,7 +111,9 @@ fn value(schema: &AvroSchema, names: &HashMap<Name, &AvroSchema>, dice: &mut Dic
         AvroSchema::Bytes => Value::Bytes((0..dice.below(9)).map(|_| dice.roll() as u8).collect()),
         AvroSchema::Fixed(f) => Value::Fixed(f.size, (0..f.size).map(|_| dice.roll() as u8).collect()),
         AvroSchema::Enum(e) => {
-            let ordinal = dice.below(e.symbols.len());
+            // Seldom one that ours does not have, or hardly a record with several enums would be read.
+            let (picked, seldom) = (dice.below(e.symbols.len()), dice.percent(5));
+            let ordinal = if e.symbols[picked] == UNHEARD && !seldom { e.symbols.len() / 2 } else { picked };
             Value::Enum(ordinal as u32, e.symbols[ordinal].clone())
         }
         AvroSchema::Union(u) => {

@@ -6,6 +6,8 @@ use serde_json::{Value as Json, json};
 
 /// In front of a writer's field that ours knows by an alias.
 pub const WAS: &str = "was_";
+/// A symbol that ours does not have.
+pub const UNHEARD: &str = "unheard_of";
 
 /// A small generator, so that a seed says everything.
 pub struct Dice(pub u64);
@@ -107,14 +109,14 @@ fn take_apart(kind: Json, defined: &mut BTreeMap<String, Json>) -> Json {
 pub fn pair(published: &str, dice: &mut Dice) -> Pair {
     let (mut writer, mut reader) = (Tree::of(published), Tree::of(published));
     let names: Vec<String> = writer.defined.keys().cloned().collect();
-    let mut extra = Extra::default();
+    let (mut extra, wild) = (Extra::default(), [0, 5, 20][dice.below(3)]);
     for name in names {
         let theirs = writer.defined.get_mut(&name).unwrap();
         let ours = reader.defined.get_mut(&name).unwrap();
         if theirs["type"] == "enum" {
             symbols(theirs, ours, dice);
         } else {
-            fields(theirs, ours, dice, &mut extra);
+            fields(theirs, ours, dice, &mut extra, wild);
         }
     }
     writer.defined.append(&mut extra.defined);
@@ -128,14 +130,15 @@ fn symbols(theirs: &mut Json, ours: &mut Json, dice: &mut Dice) {
     let symbols = theirs["symbols"].as_array_mut().unwrap();
     match dice.below(5) {
         0 => dice.shuffle(symbols),
-        1 => symbols.push(json!("unheard_of")),
-        2 => symbols.insert(0, json!("unheard_of")),
+        1 => symbols.push(json!(UNHEARD)),
+        2 => symbols.insert(0, json!(UNHEARD)),
         3 if symbols.len() > 1 => drop(symbols.remove(dice.below(symbols.len()))),
         _ => {}
     }
 }
 
-fn fields(theirs: &mut Json, ours: &mut Json, dice: &mut Dice, extra: &mut Extra) {
+/// `wild` is how many types of a hundred change.
+fn fields(theirs: &mut Json, ours: &mut Json, dice: &mut Dice, extra: &mut Extra, wild: u64) {
     let mut kept = Vec::new();
     for (at, mut field) in theirs["fields"].as_array().unwrap().clone().into_iter().enumerate() {
         let our_field = &mut ours["fields"][at];
@@ -147,7 +150,7 @@ fn fields(theirs: &mut Json, ours: &mut Json, dice: &mut Dice, extra: &mut Extra
             our_field["aliases"] = json!(["never", was]);
             field["name"] = json!(was);
         }
-        if dice.percent(25) {
+        if dice.percent(wild) {
             field["type"] = changed(&field["type"], dice);
         }
         field.as_object_mut().unwrap().remove("default");
