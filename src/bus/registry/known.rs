@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, RegistryError};
@@ -81,10 +82,17 @@ impl Registry {
         if let Some(known) = self.facts.known.get(&key) {
             return known.clone();
         }
-        self.facts.make_room();
-        self.facts.known.insert(key, Known::Wait);
-        if self.questions.try_send(key).is_err() {
-            self.facts.known.remove(&key);
+        // Noted before it is asked, so that the answer is never overwritten; not noted when it cannot be asked, so that it is
+        // asked again.
+        if self.facts.make_room() {
+            match self.facts.known.entry(key) {
+                Entry::Occupied(known) => return known.get().clone(),
+                Entry::Vacant(place) => {
+                    if self.questions.try_send(key).is_ok() {
+                        place.insert(Known::Wait);
+                    }
+                }
+            }
         }
         Known::Wait
     }
@@ -100,7 +108,8 @@ impl Registry {
 }
 
 impl Facts {
-    fn make_room(&self) {
+    /// False when everything that is noted is still being asked for.
+    fn make_room(&self) -> bool {
         while self.known.len() >= IDS_MAX {
             let of_use = |known: &Known| matches!(known, Known::Plan(_));
             let settled = |known: &Known| !matches!(known, Known::Wait);
@@ -112,9 +121,10 @@ impl Facts {
                 .min();
             match victim {
                 Some((_, key)) => drop(self.known.remove(&key)),
-                None => return,
+                None => return false,
             }
         }
+        true
     }
 }
 
@@ -241,5 +251,160 @@ fn compiled((schema, id): Key, text: &str) -> Known {
         Ok(Ok(plan)) => Known::Plan(Arc::new(plan)),
         Ok(Err(error)) => Known::Unusable(format!("schema id {id} cannot be read as {schema}: {error}").into()),
         Err(_) => Known::Unusable(format!("schema id {id} cannot be parsed").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+
+    use super::super::{Login, Settings};
+    use super::*;
+
+    const TRIES_MAX: u32 = 3_000;
+
+    /// Answers every request alike, as told at the moment.
+    struct Stub {
+        url: String,
+        answer: Arc<Mutex<(u16, String)>>,
+    }
+
+    impl Stub {
+        fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/api", listener.local_addr().unwrap());
+            let answer = Arc::new(Mutex::new((500, String::new())));
+            let said = answer.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let (mut stream, mut request, mut buffer) = (stream.unwrap(), Vec::new(), [0; 1024]);
+                    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                        match stream.read(&mut buffer) {
+                            Ok(0) | Err(_) => break,
+                            Ok(read) => request.extend_from_slice(&buffer[..read]),
+                        }
+                    }
+                    let (status, body) = said.lock().unwrap().clone();
+                    let head = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}", body.len());
+                    let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+                }
+            });
+            Self { url, answer }
+        }
+
+        fn says(&self, status: u16, body: &str) {
+            *self.answer.lock().unwrap() = (status, body.to_owned());
+        }
+
+        fn registry(&self, unknown_wait: Duration) -> Registry {
+            let settings = Settings { url: self.url.clone(), login: Login::None };
+            Registry::start(Client::new(&settings), unknown_wait).unwrap()
+        }
+    }
+
+    /// Asks until something is known.
+    fn known(registry: &Registry, id: u32) -> Known {
+        for _ in 0..TRIES_MAX {
+            match registry.look(Schema::Command, id) {
+                Known::Wait => std::thread::park_timeout(Duration::from_millis(10)),
+                known => return known,
+            }
+        }
+        panic!("nothing is known of {id}");
+    }
+
+    fn wait_for(registry: &Registry, state: State) {
+        for _ in 0..TRIES_MAX {
+            if registry.state() == state {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        panic!("the registry is {}, not {state}", registry.state());
+    }
+
+    fn answer(schema: &str) -> String {
+        serde_json::json!({ "schema": schema }).to_string()
+    }
+
+    const UNKNOWN: &str = r#"{"error_code":40403,"message":"Schema not found"}"#;
+
+    #[test]
+    fn while_nobody_answers_everything_waits_and_then_goes_on() {
+        let stub = Stub::start();
+        // Unknown ids would be given up at once: what is away is not unknown.
+        let registry = stub.registry(Duration::ZERO);
+        for (status, body, state) in [
+            (500, "", State::Away),
+            (401, "", State::Refused),
+            (404, "<html>nothing here</html>", State::Away),
+            (200, "<html>a proxy</html>", State::Away),
+            (403, "", State::Refused),
+            (429, UNKNOWN, State::Away),
+        ] {
+            stub.says(status, body);
+            assert!(matches!(registry.look(Schema::Command, 7), Known::Wait));
+            wait_for(&registry, state);
+            assert!(matches!(registry.look(Schema::Command, 7), Known::Wait), "{status}");
+        }
+        stub.says(200, &answer(Schema::Command.text()));
+        assert!(matches!(known(&registry, 7), Known::Plan(plan) if plan.is_identity()));
+        wait_for(&registry, State::Up);
+        assert_eq!(known_of_no_use(&registry), 0);
+    }
+
+    fn known_of_no_use(registry: &Registry) -> usize {
+        registry.facts.known.iter().filter(|entry| matches!(entry.value(), Known::Unusable(_))).count()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_its_id() {
+        let stub = Stub::start();
+        let registry = stub.registry(Duration::ZERO);
+        let because = |id: u32| match known(&registry, id) {
+            Known::Unusable(why) => why.to_string(),
+            other => panic!("{other:?}"),
+        };
+        stub.says(404, UNKNOWN);
+        assert!(because(41).contains("schema id 41 is unknown"), "{}", because(41));
+        stub.says(200, &answer("\"long\""));
+        assert!(because(42).contains("schema id 42 cannot be read as command"), "{}", because(42));
+        stub.says(200, &answer("{"));
+        assert!(because(43).contains("schema id 43"), "{}", because(43));
+        stub.says(200, r#"{"schema":"syntax = proto3","schemaType":"PROTOBUF"}"#);
+        assert!(because(44).contains("schema id 44 is of type PROTOBUF"), "{}", because(44));
+        stub.says(200, r#"{"schema":"\"long\"","references":[{"name":"x","subject":"x","version":1}]}"#);
+        assert!(because(45).contains("refers to others"), "{}", because(45));
+        assert_eq!(registry.state(), State::Up);
+    }
+
+    /// An id that becomes known in time is no dead letter.
+    #[test]
+    fn an_unknown_id_is_asked_for_again() {
+        let stub = Stub::start();
+        stub.says(404, UNKNOWN);
+        let registry = stub.registry(Duration::from_secs(3_600));
+        assert!(matches!(registry.look(Schema::Command, 7), Known::Wait));
+        wait_for(&registry, State::Up);
+        stub.says(200, &answer(Schema::Command.text()));
+        assert!(matches!(known(&registry, 7), Known::Plan(_)));
+    }
+
+    #[test]
+    fn what_is_of_no_use_goes_first_when_it_is_full() {
+        let facts = Facts::default();
+        let plan = Arc::new(Plan::new(Schema::Command.text(), Schema::Command).unwrap());
+        for id in 0..IDS_MAX as u32 {
+            let known = if id == 9 { Known::Unusable("x".into()) } else { Known::Plan(plan.clone()) };
+            facts.known.insert((Schema::Command, id), known);
+        }
+        assert!(facts.make_room());
+        assert!(!facts.known.contains_key(&(Schema::Command, 9)));
+        assert_eq!(facts.known.len(), IDS_MAX - 1);
+        facts.known.iter_mut().for_each(|mut known| *known = Known::Wait);
+        facts.known.insert((Schema::Command, 9), Known::Wait);
+        assert!(!facts.make_room(), "what somebody waits for is never forgotten");
     }
 }
