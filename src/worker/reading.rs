@@ -34,11 +34,10 @@ impl Reading {
 
     /// True while nothing is known of the schema that the value was written with.
     pub fn must_wait(&mut self, schema: Schema, value: &[u8], ids: &SchemaIds) -> bool {
-        if self.registry.is_none() {
-            return false;
-        }
         match frame::split(value) {
-            Ok((id, _)) if id != ids.id(schema) => matches!(self.known(schema, id), Known::Wait),
+            Ok((id, _)) if self.registry.is_some() && id != ids.id(schema) => {
+                matches!(self.known(schema, id), Known::Wait)
+            }
             _ => false,
         }
     }

@@ -219,12 +219,11 @@ impl ShardRunner {
     pub fn take(&mut self, raw: Raw<'_>) {
         let limit = self.shared.config.transaction.record_bytes_max;
         let size = raw.value.map_or(0, <[u8]>::len);
-        let said = self.outputs.len();
+        let (said, schema) = (self.outputs.len(), raw.topic.layout().schema);
         let taken = if size > limit {
             let detail = format!("{size} bytes; at most {limit} are read");
             super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
-            let schema = raw.topic.layout().schema;
             let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
             self.stage.take(raw, body, self.now, &self.shared.policies, &mut self.outputs)
         };
@@ -236,7 +235,7 @@ impl ShardRunner {
                 self.now = time;
             }
         }
-        match raw.topic.layout().schema {
+        match schema {
             Some(Schema::Reply | Schema::FactBundle) => self.closed.internal.count(&taken.fate),
             _ => self.closed.fates.count(&taken.fate),
         }
@@ -261,6 +260,9 @@ impl ShardRunner {
     }
 
     fn must_wait(&mut self, raw: &Raw<'_>) -> bool {
+        if self.shared.registry.is_none() {
+            return false;
+        }
         let (Some(value), Some(schema)) = (raw.value, raw.topic.layout().schema) else { return false };
         value.len() <= self.shared.config.transaction.record_bytes_max
             && self.reading.must_wait(schema, value, &self.shared.ids)

@@ -195,7 +195,7 @@ impl Clerk {
     fn settle(&mut self, key: Key, known: Known) {
         match &known {
             Known::Unusable(why) => {
-                tracing::warn!(schema = %key.0, id = key.1, %why, "a writer's schema cannot be read")
+                tracing::warn!(schema = %key.0, id = key.1, %why, "a writer's schema cannot be read");
             }
             Known::Plan(plan) => {
                 tracing::info!(schema = %key.0, id = key.1, identity = plan.is_identity(), "a writer's schema is known");

@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 
 use apache_avro::Schema;
-use apache_avro::schema::{Alias, EnumSchema, InnerDecimalSchema, Name, RecordField, RecordSchema, UuidSchema};
+use apache_avro::schema::{Alias, EnumSchema, Name, RecordField, RecordSchema};
 use rustc_hash::FxBuildHasher;
 
 use super::defaults;
 use super::ops::{Op, Part, Step};
 use super::shape::{Shape, Types};
+use super::types::{Named, collect, named, plain, unit_fits, words};
 use super::{DEPTH_MAX, Plan, PlanError, STEPS_MAX};
 use crate::domain::codec::put_long;
-
-/// Named types by full name.
-pub(super) type Named<'s> = HashMap<Name, &'s Schema, FxBuildHasher>;
 
 pub(super) fn compile(writer: &Schema, reader: &Schema) -> Result<Plan, PlanError> {
     let mut compiler = Compiler {
@@ -50,8 +48,8 @@ impl<'s> Compiler<'s> {
         }
         let (writer, reader) = (named(writer, &self.writer), named(reader, &self.reader));
         match (writer, reader) {
-            (Schema::Union(writer), reader) => self.from_union(writer.variants(), reader),
-            (writer, Schema::Union(reader)) => self.into_union(writer, reader.variants()),
+            (Schema::Union(writer), reader) => self.union_written(writer.variants(), reader),
+            (writer, Schema::Union(reader)) => self.union_read(writer, reader.variants()),
             (Schema::Record(w), Schema::Record(r)) if same_name(&w.name, &r.name, r.aliases.as_ref()) => {
                 self.record(writer, w, r)
             }
@@ -101,7 +99,7 @@ impl<'s> Compiler<'s> {
     }
 
     /// The branch of the record decides; one that we cannot read is refused when it comes.
-    fn from_union(&mut self, writer: &'s [Schema], reader: &'s Schema) -> Result<Op, PlanError> {
+    fn union_written(&mut self, writer: &'s [Schema], reader: &'s Schema) -> Result<Op, PlanError> {
         let (mut branches, mut first_error) = (Vec::new(), None);
         for branch in writer {
             match self.resolve(branch, reader) {
@@ -124,7 +122,7 @@ impl<'s> Compiler<'s> {
     }
 
     /// The first branch of ours that reads it.
-    fn into_union(&mut self, writer: &'s Schema, reader: &'s [Schema]) -> Result<Op, PlanError> {
+    fn union_read(&mut self, writer: &'s Schema, reader: &'s [Schema]) -> Result<Op, PlanError> {
         let mut last_error = None;
         for (number, branch) in reader.iter().enumerate() {
             match self.resolve(writer, branch) {
@@ -264,7 +262,7 @@ fn steps(found: Vec<Shape>, parts: Vec<Part>) -> Vec<Step> {
                 found.next();
                 match (steps.last_mut(), op) {
                     (Some(Step::Do(Op::Take(Shape::Record(run)))), Op::Same(shape) | Op::Take(shape)) => {
-                        run.push(shape)
+                        run.push(shape);
                     }
                     (_, Op::Same(shape) | Op::Take(shape)) => {
                         steps.push(Step::Do(Op::Take(Shape::Record(vec![shape]))));
@@ -288,96 +286,4 @@ fn source(field: &RecordField, writer: &RecordSchema) -> Option<usize> {
 fn same_name(writer: &Name, reader: &Name, aliases: Option<&Vec<Alias>>) -> bool {
     writer.name() == reader.name()
         || aliases.is_some_and(|aliases| aliases.iter().any(|alias| alias.name() == writer.name()))
-}
-
-/// What stands behind a reference.
-pub(super) fn named<'s>(schema: &'s Schema, names: &Named<'s>) -> &'s Schema {
-    match schema {
-        Schema::Ref { name } => names.get(name).copied().unwrap_or(schema),
-        other => other,
-    }
-}
-
-fn collect(schema: &Schema) -> Named<'_> {
-    let (mut names, mut open) = (Named::default(), vec![schema]);
-    while let Some(schema) = open.pop() {
-        match schema {
-            Schema::Record(record) => {
-                names.insert(record.name.clone(), schema);
-                open.extend(record.fields.iter().map(|field| &field.schema));
-            }
-            Schema::Enum(symbols) => drop(names.insert(symbols.name.clone(), schema)),
-            Schema::Fixed(fixed) | Schema::Duration(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
-                names.insert(fixed.name.clone(), schema);
-            }
-            Schema::Decimal(decimal) => {
-                if let InnerDecimalSchema::Fixed(fixed) = &decimal.inner {
-                    names.insert(fixed.name.clone(), schema);
-                }
-            }
-            Schema::Array(array) => open.push(&array.items),
-            Schema::Map(map) => open.push(&map.types),
-            Schema::Union(union) => open.extend(union.variants()),
-            _ => {}
-        }
-    }
-    names
-}
-
-/// The bytes of a type without parts.
-fn plain(schema: &Schema) -> Option<Shape> {
-    Some(match schema {
-        Schema::Null => Shape::Nothing,
-        Schema::Boolean => Shape::Bool,
-        Schema::Int | Schema::Date | Schema::TimeMillis => Shape::Int,
-        Schema::Long
-        | Schema::TimeMicros
-        | Schema::TimestampMillis
-        | Schema::TimestampMicros
-        | Schema::TimestampNanos
-        | Schema::LocalTimestampMillis
-        | Schema::LocalTimestampMicros
-        | Schema::LocalTimestampNanos => Shape::Long,
-        Schema::Float => Shape::Fixed(4),
-        Schema::Double => Shape::Fixed(8),
-        Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => Shape::Bytes,
-        Schema::String | Schema::Uuid(UuidSchema::String) => Shape::Text,
-        Schema::Fixed(fixed) | Schema::Duration(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
-            Shape::Fixed(fixed.size)
-        }
-        Schema::Decimal(decimal) => match &decimal.inner {
-            InnerDecimalSchema::Bytes => Shape::Bytes,
-            InnerDecimalSchema::Fixed(fixed) => Shape::Fixed(fixed.size),
-        },
-        Schema::Array(_)
-        | Schema::Map(_)
-        | Schema::Union(_)
-        | Schema::Record(_)
-        | Schema::Enum(_)
-        | Schema::Ref { .. } => return None,
-    })
-}
-
-/// False where both sides name a unit and it is not the same, or where a decimal's bytes would be read as text.
-fn unit_fits(writer: &Schema, reader: &Schema) -> bool {
-    let plain = |schema: &Schema| {
-        matches!(schema, Schema::Int | Schema::Long | Schema::Bytes | Schema::String | Schema::Null | Schema::Boolean)
-    };
-    match (writer, reader) {
-        (Schema::Decimal(_) | Schema::BigDecimal, reader) => matches!(reader, Schema::Bytes),
-        (writer, reader) => plain(writer) || plain(reader) || writer == reader,
-    }
-}
-
-/// A type in few words.
-fn words(schema: &Schema) -> String {
-    match schema {
-        Schema::Record(record) => format!("record {}", record.name.name()),
-        Schema::Enum(symbols) => format!("enum {} [{}]", symbols.name.name(), symbols.symbols.join(", ")),
-        Schema::Fixed(fixed) => format!("fixed {}", fixed.name.name()),
-        Schema::Array(_) => "an array".to_owned(),
-        Schema::Map(_) => "a map".to_owned(),
-        Schema::Union(_) => "a union".to_owned(),
-        other => format!("{:?}", apache_avro::schema::SchemaKind::from(other)).to_lowercase(),
-    }
 }

@@ -3,7 +3,7 @@
 use apache_avro::Schema;
 use serde_json::Value;
 
-use super::compile::{Named, named};
+use super::types::{Named, named};
 use crate::domain::codec::put_long;
 
 /// Appends the value; none when it is not one of that type.

@@ -8,6 +8,7 @@
 //! symbol that we do not have) is refused per record. Besides the rules of the specification a logical type of another unit
 //! is refused: microseconds read as milliseconds would be plausible and wrong.
 
+mod types;
 mod shape;
 mod ops;
 mod compile;
@@ -21,7 +22,7 @@ use shape::{Limits, Types};
 
 /// Longest schema text that is compiled, bytes.
 pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
-/// Deepest nesting, of types when a plan is made and of a recursive type's values when it is run.
+/// Deepest nesting, of types when a plan is made and of values when it is run.
 pub const DEPTH_MAX: u32 = 64;
 /// Most steps of one plan.
 pub const STEPS_MAX: usize = 65_536;

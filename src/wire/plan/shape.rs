@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Goes one level down for the length of `inside`.
+    /// Goes one level down (a record, an array, a map) for the length of `inside`.
     pub(super) fn deeper<T>(
         &mut self,
         at: usize,
@@ -79,25 +79,8 @@ impl Shape {
                 let branch = reader.ordinal(branches.len())?;
                 branches[branch].skip(types, reader, limits)?;
             }
-            Shape::Array(item) => loop {
-                let count = block(reader, limits)?;
-                if count == 0 {
-                    break;
-                }
-                for _ in 0..count {
-                    item.skip(types, reader, limits)?;
-                }
-            },
-            Shape::Map(item) => loop {
-                let count = block(reader, limits)?;
-                if count == 0 {
-                    break;
-                }
-                for _ in 0..count {
-                    text(reader)?;
-                    item.skip(types, reader, limits)?;
-                }
-            },
+            Shape::Array(item) => limits.deeper(at, |limits| items(false, item, types, reader, limits))?,
+            Shape::Map(item) => limits.deeper(at, |limits| items(true, item, types, reader, limits))?,
             Shape::Record(fields) => {
                 for field in fields {
                     field.skip(types, reader, limits)?;
@@ -106,6 +89,28 @@ impl Shape {
             Shape::Named(number) => limits.deeper(at, |limits| types[*number].skip(types, reader, limits))?,
         }
         Ok(())
+    }
+}
+
+/// Steps over the items of an array, or of a map.
+fn items(
+    keyed: bool,
+    item: &Shape,
+    types: &Types,
+    reader: &mut Reader<'_>,
+    limits: &mut Limits,
+) -> Result<(), TranscodeError> {
+    loop {
+        let count = block(reader, limits)?;
+        if count == 0 {
+            return Ok(());
+        }
+        for _ in 0..count {
+            if keyed {
+                text(reader)?;
+            }
+            item.skip(types, reader, limits)?;
+        }
     }
 }
 

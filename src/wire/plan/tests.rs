@@ -137,6 +137,12 @@ fn a_record_that_holds_itself_is_read_to_a_named_depth() {
     let chain = |links: usize| [vec![2; links], vec![0]].concat();
     assert_eq!(transcoded(writer, reader, &chain(DEPTH_MAX as usize)), Ok(vec![0]));
     assert!(matches!(transcoded(writer, reader, &chain(100_000)), Err(TranscodeError::Depth { .. })));
+    // Arrays within count too: the stack is as deep as the value.
+    let arrays = format!("{}{}{}", "{\"type\":\"array\",\"items\":".repeat(40), "[\"null\",\"Link\"]", "}".repeat(40));
+    let nested = format!(
+        r#"{{"name":"chain","type":{{"type":"record","name":"Link","fields":[{{"name":"next","type":{arrays}}}]}}}}"#
+    );
+    assert!(matches!(transcoded(&nested, reader, &[2; 100_000]), Err(TranscodeError::Depth { .. })));
     // Ours would have no end either: refused when the plan is made.
     assert!(matches!(plan(writer, writer), Err(PlanError::TooDeep { .. })));
 }
