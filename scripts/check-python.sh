@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A second opinion on our Avro: fastavro reads every schema and takes every example there and back.
 # With arguments SCHEMA FILE: decodes records that `kcat -f '%R%s'` wrote, and prints one JSON line each.
+# With --resolved FILE: reads records of other schema versions and compares with what we made of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${REFLOW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reflow}

@@ -11,7 +11,7 @@ use rdkafka::consumer::BaseConsumer;
 use reflow::config::{self, ClockKind, Config, redacted_yaml};
 use serde_json::Value;
 
-const SAMPLES: [&str; 3] = ["event-clock", "minimal", "tls-sasl"];
+const SAMPLES: [&str; 4] = ["event-clock", "minimal", "schema-registry", "tls-sasl"];
 
 fn deploy(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
@@ -51,6 +51,9 @@ fn the_samples_say_what_their_comments_say() {
     assert!(matches!(history.clock.kind, ClockKind::Event) && history.policies.is_empty());
     assert_ne!(history.kafka.prefix, minimal.kafka.prefix);
     assert_eq!(history.customer.future_event_secs_max_event_clock, 400 * 86_400);
+    let registered = load("schema-registry", &[("REFLOW_REGISTRY__PASSWORD", "correct horse")]);
+    assert!(registered.registry.settings().is_some() && minimal.registry.settings().is_none());
+    assert!(!redacted_yaml(&registered).contains("correct horse"));
 }
 
 #[test]

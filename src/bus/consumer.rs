@@ -194,6 +194,15 @@ impl Inbox {
         self.consumer.assign(&list)
     }
 
+    /// Stops or goes on to fetch the inputs of a shard; what was fetched before a stop may still come.
+    pub fn pause(&self, shard: i32, stop: bool) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for topic in Topic::inputs(self.stage) {
+            list.add_partition(&self.topics.name(topic), shard);
+        }
+        if stop { self.consumer.pause(&list) } else { self.consumer.resume(&list) }
+    }
+
     /// Gives everything back.
     pub fn unassign(&mut self) -> Result<(), KafkaError> {
         self.forget();

@@ -6,6 +6,7 @@ pub mod memory;
 pub mod native;
 pub mod outbox;
 pub mod producer;
+pub mod registry;
 pub mod restore;
 pub mod sampled;
 pub mod topics;

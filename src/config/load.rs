@@ -102,6 +102,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.stages.is_empty() {
         return wrong("stages", "is empty; expected customer, partner or both".to_owned());
     }
+    if let Err((setting, detail)) = config.registry.check() {
+        return wrong(setting, detail);
+    }
     for (window, secs) in &config.partner.windows_secs {
         if *secs < 60 || secs % 60 != 0 {
             return wrong(&format!("partner.windows_secs.{window}"), format!("is {secs}; expected whole minutes"));
@@ -119,6 +122,7 @@ pub fn redacted_yaml(config: &Config) -> String {
             *value = "(redacted)".to_owned();
         }
     }
+    shown.registry.redact();
     serde_saphyr::to_string(&shown).unwrap_or_else(|error| format!("# not printable: {error}\n"))
 }
 

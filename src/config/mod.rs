@@ -5,9 +5,11 @@
 pub mod environment;
 mod kafka;
 mod load;
+mod registry;
 mod settings;
 
 pub use load::{ConfigError, load, redacted_yaml};
+pub use registry::{Registry, Secret};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,6 +36,7 @@ words! {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub kafka: Kafka,
+    pub registry: Registry,
     /// Which stages this process runs.
     pub stages: Vec<StageName>,
     pub shards: Shards,
@@ -160,6 +163,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             kafka: Kafka::default(),
+            registry: Registry::default(),
             stages: vec![StageName::Customer, StageName::Partner],
             shards: Shards::default(),
             lanes: Lanes::default(),

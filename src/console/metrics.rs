@@ -57,6 +57,7 @@ pub fn exposition(models: &Models, lanes: u64) -> String {
         models.reasons.iter().map(|e| (e.key().to_string(), *e.value())),
     );
     shards(&mut registry, models, lanes);
+    schema_registry(&mut registry, models);
     rates(&mut registry, models);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -96,6 +97,20 @@ fn shards(registry: &mut Registry, models: &Models, lanes: u64) {
     let ready: Gauge = Gauge::default();
     ready.set(i64::from(models.ready(lanes)));
     registry.register("ready", "1 when every lane has its shards restored", ready);
+}
+
+fn schema_registry(registry: &mut Registry, models: &Models) {
+    let Some(schemas) = models.schemas() else { return };
+    let rows = [
+        ("schema_registry_up", "1 while the schema registry answers", i64::from(schemas.answers)),
+        ("schema_ids_asked", "Schema ids that are being asked for", schemas.asked as i64),
+        ("shards_waiting_for_schema", "Shards that wait for a writer's schema", schemas.waiting as i64),
+    ];
+    for (name, help, value) in rows {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
 }
 
 fn rates(registry: &mut Registry, models: &Models) {

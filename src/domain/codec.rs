@@ -32,6 +32,7 @@ pub enum CodecError {
 }
 
 /// A cursor over one encoded record.
+#[derive(Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -114,7 +115,8 @@ impl<'a> Reader<'a> {
         self.take(wanted)
     }
 
-    fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
+    /// The number of a branch or symbol, of which there are `below`.
+    pub fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
         let at = self.at;
         let ordinal = self.long()?;
         usize::try_from(ordinal).ok().filter(|o| *o < below).ok_or(CodecError::Ordinal { at, ordinal })

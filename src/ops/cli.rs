@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, demo, load, local, moments, partners, run, topics};
+use super::{decisions, demo, load, local, moments, partners, run, schemas, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -88,6 +88,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Register our schemas in the schema registry, or check them against it
+    #[command(
+        after_help = "Example: reflow schemas register --config reflow.yaml\n         reflow schemas check --json"
+    )]
+    Schemas {
+        what: schemas::Do,
+        #[command(flatten)]
+        configured: Configured,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Show decisions with their reasons
     #[command(
         after_help = "Example: reflow decisions --customer c-0017\n         reflow decisions --partner p01 --since 24h --json"
@@ -159,6 +171,7 @@ fn dispatch(command: Command) -> Ended {
             partners::history(&configured.load()?, partner.as_deref(), span, json)
         }
         Command::Topics { what, configured, json } => topics::topics(&configured.load()?, what, json),
+        Command::Schemas { what, configured, json } => schemas::schemas(&configured.load()?, what, json),
         Command::Decisions { configured, customer, partner, since, json } => {
             let of = match (customer, partner) {
                 (Some(customer), _) => decisions::Of::Customer(customer),

@@ -1,13 +1,13 @@
 //! `reflow decisions`: every yes and no about a customer or a partner, with reasons and checks.
 
 use super::exit::{Ended, Failure};
-use super::reading::{From, read};
+use super::reading::{Decoder, From, read};
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::partition::partition_of;
 use crate::domain::words::Word;
 use crate::domain::{Decision, EventTime};
-use crate::wire::{Schema, SchemaIds};
+use crate::wire::Schema;
 
 /// Whose decisions are asked for.
 #[derive(Clone, Debug)]
@@ -24,11 +24,11 @@ pub fn decisions(config: &Config, of: &Of, since: Option<EventTime>, json: bool)
         Of::Customer(token) => Some(partition_of(token.as_bytes(), topics.partitions(Topic::Decisions))),
         Of::Partner(_) => None,
     };
-    let ids = SchemaIds::default();
+    let mut decoder = Decoder::open(config)?;
     let mut found: Vec<Decision> = Vec::new();
     let from = since.map_or(From::Beginning, From::Time);
     read(config, &topics.name(Topic::Decisions), only, from, |_, _, _, value| {
-        if let Some(Ok(decision)) = value.map(|value| ids.decode::<Decision>(Schema::Decision, value)) {
+        if let Some(Ok(decision)) = value.map(|value| decoder.decode::<Decision>(Schema::Decision, value)) {
             let wanted = match of {
                 Of::Customer(token) => decision.customer == token.as_str(),
                 Of::Partner(partner) => decision.partner == partner.as_str(),

@@ -12,11 +12,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
 
 use super::exit::{Ended, Failure};
 use super::source::RowEvent;
-use super::{sources, topics};
+use super::{schemas, sources, topics};
 use crate::bus::Topic;
 use crate::bus::producer::drain;
 use crate::config::Config;
 use crate::domain::partition::partition_of;
+use crate::wire::SchemaIds;
 
 /// Longest wait for the last acknowledgements, seconds.
 const FLUSH_SECS_MAX: u64 = 60;
@@ -46,7 +47,8 @@ pub struct Options {
 
 /// Reads the files and sends their events; exit 1 when rows were rejected.
 pub fn load(config: &Config, options: &Options) -> Ended {
-    let mut source = sources::open(&options.mapping, &options.files, !options.as_is, options.rejected.as_deref())?;
+    let ids = if options.dry_run { SchemaIds::default() } else { schemas::known(config)?.0 };
+    let mut source = sources::open(&options.mapping, &options.files, !options.as_is, options.rejected.as_deref(), ids)?;
     let sender = if options.dry_run { None } else { Some(Sender::open(config)?) };
     let mut sent = 0u64;
     for event in source.by_ref() {

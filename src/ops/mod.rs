@@ -13,6 +13,7 @@ pub mod partners;
 pub mod policies;
 pub mod reading;
 pub mod run;
+pub mod schemas;
 pub mod source;
 pub mod sources;
 pub mod topics;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::exit::{Ended, Failure};
-use super::reading::{From, read};
+use super::reading::{Decoder, From, read};
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::counter::Tally;
@@ -11,15 +11,15 @@ use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::view::{PartnerPane, PartnerView, Rate, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text};
-use crate::wire::{Schema, SchemaIds};
+use crate::wire::Schema;
 
 /// The table of partners as of the newest views.
 pub fn partners(config: &Config, json: bool) -> Ended {
-    let ids = SchemaIds::default();
+    let mut decoder = Decoder::open(config)?;
     let mut views: BTreeMap<Text, PartnerView> = BTreeMap::new();
     let mut unreadable = 0;
     read(config, &config.topics().name(Topic::Partners), None, From::Beginning, |_, _, _, value| {
-        match value.map(|value| ids.decode::<PartnerView>(Schema::PartnerView, value)) {
+        match value.map(|value| decoder.decode::<PartnerView>(Schema::PartnerView, value)) {
             Some(Ok(view)) => drop(views.insert(view.partner.clone(), view)),
             Some(Err(_)) => unreadable += 1,
             None => {}
@@ -86,10 +86,10 @@ pub fn history(config: &Config, only: Option<&str>, span: Span, json: bool) -> E
     }
     // Day tiles hold the due book too and reach back further; hours only where the step asks for them.
     let tile = if span.step_ms % DAY_MS == 0 { Tile::Day } else { Tile::Hour };
-    let ids = SchemaIds::default();
+    let mut decoder = Decoder::open(config)?;
     let mut panes: BTreeMap<(Text, EventTime), PartnerPane> = BTreeMap::new();
     read(config, &config.topics().name(Topic::PartnerPanes), None, From::Beginning, |_, _, _, value| {
-        if let Some(Ok(pane)) = value.map(|value| ids.decode::<PartnerPane>(Schema::PartnerPane, value))
+        if let Some(Ok(pane)) = value.map(|value| decoder.decode::<PartnerPane>(Schema::PartnerPane, value))
             && pane.tile == tile
             && only.is_none_or(|only| pane.partner == only)
             && (span.from..span.to).contains(&pane.start)

@@ -8,11 +8,41 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::exit::Failure;
+use super::schemas;
 use crate::config::Config;
 use crate::domain::EventTime;
+use crate::domain::codec::Avro;
+use crate::wire::{Schema, SchemaIds, WireError, decode_body};
+use crate::worker::reading::Reading;
 
 /// Longest silence of the broker while reading, seconds.
 const SILENCE_SECS_MAX: u64 = 30;
+
+/// How often it is looked whether a writer's schema is known by now, milliseconds.
+const LOOK_MS: u64 = 20;
+
+/// Reads records of our own topics, also those that another version wrote.
+pub struct Decoder {
+    ids: SchemaIds,
+    reading: Reading,
+}
+
+impl Decoder {
+    pub fn open(config: &Config) -> Result<Self, Failure> {
+        let (ids, registry) = schemas::known(config)?;
+        Ok(Self { ids, reading: Reading::new(registry) })
+    }
+
+    pub fn decode<T: for<'a> Avro<'a>>(&mut self, schema: Schema, value: &[u8]) -> Result<T, WireError> {
+        let began = Instant::now();
+        while self.reading.must_wait(schema, value, &self.ids)
+            && began.elapsed() < Duration::from_secs(SILENCE_SECS_MAX)
+        {
+            std::thread::park_timeout(Duration::from_millis(LOOK_MS));
+        }
+        decode_body(schema, self.reading.body(schema, value, &self.ids)?)
+    }
+}
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::exit::{Ended, Failure};
-use super::{policies, topics};
+use super::{policies, schemas, topics};
 use crate::config::{Config, redacted_yaml};
 use crate::console;
 use crate::telemetry::events;
@@ -34,10 +34,11 @@ pub fn check(config: &Config) -> Ended {
 pub fn run(config: Config) -> Ended {
     let policies = policies::load(&config.policies)?;
     let stop = stop_on_signals()?;
-    wait_for_broker(&config, &stop)?;
+    wait_for("the broker", &stop, |wait| topics::require_within(&config, wait))?;
+    let (ids, registry) = wait_for("the schema registry", &stop, |_| schemas::known(&config))?;
     let began = Instant::now();
     let listen = config.http.listen.clone();
-    let shared = Shared::new(config, policies);
+    let shared = Shared { ids: Arc::new(ids), registry, ..Shared::new(config, policies) };
     let worker = worker::start(&shared, |_| Assignment::Group).map_err(Failure::reach)?;
     let differ = Arc::new(OnceLock::new());
     let _watchdog = watch(&shared, &worker, &stop, &differ)?;
@@ -81,13 +82,13 @@ fn leave(verdict: &Verdict) {
     std::process::exit(3);
 }
 
-/// Asks for the topics until the broker answers; says so at once when it does not.
-fn wait_for_broker(config: &Config, stop: &AtomicBool) -> Ended {
+/// Asks until it is answered, whatever the answer says; tells at once when it is not.
+fn wait_for<T>(whom: &str, stop: &AtomicBool, ask: impl Fn(Duration) -> Result<T, Failure>) -> Result<T, Failure> {
     let mut pause = 1;
     loop {
-        match topics::require_within(config, Duration::from_secs(FIRST_ANSWER_SECS_MAX * pause)) {
+        match ask(Duration::from_secs(FIRST_ANSWER_SECS_MAX * pause)) {
             Err(failure) if failure.code == 3 => {
-                tracing::error!(error = failure.message, retry_secs = pause, "the broker is away");
+                tracing::error!(error = failure.message, retry_secs = pause, "{whom} is away");
                 let until = Instant::now() + Duration::from_secs(pause);
                 while Instant::now() < until {
                     if stop.load(Ordering::Relaxed) {

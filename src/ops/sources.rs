@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit::Failure;
 use super::mapping::Mapping;
 use super::source::{Options, Rejected, Report, SourceError, SourceSet, Watch};
+use crate::wire::SchemaIds;
 
 /// Reads the mappings and opens the files. Rejected rows go to `rejected_to` where given; progress goes to standard error.
 pub fn open(
@@ -16,6 +17,7 @@ pub fn open(
     files: &[PathBuf],
     sorted: bool,
     rejected_to: Option<&Path>,
+    schema_ids: SchemaIds,
 ) -> Result<SourceSet, Failure> {
     let mut parsed = Vec::with_capacity(mappings.len());
     for file in mappings {
@@ -25,7 +27,8 @@ pub fn open(
         parsed.push(Mapping::parse(&name, &text).map_err(Failure::input)?);
     }
     let watch = Watching::new(rejected_to)?;
-    SourceSet::open(parsed, files, Options { sorted, ..Options::default() }, Box::new(watch)).map_err(failure)
+    SourceSet::open(parsed, files, Options { sorted, schema_ids, ..Options::default() }, Box::new(watch))
+        .map_err(failure)
 }
 
 /// What a reading error means for the command.

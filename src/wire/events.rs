@@ -1,16 +1,25 @@
 //! The records that a lender sends: five schemas, one [`Event`].
 
-use super::{Schema, SchemaIds, WireError};
+use super::{Schema, SchemaIds, WireError, decode_body};
 use crate::domain::events::Event;
 
 /// Reads the record value of an input topic whose schema is `schema`. The event borrows from `bytes`.
 pub fn decode_event<'a>(schema: Schema, bytes: &'a [u8], ids: &SchemaIds) -> Result<Event<'a>, WireError> {
+    match ids.body(schema, bytes) {
+        Ok(body) => decode_event_body(schema, body),
+        Err(_) if schema >= Schema::FactBundle => Err(WireError::NotAnEvent(schema)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the body of such a record, in our layout.
+pub fn decode_event_body(schema: Schema, body: &[u8]) -> Result<Event<'_>, WireError> {
     match schema {
-        Schema::Application => ids.decode(schema, bytes).map(Event::Application),
-        Schema::Repayment => ids.decode(schema, bytes).map(Event::Repayment),
-        Schema::Customer => ids.decode(schema, bytes).map(Event::Customer),
-        Schema::Outcome => ids.decode(schema, bytes).map(Event::Outcome),
-        Schema::Command => ids.decode(schema, bytes).map(Event::Command),
+        Schema::Application => decode_body(schema, body).map(Event::Application),
+        Schema::Repayment => decode_body(schema, body).map(Event::Repayment),
+        Schema::Customer => decode_body(schema, body).map(Event::Customer),
+        Schema::Outcome => decode_body(schema, body).map(Event::Outcome),
+        Schema::Command => decode_body(schema, body).map(Event::Command),
         Schema::FactBundle
         | Schema::Reply
         | Schema::Decision

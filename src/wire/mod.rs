@@ -6,15 +6,17 @@
 //! from bytes.
 //!
 //! [`schemas`] holds the published text of every schema, [`ids`] the id of each, [`events`] the five records that a lender
-//! sends. apache-avro is the authority that tests compare with; it is not on this path.
+//! sends, [`plan`] how records of other versions of a schema become ours. apache-avro is the authority that tests compare with; it is not on this path.
 
 pub mod schemas;
 pub mod ids;
 pub mod frame;
 pub mod events;
+pub mod plan;
 
-pub use events::{decode_event, encode_event};
+pub use events::{decode_event, decode_event_body, encode_event};
 pub use ids::SchemaIds;
+pub use plan::{Plan, TranscodeError};
 pub use schemas::Schema;
 
 use crate::domain::codec::{self, Avro, CodecError};
@@ -30,6 +32,10 @@ pub enum WireError {
     SchemaId { schema: Schema, expected: u32, found: u32 },
     #[error("not a {schema} record: {error}")]
     Decode { schema: Schema, error: CodecError },
+    #[error("a {schema} record whose writer's schema cannot be used: {why}")]
+    Writer { schema: Schema, id: u32, why: String },
+    #[error("not a {schema} record as schema id {id} says: {error}")]
+    Transcode { schema: Schema, id: u32, error: TranscodeError },
     /// The caller asked for an event where the topic holds none; no bytes lead here.
     #[error("a {0} record is not an event")]
     NotAnEvent(Schema),
@@ -44,11 +50,21 @@ impl SchemaIds {
 
     /// Reads header and body; the whole value must be used up.
     pub fn decode<'a, T: Avro<'a>>(&self, schema: Schema, bytes: &'a [u8]) -> Result<T, WireError> {
+        decode_body(schema, self.body(schema, bytes)?)
+    }
+
+    /// The body behind a header with our id of that schema.
+    pub fn body<'a>(&self, schema: Schema, bytes: &'a [u8]) -> Result<&'a [u8], WireError> {
         let (found, body) = frame::split(bytes)?;
         let expected = self.id(schema);
         if found != expected {
             return Err(WireError::SchemaId { schema, expected, found });
         }
-        codec::decode(body).map_err(|error| WireError::Decode { schema, error })
+        Ok(body)
     }
+}
+
+/// Reads a body in our layout; all of it must be used up.
+pub fn decode_body<'a, T: Avro<'a>>(schema: Schema, body: &'a [u8]) -> Result<T, WireError> {
+    codec::decode(body).map_err(|error| WireError::Decode { schema, error })
 }

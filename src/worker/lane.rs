@@ -14,6 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::models::Models;
+use super::reading::HELD_RECORDS_MAX;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
 use super::takeover::CatchUp;
@@ -186,7 +187,10 @@ impl Lane {
             std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
             return Ok(());
         }
-        let Some(taken) = self.turn() else { return self.begin_anew() };
+        let Some(mut taken) = self.turn() else { return self.begin_anew() };
+        if self.shared.registry.is_some() {
+            taken += self.release()?;
+        }
         if self.catch_up.ends(taken, &self.shards) {
             self.caught_up();
         }
@@ -223,6 +227,10 @@ impl Lane {
     fn give_back(&mut self) {
         for shard in self.shards.keys() {
             self.models.shards.remove(&(self.stage, *shard));
+            if self.models.waiting.remove(&(self.stage, *shard)).is_some() {
+                // The client remembers a pause longer than an assignment.
+                self.inbox.pause(*shard, false).unwrap_or_else(|error| tracing::warn!(%error, "resume"));
+            }
         }
         events::shards_revoked(self.stage, self.number, self.shards.len());
         self.forget_batch();
@@ -243,9 +251,9 @@ impl Lane {
     }
 
     fn drain(&mut self, urgent: bool, most: usize) -> Option<usize> {
-        let mut taken = 0;
+        let (mut taken, mut held) = (0, 0);
         let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
-        while taken < most && !ahead {
+        while taken + held < most && !ahead {
             match self.inbox.next(urgent) {
                 None => break,
                 Some(Next::Error(error)) => {
@@ -256,8 +264,13 @@ impl Lane {
                 }
                 Some(Next::Record(topic, record)) => {
                     let Some(runner) = self.shards.get_mut(&record.partition()) else { continue };
-                    runner.open();
-                    take(runner, &self.shared, topic, &record);
+                    if !take(runner, &self.shared, topic, &record) {
+                        held += 1;
+                        if runner.held() >= HELD_RECORDS_MAX {
+                            return None;
+                        }
+                        continue;
+                    }
                     self.batch.get_or_insert_with(Batch::begin).records += 1;
                     taken += 1;
                     if runner.has_run_ahead() {
@@ -267,6 +280,28 @@ impl Lane {
             }
         }
         Some(taken)
+    }
+
+    /// Lets shards that wait for a writer's schema go on when it is known, and pauses the inputs of those that still wait: no
+    /// other shard waits for them.
+    fn release(&mut self) -> Result<usize, LaneError> {
+        let mut taken = 0;
+        for (shard, runner) in &mut self.shards {
+            taken += runner.release();
+            let (waits, key) = (runner.held() > 0, (self.stage, *shard));
+            if waits != self.models.waiting.contains(&key) {
+                self.inbox.pause(*shard, waits)?;
+                if waits {
+                    self.models.waiting.insert(key);
+                } else {
+                    self.models.waiting.remove(&key);
+                }
+            }
+        }
+        if taken > 0 {
+            self.batch.get_or_insert_with(Batch::begin).records += taken;
+        }
+        Ok(taken)
     }
 
     /// Lets every shard do what time alone brings about.
@@ -415,9 +450,10 @@ impl Lane {
     }
 }
 
-fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) {
+/// Applies a record; false when it was put aside instead.
+fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) -> bool {
     let headers = || record.headers();
-    runner.take(Raw {
+    let raw = Raw {
         topic,
         topic_name: shared.topic_name(topic),
         partition: record.partition(),
@@ -426,5 +462,11 @@ fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record
         key: record.key(),
         value: record.value(),
         headers: &headers,
-    });
+    };
+    if runner.hold(raw) {
+        return false;
+    }
+    runner.open();
+    runner.take(raw);
+    true
 }

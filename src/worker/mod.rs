@@ -11,6 +11,7 @@ pub mod encode;
 pub mod lane;
 pub mod models;
 pub mod progress;
+pub mod reading;
 pub mod shard;
 pub mod stage;
 pub mod supervisor;

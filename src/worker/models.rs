@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 
 use super::shard::Closed;
 use crate::bus::producer::Phases;
+use crate::bus::registry::{Registry, State};
 use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::fate::FateCounts;
 use crate::domain::view::PartnerView;
@@ -25,11 +26,26 @@ pub enum ShardState {
     Running,
 }
 
+/// How it stands with other writers' schemas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schemas {
+    /// The registry answered when it was asked last.
+    pub answers: bool,
+    /// Schema ids that are being asked for.
+    pub asked: usize,
+    /// Shards that wait for one.
+    pub waiting: usize,
+}
+
 /// Everything the console, the demo's view and the metrics read.
 #[derive(Default)]
 pub struct Models {
     pub partners: DashMap<Text, PartnerView>,
     pub shards: DashMap<(StageName, i32), ShardState>,
+    /// Shards that wait for a writer's schema.
+    pub waiting: DashSet<(StageName, i32)>,
+    /// Knows the schemas of other writers, where there is a registry.
+    pub registry: OnceLock<Arc<Registry>>,
     /// Noes by code, both stages.
     pub reasons: DashMap<Text, u64>,
     pub decisions: DashMap<DecisionKind, u64>,
@@ -94,6 +110,13 @@ impl Models {
                 self.unheard.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// How it stands with other writers' schemas; none without a registry.
+    pub fn schemas(&self) -> Option<Schemas> {
+        let registry = self.registry.get()?;
+        let answers = registry.state() == State::Up;
+        Some(Schemas { answers, asked: registry.waiting(), waiting: self.waiting.len() })
     }
 
     /// Hands every later candidate, decision, view and alert to one listener; only the first call gets any.

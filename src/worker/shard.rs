@@ -3,12 +3,15 @@
 //! A batch is `open`, any number of `take` and `tick`, `close` (which encodes everything into the outbox), and then `commit`
 //! or `undo`. Nothing here knows Kafka: the lane and the file runner drive it alike.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::clock::Clock;
 use super::encode;
 use super::progress::{PROGRESS_KEY, Position, Progress};
+use super::reading::{Held, Reading};
 use super::stage::{Raw, Stage};
+use crate::bus::registry::Registry;
 use crate::bus::{Outbox, Topic, Topics};
 use crate::config::Config;
 use crate::domain::alert::{Alert, AlertKind, Severity};
@@ -37,6 +40,8 @@ pub struct Shared {
     pub topics: Arc<Topics>,
     pub names: Arc<Vec<String>>,
     pub ids: Arc<SchemaIds>,
+    /// Knows the schemas of other writers, where there is a registry.
+    pub registry: Option<Arc<Registry>>,
     pub policies: Arc<PolicySet>,
     pub clock: Arc<Clock>,
 }
@@ -57,6 +62,7 @@ impl Shared {
             topics: Arc::new(topics),
             names: Arc::new(names),
             ids: Arc::new(SchemaIds::default()),
+            registry: None,
             policies: Arc::new(policies),
             clock: Arc::new(clock),
             config: Arc::new(config),
@@ -94,6 +100,9 @@ pub struct ShardRunner {
     dead: Vec<(DeadLetter, Vec<u8>)>,
     /// The open batch answers somebody.
     replies: bool,
+    reading: Reading,
+    /// Records that wait for a writer's schema, and all that came after the first of them.
+    held: VecDeque<Held>,
 }
 
 impl ShardRunner {
@@ -117,6 +126,8 @@ impl ShardRunner {
             outputs: Vec::new(),
             dead: Vec::new(),
             replies: false,
+            reading: Reading::new(shared.registry.clone()),
+            held: VecDeque::new(),
         }
     }
 
@@ -210,12 +221,13 @@ impl ShardRunner {
     pub fn take(&mut self, raw: Raw<'_>) {
         let limit = self.shared.config.transaction.record_bytes_max;
         let size = raw.value.map_or(0, <[u8]>::len);
-        let said = self.outputs.len();
+        let (said, schema) = (self.outputs.len(), raw.topic.layout().schema);
         let taken = if size > limit {
             let detail = format!("{size} bytes; at most {limit} are read");
             super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
-            self.stage.take(raw, &self.shared.ids, self.now, &self.shared.policies, &mut self.outputs)
+            let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
+            self.stage.take(raw, body, self.now, &self.shared.policies, &mut self.outputs)
         };
         self.replies |= self.outputs[said..].iter().any(|output| matches!(output, Output::Reply { .. }));
         if let Some(time) = taken.event_time {
@@ -225,7 +237,7 @@ impl ShardRunner {
                 self.now = time;
             }
         }
-        match raw.topic.layout().schema {
+        match schema {
             Some(Schema::Reply | Schema::FactBundle) => self.closed.internal.count(&taken.fate),
             _ => self.closed.fates.count(&taken.fate),
         }
@@ -237,6 +249,47 @@ impl ShardRunner {
         self.closed.records += 1;
         self.progress.advance(raw.topic, raw.offset + 1);
         self.journal_record(raw.topic, raw.offset);
+    }
+
+    /// Puts a record aside when nothing is known yet of the schema it was written with, or when another of this shard waits for
+    /// that already; true when it was.
+    pub fn hold(&mut self, raw: Raw<'_>) -> bool {
+        if self.held.is_empty() && !self.must_wait(&raw) {
+            return false;
+        }
+        self.held.push_back(Held::of(raw));
+        true
+    }
+
+    fn must_wait(&mut self, raw: &Raw<'_>) -> bool {
+        if self.shared.registry.is_none() {
+            return false;
+        }
+        let (Some(value), Some(schema)) = (raw.value, raw.topic.layout().schema) else { return false };
+        value.len() <= self.shared.config.transaction.record_bytes_max
+            && self.reading.must_wait(schema, value, &self.shared.ids)
+    }
+
+    /// Records that were put aside.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Applies what was put aside as far as it can be read by now; returns how many records.
+    pub fn release(&mut self) -> usize {
+        let (mut taken, shared) = (0, self.shared.clone());
+        while let Some(held) = self.held.pop_front() {
+            let headers = || held.headers.clone();
+            let raw = held.raw(&shared, self.shard, &headers);
+            if self.has_run_ahead() || self.must_wait(&raw) {
+                self.held.push_front(held);
+                break;
+            }
+            self.open();
+            self.take(raw);
+            taken += 1;
+        }
+        taken
     }
 
     /// A tick, when something is due.
@@ -306,6 +359,8 @@ impl ShardRunner {
     pub fn undo(&mut self) {
         self.stage.undo();
         self.in_flight = None;
+        // They are read again.
+        self.held.clear();
         self.progress = self.committed.clone();
         self.clear();
     }

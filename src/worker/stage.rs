@@ -7,7 +7,7 @@ use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
 use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
-use crate::wire::{Schema, SchemaIds, WireError, decode_event};
+use crate::wire::{Schema, WireError, decode_body, decode_event_body};
 use crate::{customer, partner};
 
 /// A record as it came, with its true coordinates.
@@ -59,28 +59,30 @@ impl Stage {
         }
     }
 
-    /// Decodes and applies one record.
+    /// Decodes and applies one record, whose body (none for a tombstone) is in our layout.
     pub fn take(
         &mut self,
         raw: Raw<'_>,
-        ids: &SchemaIds,
+        body: Option<Result<&[u8], WireError>>,
         now: EventTime,
         policies: &PolicySet,
         out: &mut Vec<Output>,
     ) -> Taken {
-        let Some(value) = raw.value else {
-            return Taken { fate: Fate::Ignored(IgnoreReason::Tombstone), event_time: None };
+        let body = match body {
+            None => return Taken { fate: Fate::Ignored(IgnoreReason::Tombstone), event_time: None },
+            Some(Err(error)) => return undecodable(error),
+            Some(Ok(body)) => body,
         };
         match self {
-            Self::Customer(shard) if raw.topic == Topic::Replies => match ids.decode::<Reply>(Schema::Reply, value) {
+            Self::Customer(shard) if raw.topic == Topic::Replies => match decode_body::<Reply>(Schema::Reply, body) {
                 Ok(reply) => {
                     let fate = shard.step(customer::Input::Reply(&reply), now, policies, out);
                     Taken { fate, event_time: None }
                 }
                 Err(error) => undecodable(error),
             },
-            Self::Customer(shard) => take_event(shard, raw, value, ids, now, policies, out),
-            Self::Partner(shard) => match ids.decode::<FactBundle>(Schema::FactBundle, value) {
+            Self::Customer(shard) => take_event(shard, raw, body, now, policies, out),
+            Self::Partner(shard) => match decode_body::<FactBundle>(Schema::FactBundle, body) {
                 Ok(bundle) => {
                     let now = known(now, bundle.header.now);
                     let fate = shard.step(partner::Input::Bundle(&bundle), now, policies, out);
@@ -171,7 +173,7 @@ fn undecodable(error: WireError) -> Taken {
         WireError::Short(_) | WireError::Magic(_) | WireError::SchemaId { .. } | WireError::NotAnEvent(_) => {
             DeadLetterClass::Framing
         }
-        WireError::Decode { .. } => DeadLetterClass::Decode,
+        WireError::Decode { .. } | WireError::Writer { .. } | WireError::Transcode { .. } => DeadLetterClass::Decode,
     };
     Taken::dead(class, error)
 }
@@ -179,8 +181,7 @@ fn undecodable(error: WireError) -> Taken {
 fn take_event(
     shard: &mut customer::Shard,
     raw: Raw<'_>,
-    value: &[u8],
-    ids: &SchemaIds,
+    body: &[u8],
     now: EventTime,
     policies: &PolicySet,
     out: &mut Vec<Output>,
@@ -188,7 +189,7 @@ fn take_event(
     let Some(schema) = raw.topic.layout().schema else {
         return Taken::dead(DeadLetterClass::Framing, format_args!("{} is not an input topic", raw.topic));
     };
-    let event = match decode_event(schema, value, ids) {
+    let event = match decode_event_body(schema, body) {
         Ok(event) => event,
         Err(error) => return undecodable(error),
     };

@@ -34,6 +34,9 @@ pub struct Worker {
 /// Starts every lane of the configured stages.
 pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> Result<Worker, WorkerError> {
     let mut worker = Worker { models: Arc::default(), watched: Vec::new(), stop: Arc::default(), lanes: Vec::new() };
+    if let Some(registry) = &shared.registry {
+        let _ = worker.models.registry.set(registry.clone());
+    }
     for stage in &shared.config.stages {
         let lanes = match stage {
             StageName::Customer => shared.config.lanes.customer,

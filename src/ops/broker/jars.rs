@@ -12,16 +12,31 @@ use super::BrokerError;
 const JAVA_MIN: u32 = 17;
 const INSTALL_JAVA: &str = "install a Java runtime 17 or newer (Debian: apt-get install openjdk-17-jre-headless)";
 const INSTALL_MAVEN: &str = "install Apache Maven (Debian: apt-get install maven)";
+/// Apicurio comes as one archive and has no project of ours.
+const APICURIO_POM: &str = "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  <modelVersion>4.0.0</modelVersion>\n  \
+    <groupId>reflow</groupId><artifactId>registry</artifactId><version>1</version><packaging>pom</packaging>\n</project>\n";
 /// Kafka's own dependencies name no logging back end; without one the broker says nothing.
 const LOG4J: &str = "2.25.4";
 
 /// The directory with the jars of that Kafka version, fetched when it is not there yet.
 pub fn fetch(version: &str) -> Result<PathBuf, BrokerError> {
+    let wanted = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib"];
+    fetched("kafka", version, &pom(version), &wanted).map(|home| home.join("lib"))
+}
+
+/// The directory with that version of Apicurio, fetched when it is not there yet.
+pub fn fetch_apicurio(version: &str) -> Result<PathBuf, BrokerError> {
+    let artifact = format!("-Dartifact=io.apicurio:apicurio-registry-app:{version}:tar.gz:all");
+    let wanted = ["dependency:unpack", &artifact, "-DoutputDirectory=app"];
+    fetched("apicurio", version, APICURIO_POM, &wanted).map(|home| home.join("app"))
+}
+
+/// What Maven brings into a directory of the cache, with the project file that says what it was asked for.
+fn fetched(what: &'static str, version: &str, pom: &str, goal: &[&str]) -> Result<PathBuf, BrokerError> {
     let cache = cache_dir(variable).ok_or(BrokerError::NoCache)?;
-    let home = cache.join(format!("kafka-{version}"));
-    let pom = pom(version);
-    if is_complete(&home, &pom) {
-        return Ok(home.join("lib"));
+    let home = cache.join(format!("{what}-{version}"));
+    if is_complete(&home, pom) {
+        return Ok(home);
     }
     let io = |error| BrokerError::Io { what: format!("the cache {}", cache.display()), error };
     fs::create_dir_all(&cache).map_err(io)?;
@@ -29,13 +44,13 @@ pub fn fetch(version: &str) -> Result<PathBuf, BrokerError> {
     let scratch = tempfile::Builder::new().prefix("fetch-").tempdir_in(&cache).map_err(io)?;
     let fresh = scratch.path().join("fresh");
     fs::create_dir(&fresh).map_err(io)?;
-    fs::write(fresh.join("pom.xml"), &pom).map_err(io)?;
-    copy_dependencies(&fresh, version)?;
+    fs::write(fresh.join("pom.xml"), pom).map_err(io)?;
+    maven(&fresh, what, version, goal)?;
     // What stands there is from another build, or another process was faster.
     let _ = fs::rename(&home, scratch.path().join("old"));
     match fs::rename(&fresh, &home) {
-        Err(error) if !is_complete(&home, &pom) => Err(io(error)),
-        _ => Ok(home.join("lib")),
+        Err(error) if !is_complete(&home, pom) => Err(io(error)),
+        _ => Ok(home),
     }
 }
 
@@ -53,16 +68,16 @@ pub fn java() -> Result<PathBuf, BrokerError> {
     }
 }
 
-fn copy_dependencies(dir: &Path, version: &str) -> Result<(), BrokerError> {
+fn maven(dir: &Path, what: &'static str, version: &str, goal: &[&str]) -> Result<(), BrokerError> {
     let mut maven = Command::new("mvn");
-    maven.args(["-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib"]);
+    maven.args(["-B", "-q"]).args(goal);
     let output =
         maven.current_dir(dir).output().map_err(|_| BrokerError::Missing { tool: "mvn", install: INSTALL_MAVEN })?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    Err(BrokerError::Fetch { version: version.to_owned(), said: super::tail(&said) })
+    Err(BrokerError::Fetch { what, version: version.to_owned(), said: super::tail(&said) })
 }
 
 fn is_complete(home: &Path, pom: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A real Apache Kafka on this machine, for tests, benchmarks and `demo --kafka`: one node, broker and controller in one
 //! process, on loopback, gone when we are gone. Nothing here is for production.
 
+mod apicurio;
 mod guarded;
 mod jars;
 
@@ -15,9 +16,10 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+pub use apicurio::{APICURIO_VERSION, Apicurio};
 use guarded::pause;
 pub use guarded::{Guarded, Signal};
-pub use jars::fetch as fetch_jars;
+pub use jars::{fetch as fetch_jars, fetch_apicurio};
 
 /// The newest line whose parts are all on Maven Central.
 pub const KAFKA_VERSION: &str = "4.3.1";
@@ -51,8 +53,8 @@ pub enum BrokerError {
     Missing { tool: &'static str, install: &'static str },
     #[error("no place for the cache: set REFLOW_CACHE to a directory")]
     NoCache,
-    #[error("Kafka {version} could not be fetched from Maven Central; is the network there? Maven said:\n{said}")]
-    Fetch { version: String, said: String },
+    #[error("{what} {version} could not be fetched from Maven Central; is the network there? Maven said:\n{said}")]
+    Fetch { what: &'static str, version: String, said: String },
     #[error("{what}: {error}")]
     Io { what: String, error: io::Error },
     #[error("the broker's storage could not be formatted:\n{said}")]

@@ -14,6 +14,7 @@ use super::{policies, sources};
 use crate::bus::Topic;
 use crate::config::{ClockKind, Config, Shards};
 use crate::domain::Text;
+use crate::wire::SchemaIds;
 use crate::worker::Shared;
 use files::Files;
 use summary::Summary;
@@ -50,7 +51,7 @@ pub fn local(options: &Options) -> Ended {
     // Nobody reads views of a run over files.
     config.partner.view_every_ms = i64::MAX / 4;
     let rejected = options.out.join("rejected-rows.jsonl");
-    let source = sources::open(&options.mapping, &options.files, true, Some(&rejected))?;
+    let source = sources::open(&options.mapping, &options.files, true, Some(&rejected), SchemaIds::default())?;
     let mut engine = Engine::new(&Shared::new(config, policies), files);
     let report = feed(source, &mut engine)?;
     engine.finish();

@@ -1,0 +1,410 @@
+//! What is known of writers' schemas, and the thread that finds out.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use rustc_hash::FxBuildHasher;
+
+use super::client::{Client, RegistryError};
+use crate::domain::words::Word;
+use crate::wire::{Plan, Schema};
+use crate::words;
+
+/// Most schema ids that are kept; beyond it one that is of no use goes first.
+const IDS_MAX: usize = 4_096;
+/// Most questions that wait for the thread; a lane asks again, so nothing is lost beyond it.
+const QUESTIONS_MAX: usize = 256;
+/// How long an id that the registry did not know stays unknown without asking again, seconds.
+const UNKNOWN_SECS: u64 = 60;
+/// How often an unknown id is asked for again while records wait for it, milliseconds.
+const ASK_AGAIN_MS: u64 = 500;
+/// Longest pause while the registry is away, milliseconds; the first one is the time above.
+const PAUSE_MS_MAX: u64 = 5_000;
+
+/// A writer's id, and what its records are read as.
+type Key = (Schema, u32);
+
+words! {
+    /// How the registry answered last.
+    pub enum State {
+        Up = "up",
+        /// Nobody answers, or not as a registry does.
+        Away = "away",
+        /// It does not let us in.
+        Refused = "refused",
+    }
+}
+
+/// What is known of a writer's schema.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// Its records can be read by this plan.
+    Plan(Arc<Plan>),
+    /// Not known yet: ask again.
+    Wait,
+    /// Its records cannot be read, and why.
+    Unusable(Arc<str>),
+}
+
+/// What is known of writers' schemas; shared by all lanes.
+pub struct Registry {
+    facts: Arc<Facts>,
+    questions: SyncSender<Key>,
+}
+
+#[derive(Default)]
+struct Facts {
+    known: DashMap<Key, Known, FxBuildHasher>,
+    state: AtomicU8,
+    waiting: AtomicUsize,
+}
+
+impl Registry {
+    /// Starts the thread; it ends with this value. An id that the registry does not know is waited for at most that long.
+    pub fn start(client: Client, unknown_wait: Duration) -> Result<Self, std::io::Error> {
+        let facts = Arc::new(Facts::default());
+        let (questions, asked) = sync_channel(QUESTIONS_MAX);
+        let mut clerk =
+            Clerk { facts: facts.clone(), client, unknown_wait, open: BTreeMap::new(), stale: Vec::new(), pause_ms: 0 };
+        std::thread::Builder::new().name("registry".to_owned()).spawn(move || clerk.serve(&asked))?;
+        Ok(Self { facts, questions })
+    }
+
+    /// What is known of that writer's schema; never waits. What is not known is found out meanwhile.
+    pub fn look(&self, schema: Schema, id: u32) -> Known {
+        let key = (schema, id);
+        if let Some(known) = self.facts.known.get(&key) {
+            return known.clone();
+        }
+        // Noted before it is asked, so that the answer is never overwritten; not noted when it cannot be asked, so that it is
+        // asked again.
+        if self.facts.make_room() {
+            match self.facts.known.entry(key) {
+                Entry::Occupied(known) => return known.get().clone(),
+                Entry::Vacant(place) => {
+                    if self.questions.try_send(key).is_ok() {
+                        place.insert(Known::Wait);
+                    }
+                }
+            }
+        }
+        Known::Wait
+    }
+
+    pub fn state(&self) -> State {
+        State::at(self.facts.state.load(Ordering::Relaxed).into()).unwrap_or(State::Up)
+    }
+
+    /// How many schema ids are being asked for.
+    pub fn waiting(&self) -> usize {
+        self.facts.waiting.load(Ordering::Relaxed)
+    }
+}
+
+impl Facts {
+    /// False when everything that is noted is still being asked for.
+    fn make_room(&self) -> bool {
+        while self.known.len() >= IDS_MAX {
+            let of_use = |known: &Known| matches!(known, Known::Plan(_));
+            let settled = |known: &Known| !matches!(known, Known::Wait);
+            let victim = self
+                .known
+                .iter()
+                .filter(|entry| settled(entry.value()))
+                .map(|entry| (of_use(entry.value()), *entry.key()))
+                .min();
+            match victim {
+                Some((_, key)) => drop(self.known.remove(&key)),
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+/// The one that asks.
+struct Clerk {
+    facts: Arc<Facts>,
+    client: Client,
+    unknown_wait: Duration,
+    open: BTreeMap<Key, Open>,
+    /// Ids that were unknown, and until when that is believed; oldest first.
+    stale: Vec<(Instant, Key)>,
+    pause_ms: u64,
+}
+
+/// A question without an answer yet.
+struct Open {
+    /// Since when the registry says that it does not know.
+    unknown_since: Option<Instant>,
+    next: Instant,
+}
+
+impl Clerk {
+    fn serve(&mut self, asked: &Receiver<Key>) {
+        loop {
+            let now = Instant::now();
+            self.forget_stale(now);
+            let due = self.open.values().map(|open| open.next).chain(self.stale.first().map(|(until, _)| *until)).min();
+            let wait = due.map_or(Duration::from_secs(UNKNOWN_SECS), |due| due.saturating_duration_since(now));
+            match asked.recv_timeout(wait) {
+                Ok(key) => drop(self.open.entry(key).or_insert(Open { unknown_since: None, next: now })),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.ask_what_is_due();
+            self.facts.waiting.store(self.open.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn forget_stale(&mut self, now: Instant) {
+        let fresh = self.stale.partition_point(|(until, _)| *until <= now);
+        for (_, key) in self.stale.drain(..fresh) {
+            self.facts.known.remove(&key);
+        }
+    }
+
+    fn ask_what_is_due(&mut self) {
+        let now = Instant::now();
+        let due: Vec<Key> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(key, _)| *key).collect();
+        for key in due {
+            match self.client.schema(key.1) {
+                Ok(Some(text)) => {
+                    self.is_up();
+                    self.settle(key, compiled(key, &text));
+                }
+                Ok(None) => {
+                    self.is_up();
+                    self.unknown(key);
+                }
+                Err(RegistryError::Foreign { id, what }) => {
+                    self.is_up();
+                    self.settle(key, Known::Unusable(RegistryError::Foreign { id, what }.to_string().into()));
+                }
+                Err(error) => return self.is_down(&error),
+            }
+        }
+    }
+
+    fn settle(&mut self, key: Key, known: Known) {
+        match &known {
+            Known::Unusable(why) => {
+                tracing::warn!(schema = %key.0, id = key.1, %why, "a writer's schema cannot be read");
+            }
+            Known::Plan(plan) => {
+                tracing::info!(schema = %key.0, id = key.1, identity = plan.is_identity(), "a writer's schema is known");
+            }
+            Known::Wait => {}
+        }
+        self.open.remove(&key);
+        self.facts.known.insert(key, known);
+    }
+
+    /// A registry hears of a schema before its first record is written, but a copy of it may be behind: asked again for a while.
+    fn unknown(&mut self, key: Key) {
+        let now = Instant::now();
+        let Some(open) = self.open.get_mut(&key) else { return };
+        let since = *open.unknown_since.get_or_insert(now);
+        open.next = now + Duration::from_millis(ASK_AGAIN_MS);
+        let waited = now.saturating_duration_since(since);
+        if waited >= self.unknown_wait {
+            let why = format!("schema id {} is unknown to the registry after {} s", key.1, waited.as_secs());
+            self.settle(key, Known::Unusable(why.into()));
+            self.stale.push((now + Duration::from_secs(UNKNOWN_SECS), key));
+        } else if since == now {
+            let wait_secs = self.unknown_wait.as_secs();
+            tracing::warn!(schema = %key.0, id = key.1, wait_secs, "the registry does not know a schema id; its shard waits");
+        }
+    }
+
+    fn is_up(&mut self) {
+        self.pause_ms = 0;
+        if self.facts.state.swap(State::Up as u8, Ordering::Relaxed) != State::Up as u8 {
+            tracing::info!("the schema registry answers again");
+        }
+    }
+
+    /// Nobody's record is at fault: everything waits, and the time that an id was unknown does not run.
+    fn is_down(&mut self, error: &RegistryError) {
+        let state = if matches!(error, RegistryError::Refused { .. }) { State::Refused } else { State::Away };
+        if self.facts.state.swap(state as u8, Ordering::Relaxed) != state as u8 {
+            tracing::error!(%error, "the schema registry does not answer; shards with records of unknown schemas wait");
+        }
+        self.pause_ms = (self.pause_ms * 2).clamp(ASK_AGAIN_MS, PAUSE_MS_MAX);
+        let next = Instant::now() + Duration::from_millis(self.pause_ms);
+        for open in self.open.values_mut() {
+            *open = Open { unknown_since: None, next };
+        }
+    }
+}
+
+/// Somebody else's text is parsed by somebody else's library: should that panic, the schema is unusable and we are not gone.
+fn compiled((schema, id): Key, text: &str) -> Known {
+    let plan = catch_unwind(AssertUnwindSafe(|| Plan::new(text, schema)));
+    match plan {
+        Ok(Ok(plan)) => Known::Plan(Arc::new(plan)),
+        Ok(Err(error)) => Known::Unusable(format!("schema id {id} cannot be read as {schema}: {error}").into()),
+        Err(_) => Known::Unusable(format!("schema id {id} cannot be parsed").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+
+    use super::super::{Login, Settings};
+    use super::*;
+
+    const TRIES_MAX: u32 = 3_000;
+
+    /// Answers every request alike, as told at the moment.
+    struct Stub {
+        url: String,
+        answer: Arc<Mutex<(u16, String)>>,
+    }
+
+    impl Stub {
+        fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/api", listener.local_addr().unwrap());
+            let answer = Arc::new(Mutex::new((500, String::new())));
+            let said = answer.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let (mut stream, mut request, mut buffer) = (stream.unwrap(), Vec::new(), [0; 1024]);
+                    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                        match stream.read(&mut buffer) {
+                            Ok(0) | Err(_) => break,
+                            Ok(read) => request.extend_from_slice(&buffer[..read]),
+                        }
+                    }
+                    let (status, body) = said.lock().unwrap().clone();
+                    let head = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}", body.len());
+                    let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+                }
+            });
+            Self { url, answer }
+        }
+
+        fn says(&self, status: u16, body: &str) {
+            *self.answer.lock().unwrap() = (status, body.to_owned());
+        }
+
+        fn registry(&self, unknown_wait: Duration) -> Registry {
+            let settings = Settings { url: self.url.clone(), login: Login::None };
+            Registry::start(Client::new(&settings), unknown_wait).unwrap()
+        }
+    }
+
+    /// Asks until something is known.
+    fn known(registry: &Registry, id: u32) -> Known {
+        for _ in 0..TRIES_MAX {
+            match registry.look(Schema::Command, id) {
+                Known::Wait => std::thread::park_timeout(Duration::from_millis(10)),
+                known => return known,
+            }
+        }
+        panic!("nothing is known of {id}");
+    }
+
+    fn wait_for(registry: &Registry, state: State) {
+        for _ in 0..TRIES_MAX {
+            if registry.state() == state {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        panic!("the registry is {}, not {state}", registry.state());
+    }
+
+    fn answer(schema: &str) -> String {
+        serde_json::json!({ "schema": schema }).to_string()
+    }
+
+    const UNKNOWN: &str = r#"{"error_code":40403,"message":"Schema not found"}"#;
+
+    #[test]
+    fn while_nobody_answers_everything_waits_and_then_goes_on() {
+        let stub = Stub::start();
+        // Unknown ids would be given up at once: what is away is not unknown.
+        let registry = stub.registry(Duration::ZERO);
+        for (status, body, state) in [
+            (500, "", State::Away),
+            (401, "", State::Refused),
+            (404, "<html>nothing here</html>", State::Away),
+            (200, "<html>a proxy</html>", State::Away),
+            (403, "", State::Refused),
+            (429, UNKNOWN, State::Away),
+        ] {
+            stub.says(status, body);
+            assert!(matches!(registry.look(Schema::Command, 7), Known::Wait));
+            wait_for(&registry, state);
+            assert!(matches!(registry.look(Schema::Command, 7), Known::Wait), "{status}");
+        }
+        stub.says(200, &answer(Schema::Command.text()));
+        assert!(matches!(known(&registry, 7), Known::Plan(plan) if plan.is_identity()));
+        wait_for(&registry, State::Up);
+        assert_eq!(known_of_no_use(&registry), 0);
+    }
+
+    fn known_of_no_use(registry: &Registry) -> usize {
+        registry.facts.known.iter().filter(|entry| matches!(entry.value(), Known::Unusable(_))).count()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_its_id() {
+        let stub = Stub::start();
+        let registry = stub.registry(Duration::ZERO);
+        let because = |id: u32| match known(&registry, id) {
+            Known::Unusable(why) => why.to_string(),
+            other => panic!("{other:?}"),
+        };
+        stub.says(404, UNKNOWN);
+        assert!(because(41).contains("schema id 41 is unknown"), "{}", because(41));
+        stub.says(200, &answer("\"long\""));
+        assert!(because(42).contains("schema id 42 cannot be read as command"), "{}", because(42));
+        stub.says(200, &answer("{"));
+        assert!(because(43).contains("schema id 43"), "{}", because(43));
+        stub.says(200, r#"{"schema":"syntax = proto3","schemaType":"PROTOBUF"}"#);
+        assert!(because(44).contains("schema id 44 is of type PROTOBUF"), "{}", because(44));
+        stub.says(200, r#"{"schema":"\"long\"","references":[{"name":"x","subject":"x","version":1}]}"#);
+        assert!(because(45).contains("refers to others"), "{}", because(45));
+        assert_eq!(registry.state(), State::Up);
+    }
+
+    /// An id that becomes known in time is no dead letter.
+    #[test]
+    fn an_unknown_id_is_asked_for_again() {
+        let stub = Stub::start();
+        stub.says(404, UNKNOWN);
+        let registry = stub.registry(Duration::from_secs(3_600));
+        assert!(matches!(registry.look(Schema::Command, 7), Known::Wait));
+        wait_for(&registry, State::Up);
+        stub.says(200, &answer(Schema::Command.text()));
+        assert!(matches!(known(&registry, 7), Known::Plan(_)));
+    }
+
+    #[test]
+    fn what_is_of_no_use_goes_first_when_it_is_full() {
+        let facts = Facts::default();
+        let plan = Arc::new(Plan::new(Schema::Command.text(), Schema::Command).unwrap());
+        for id in 0..IDS_MAX as u32 {
+            let known = if id == 9 { Known::Unusable("x".into()) } else { Known::Plan(plan.clone()) };
+            facts.known.insert((Schema::Command, id), known);
+        }
+        assert!(facts.make_room());
+        assert!(!facts.known.contains_key(&(Schema::Command, 9)));
+        assert_eq!(facts.known.len(), IDS_MAX - 1);
+        facts.known.iter_mut().for_each(|mut known| *known = Known::Wait);
+        facts.known.insert((Schema::Command, 9), Known::Wait);
+        assert!(!facts.make_room(), "what somebody waits for is never forgotten");
+    }
+}

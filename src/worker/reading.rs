@@ -1,0 +1,117 @@
+//! Reading records of other versions of our schemas, and keeping those whose schema is not known yet.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::shard::Shared;
+use super::stage::Raw;
+use crate::bus::Topic;
+use crate::bus::registry::{Known, Registry};
+use crate::domain::EventTime;
+use crate::domain::codec::Bytes;
+use crate::domain::fate::Header;
+use crate::wire::{Plan, Schema, SchemaIds, WireError, frame};
+
+/// Most plans that one shard keeps at hand; beyond it they are asked for anew.
+const PLANS_MAX: usize = 256;
+/// Records of one shard that may be put aside before the lane gives up and takes its positions anew. Its inputs are paused
+/// with the first one; what comes after was fetched before.
+pub const HELD_RECORDS_MAX: usize = 8_192;
+
+/// How one shard reads what others wrote: no lock and no look-up for our own ids, one look-up for others.
+pub struct Reading {
+    registry: Option<Arc<Registry>>,
+    plans: FxHashMap<(Schema, u32), Arc<Plan>>,
+    /// The record that was transcoded last.
+    buffer: Vec<u8>,
+}
+
+impl Reading {
+    pub fn new(registry: Option<Arc<Registry>>) -> Self {
+        Self { registry, plans: FxHashMap::default(), buffer: Vec::new() }
+    }
+
+    /// True while nothing is known of the schema that the value was written with.
+    pub fn must_wait(&mut self, schema: Schema, value: &[u8], ids: &SchemaIds) -> bool {
+        match frame::split(value) {
+            Ok((id, _)) if self.registry.is_some() && id != ids.id(schema) => {
+                matches!(self.known(schema, id), Known::Wait)
+            }
+            _ => false,
+        }
+    }
+
+    /// The value's body in our layout.
+    pub fn body<'a>(&'a mut self, schema: Schema, value: &'a [u8], ids: &SchemaIds) -> Result<&'a [u8], WireError> {
+        let (id, body) = frame::split(value)?;
+        if id == ids.id(schema) || self.registry.is_none() {
+            return ids.body(schema, value);
+        }
+        match self.known(schema, id) {
+            Known::Plan(plan) => {
+                plan.apply(body, &mut self.buffer).map_err(|error| WireError::Transcode { schema, id, error })
+            }
+            // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id.
+            Known::Unusable(_)
+                if matches!(schema, Schema::Reply | Schema::FactBundle) && id == SchemaIds::default().id(schema) =>
+            {
+                Ok(body)
+            }
+            Known::Unusable(why) => Err(WireError::Writer { schema, id, why: why.to_string() }),
+            Known::Wait => Err(WireError::Writer { schema, id, why: format!("nothing is known of schema id {id}") }),
+        }
+    }
+
+    fn known(&mut self, schema: Schema, id: u32) -> Known {
+        if let Some(plan) = self.plans.get(&(schema, id)) {
+            return Known::Plan(plan.clone());
+        }
+        let Some(registry) = &self.registry else { return Known::Wait };
+        let known = registry.look(schema, id);
+        if let Known::Plan(plan) = &known {
+            if self.plans.len() >= PLANS_MAX {
+                self.plans.clear();
+            }
+            self.plans.insert((schema, id), plan.clone());
+        }
+        known
+    }
+}
+
+/// A record that was put aside: a copy, because the client takes its own back.
+pub struct Held {
+    topic: Topic,
+    offset: i64,
+    timestamp: Option<EventTime>,
+    key: Option<Bytes>,
+    value: Option<Bytes>,
+    pub headers: Vec<Header>,
+}
+
+impl Held {
+    pub fn of(raw: Raw<'_>) -> Self {
+        let bytes = |bytes: &[u8]| Bytes(bytes.to_vec());
+        Self {
+            topic: raw.topic,
+            offset: raw.offset,
+            timestamp: raw.timestamp,
+            key: raw.key.map(bytes),
+            value: raw.value.map(bytes),
+            headers: (raw.headers)(),
+        }
+    }
+
+    pub fn raw<'a>(&'a self, shared: &'a Shared, shard: i32, headers: &'a dyn Fn() -> Vec<Header>) -> Raw<'a> {
+        Raw {
+            topic: self.topic,
+            topic_name: shared.topic_name(self.topic),
+            partition: shard,
+            offset: self.offset,
+            timestamp: self.timestamp,
+            key: self.key.as_ref().map(|key| key.0.as_slice()),
+            value: self.value.as_ref().map(|value| value.0.as_slice()),
+            headers,
+        }
+    }
+}
