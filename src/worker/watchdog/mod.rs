@@ -115,7 +115,8 @@ impl Round {
         }
     }
 
-    /// Shards that are being read. While a lane of a stage restores, its other shards may wait for it.
+    /// Shards that are being read: not those that wait for a writer's schema on purpose. While a lane of a stage restores, its
+    /// other shards may wait for it.
     fn reading(&self) -> Vec<(StageName, i32)> {
         let restoring = |stage: StageName| {
             self.models.shards.iter().any(|shard| shard.key().0 == stage && *shard == ShardState::Restoring)
@@ -126,7 +127,7 @@ impl Round {
                 reading.push(*shard.key());
             }
         }
-        reading.retain(|(stage, _)| !restoring(*stage));
+        reading.retain(|shard| !restoring(shard.0) && !self.models.waiting.contains(shard));
         reading
     }
 
