@@ -1,6 +1,5 @@
 //! Random evolutions of every schema: the plan makes of each record what apache-avro's resolution makes of it.
 
-use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reflow::domain::words::Word;
@@ -40,19 +39,16 @@ struct Counts {
     untouched: usize,
     read: usize,
     records_refused: usize,
+    /// Refused by us alone: a branch whose type ours cannot read, with a value that does not show it (an empty array of what
+    /// cannot be read). The library looks at values, the specification and we at types.
+    types_refused: usize,
 }
 
 fn agree(schema: Schema, seed: u64, counts: &mut Counts) -> Result<(), TestCaseError> {
     let (case, judge) = case(schema, seed);
     let Some(plan) = &case.plan else {
         counts.refused += 1;
-        let theirs = SchemaCompatibility::can_read(&judge.writer, &judge.reader);
-        prop_assert!(
-            !matches!(theirs, Ok(Compatibility::Full)),
-            "refused: {} as {}",
-            case.pair.writer,
-            case.pair.reader
-        );
+        prop_assert!(!judge.reads_all(), "refused: {} as {}", case.pair.writer, case.pair.reader);
         return Ok(());
     };
     counts.untouched += usize::from(plan.is_identity());
@@ -63,6 +59,7 @@ fn agree(schema: Schema, seed: u64, counts: &mut Counts) -> Result<(), TestCaseE
                 prop_assert_eq!(ours, theirs, "{} as {}: {:?}", case.pair.writer, case.pair.reader, body);
             }
             (Err(_), Err(_)) => counts.records_refused += 1,
+            (Err(ours), Ok(_)) if ours.contains("no counterpart") && !judge.reads_all() => counts.types_refused += 1,
             (ours, theirs) => {
                 return Err(TestCaseError::fail(format!(
                     "we say {ours:?}, apache-avro says {theirs:?}: {} as {}: {body:?}",
@@ -84,8 +81,10 @@ fn plans_and_apache_avro_agree() {
         let outcome = runner.run(&any::<u64>(), |seed| agree(schema, seed, &mut counts.borrow_mut()));
         outcome.unwrap_or_else(|error| panic!("{schema}: {error}"));
     }
-    let Counts { refused, untouched, read, records_refused } = counts;
+    let Counts { refused, untouched, read, records_refused, types_refused } = counts;
     println!("{read} records read, {records_refused} refused; {refused} plans refused, {untouched} untouched");
+    println!("{types_refused} records refused by their types alone");
+    assert!(types_refused * 50 < read, "{types_refused} of {read}");
     // The evolutions must be worth something: most are read, and each kind is among them.
     assert!(read > 5_000 && records_refused > 500 && refused > 100, "{read} {records_refused} {refused}");
 }

@@ -6,6 +6,7 @@ use std::io::Read;
 use apache_avro::Schema as AvroSchema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::Name;
+use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
@@ -40,6 +41,11 @@ impl Judge {
         let reader = pair.reader.replace(&format!("\"{WAS}"), "\"other_");
         let parsed = |text: &str| AvroSchema::parse_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         Self { writer: parsed(&writer), reader: parsed(&reader) }
+    }
+
+    /// True when every record of the writer can be read, as far as types say.
+    pub fn reads_all(&self) -> bool {
+        matches!(SchemaCompatibility::can_read(&self.writer, &self.reader), Ok(Compatibility::Full))
     }
 
     /// A record of the writer.
