@@ -13,8 +13,8 @@ use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, FactBundle};
 use reflow::wire::{Schema, SchemaIds};
+use reflow_oracle::inputs::{Body, OwnedEvent};
 
-use crate::oracle::inputs::{Body, OwnedEvent};
 use crate::support::{
     CALL_SECS_MAX, Isolation, Producer, Record, Worker, client, kafka, read_all, run, unique, wait_until,
 };

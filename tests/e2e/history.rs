@@ -9,11 +9,11 @@ use reflow::domain::CandidateStatus;
 use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::ApplicationKind;
 use reflow::domain::time::{DAY_MS, MINUTE_MS};
+use reflow_oracle::dice::Dice;
+use reflow_oracle::inputs::{InputTopic, OwnedEvent};
+use reflow_oracle::random::{History, Size, history};
 
 use crate::deployment::{Deployment, by_kind, get, now, send};
-use crate::oracle::dice::Dice;
-use crate::oracle::inputs::{InputTopic, OwnedEvent};
-use crate::oracle::random::{History, Size, history};
 use crate::readback::{Readback, read_back};
 use crate::support::{Isolation, Producer, read_all};
 use crate::{audit, market};

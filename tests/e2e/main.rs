@@ -11,8 +11,6 @@
     reason = "tests of processes"
 )]
 
-#[path = "../oracle/mod.rs"]
-mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -17,8 +17,6 @@ mod audit;
 mod deployment;
 #[path = "../e2e/market.rs"]
 mod market;
-#[path = "../oracle/mod.rs"]
-mod oracle;
 #[path = "../e2e/readback.rs"]
 mod readback;
 #[path = "../support/mod.rs"]
