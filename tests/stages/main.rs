@@ -6,6 +6,8 @@ mod bench;
 mod drive;
 mod judge;
 mod market;
+#[cfg(feature = "planted")]
+mod planted;
 mod policy;
 mod storm;
 
