@@ -9,7 +9,7 @@ use reflow::planted::Bug;
 pub fn caught(bug: &str, check: &str, words: &str) {
     assert!(Bug::ALL.iter().any(|(name, _)| *name == bug), "no fault is called {bug}");
     let mut again = Command::new(std::env::current_exe().unwrap());
-    let run = again.args(["--exact", check, "--test-threads=1"]).env("REFLOW_PLANTED", bug).output().unwrap();
+    let run = again.args(["--exact", check, "--test-threads=1"]).env("REFLOW_TEST_PLANTED", bug).output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
     let failed = said.contains(&format!("test {check} ... FAILED"));
     assert!(failed, "{bug} is planted, and {check} does not fail:\n{said}");
