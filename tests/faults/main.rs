@@ -25,6 +25,8 @@ mod support;
 mod indefinite;
 mod lane;
 mod mock;
+#[cfg(feature = "planted")]
+mod planted;
 mod rows;
 mod same_instance;
 mod watchdog;
