@@ -6,7 +6,8 @@
 //! it to the customer's record, asks the [`policy`], and says what changed as a fact bundle; the [`partner`] stage adds the
 //! bundle to its panes and answers each proposal. Both stages keep their state in [`store`] tables with an undo log. The
 //! [`worker`] is the one place that knows all of them: it puts state change, outputs, journal and offsets into one
-//! transaction. [`ops`] are the commands for people, [`console`] the HTTP side, [`telemetry`] what is logged and counted.
+//! transaction. [`ops`] are the commands for people, [`console`] the HTTP side, [`telemetry`] what is logged and counted,
+//! [`planted`] the faults of test builds.
 
 // Linked for its malloc, which takes the place of the system's.
 use mimalloc as _;
@@ -23,3 +24,4 @@ pub mod worker;
 pub mod ops;
 pub mod console;
 pub mod telemetry;
+pub mod planted;

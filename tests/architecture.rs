@@ -24,8 +24,8 @@ fn table() -> Table {
     Table::parse(&text).unwrap_or_else(|error| panic!("ARCHITECTURE.md: {error}"))
 }
 
-fn sources() -> Vec<SourceFile> {
-    let src = root().join("src");
+fn sources(below: &str) -> Vec<SourceFile> {
+    let src = root().join(below);
     let mut files = Vec::new();
     collect(&src, &mut files);
     files.sort();
@@ -46,7 +46,7 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_file_keeps_the_rules() {
-    let (table, sources) = (table(), sources());
+    let (table, sources) = (table(), sources("src"));
     assert!(!sources.is_empty(), "no source file was read");
     let breaches: Vec<String> = sources.iter().flat_map(|file| rules::breaches(file, &table)).collect();
     println!("{} files read, {} breaches", sources.len(), breaches.len());
@@ -64,4 +64,14 @@ fn what_must_be_pure_is_pure_in_the_table() {
     let table = table();
     let pure: Vec<&str> = table.names().into_iter().filter(|name| table.is_pure(name)).collect();
     assert_eq!(pure, ["domain", "store", "wire", "policy", "customer", "partner"]);
+}
+
+#[test]
+fn the_oracle_knows_the_words_and_nothing_else() {
+    let sources = sources("tests/oracle/src");
+    assert!(!sources.is_empty(), "no source file was read");
+    let known = |file: &SourceFile| file.after("reflow::").into_iter().filter(|module| module != "domain");
+    let more: Vec<String> =
+        sources.iter().flat_map(|file| known(file).map(|module| format!("{}: {module}", file.path))).collect();
+    assert!(more.is_empty(), "an oracle that asks the product is none: {more:?}");
 }

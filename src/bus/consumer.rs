@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
@@ -17,13 +17,21 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors::ask;
-use super::native::{Delivery, LaneQueue, Record, group_events};
+use super::native::{Delivery, LaneQueue, Record, group_events, is_member};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
 
 /// Longest wait for metadata and committed offsets, seconds.
 const QUERY_SECS_MAX: u64 = 30;
+
+/// Longest that leaving the group may take, seconds; a broker that is away finds out by itself.
+const LEAVE_SECS_MAX: u64 = 5;
+/// One step of it, milliseconds.
+const LEAVE_STEP_MS: u64 = 20;
+
+/// How often the partitions are forwarded to the lane's queues again, milliseconds: see [`LaneQueue::forward`].
+const FORWARD_EVERY_MS: u64 = 100;
 
 /// Events of the client that are served in one go.
 const EVENTS_PER_SERVE_MAX: u32 = 128;
@@ -42,6 +50,8 @@ pub struct Served {
     pub note: Option<Rebalanced>,
     /// A record came out of order or a position fell out of the log: positions have to be taken anew.
     pub astray: bool,
+    /// Another process has joined under this member's name.
+    pub replaced: bool,
 }
 
 /// Notes rebalances; assignment itself is left to the lane.
@@ -96,6 +106,7 @@ pub struct Inbox {
     stage: StageName,
     urgent: LaneQueue<Notes>,
     others: LaneQueue<Notes>,
+    forwarded: Instant,
     /// Which topic is meant by a record's mark, while the assignment lasts.
     marks: Vec<(usize, Topic)>,
 }
@@ -107,7 +118,8 @@ impl Inbox {
         let consumer: Arc<BaseConsumer<Notes>> = Arc::new(config.create_with_context(context)?);
         let queue = || LaneQueue::open(&consumer, waker.clone());
         let (urgent, others) = (queue()?, queue()?);
-        Ok(Self { consumer, topics: topics.clone(), stage, urgent, others, marks: Vec::new() })
+        let (topics, forwarded, marks) = (topics.clone(), Instant::now(), Vec::new());
+        Ok(Self { consumer, topics, stage, urgent, others, forwarded, marks })
     }
 
     /// Joins the group.
@@ -116,9 +128,26 @@ impl Inbox {
         self.consumer.subscribe(&names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
+    /// Leaves the group, so that others have the shards at once.
+    ///
+    /// A static member that is closed stays a member until its session is over: it is expected back. The client says that it
+    /// leaves when the subscription is given up, and forgets its member id with that.
+    pub fn leave(&mut self) {
+        self.forget();
+        self.consumer.unsubscribe();
+        let began = Instant::now();
+        while is_member(&self.consumer) && began.elapsed().as_secs() < LEAVE_SECS_MAX {
+            // Serves the revocation, which comes first.
+            let _ = self.consumer.poll(Duration::from_millis(LEAVE_STEP_MS));
+        }
+    }
+
     /// Serves the group; says what it noted since the last call.
-    pub fn serve(&self) -> Served {
-        let mut astray = false;
+    pub fn serve(&mut self) -> Served {
+        if self.forwarded.elapsed() >= Duration::from_millis(FORWARD_EVERY_MS) {
+            self.forward();
+        }
+        let (mut astray, mut replaced) = (false, false);
         // A poll hands over one event and says nothing of the logs and rebalances it served: what it returns is no sign that
         // the queue is empty, and a rebalance behind a hundred log lines must not wait for a hundred transactions.
         for served in 0..EVENTS_PER_SERVE_MAX {
@@ -135,11 +164,12 @@ impl Inbox {
                 Some(Err(error)) => {
                     tracing::warn!(%error, "consume");
                     astray |= lost_offset(&error);
+                    replaced |= error == KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
                 }
             }
         }
         let note = self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        Served { note, astray }
+        Served { note, astray, replaced }
     }
 
     /// The group membership that a transaction commits under.
@@ -187,10 +217,11 @@ impl Inbox {
         let mut list = TopicPartitionList::new();
         for (topic, shard, offset) in from {
             let name = self.topics.name(*topic);
-            let queue = if topic.layout().first { &self.urgent } else { &self.others };
+            let queue = if topic.layout().first { &mut self.urgent } else { &mut self.others };
             queue.attach(&name, *shard)?;
             list.add_partition_offset(&name, *shard, Offset::Offset(*offset))?;
         }
+        self.forward();
         self.consumer.assign(&list)
     }
 
@@ -201,6 +232,12 @@ impl Inbox {
             list.add_partition(&self.topics.name(topic), shard);
         }
         if stop { self.consumer.pause(&list) } else { self.consumer.resume(&list) }
+    }
+
+    fn forward(&mut self) {
+        self.urgent.forward();
+        self.others.forward();
+        self.forwarded = Instant::now();
     }
 
     /// Gives everything back.

@@ -34,6 +34,8 @@ const PRODUCED_PER_CALL_MAX: usize = 1024;
 pub struct LaneQueue<C: ConsumerContext> {
     consumer: Arc<BaseConsumer<C>>,
     queue: NonNull<raw::rd_kafka_queue_t>,
+    /// The queues of the partitions that are forwarded here.
+    partitions: Vec<NonNull<raw::rd_kafka_queue_t>>,
     /// Handed over by the client and not yet taken; the ones before `next` are given back already.
     batch: Vec<*mut raw::rd_kafka_message_t>,
     next: usize,
@@ -62,6 +64,21 @@ pub fn group_events<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> usize {
     }
 }
 
+/// True while the group knows this consumer by a member id.
+pub fn is_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
+    // SAFETY: the client is alive; the string is ours, and read and given back at once.
+    unsafe {
+        let client = consumer.client().native_ptr();
+        let id = raw::rd_kafka_memberid(client);
+        if id.is_null() {
+            return false;
+        }
+        let named = !CStr::from_ptr(id).is_empty();
+        raw::rd_kafka_mem_free(client, id.cast::<c_void>());
+        named
+    }
+}
+
 /// A record that belongs to the client until the next call.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
@@ -81,24 +98,31 @@ impl<C: ConsumerContext> LaneQueue<C> {
             let opaque = std::ptr::from_ref::<Thread>(&waker).cast_mut().cast::<c_void>();
             raw::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(wake), opaque);
         }
-        Ok(Self { consumer: consumer.clone(), queue, batch: Vec::with_capacity(RECORDS_PER_CALL_MAX), next: 0, waker })
+        let (partitions, batch) = (Vec::new(), Vec::with_capacity(RECORDS_PER_CALL_MAX));
+        Ok(Self { consumer: consumer.clone(), queue, partitions, batch, next: 0, waker })
     }
 
     /// Sends what is fetched of a partition to this queue. Must come before the partition is assigned: an assignment leaves a
     /// forwarding alone that the application has made, and would else send the first records to the group's queue.
-    pub fn attach(&self, topic: &str, partition: i32) -> Result<(), KafkaError> {
+    pub fn attach(&mut self, topic: &str, partition: i32) -> Result<(), KafkaError> {
         let name = CString::new(topic).map_err(KafkaError::Nul)?;
-        // SAFETY: the client and both queues are alive; the partition's handle is given back at once, the forwarding stays.
-        unsafe {
-            let client = self.consumer.client().native_ptr();
-            let partition_queue = raw::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
-            if partition_queue.is_null() {
-                return Err(KafkaError::Subscription(format!("no queue for {topic} {partition}")));
-            }
-            raw::rd_kafka_queue_forward(partition_queue, self.queue.as_ptr());
-            raw::rd_kafka_queue_destroy(partition_queue);
-        }
+        // SAFETY: the client is alive, and outlives the handle, which is given back by `clear`.
+        let own =
+            unsafe { raw::rd_kafka_queue_get_partition(self.consumer.client().native_ptr(), name.as_ptr(), partition) };
+        let own = NonNull::new(own);
+        self.partitions.push(own.ok_or_else(|| KafkaError::Subscription(format!("no queue for {topic} {partition}")))?);
         Ok(())
+    }
+
+    /// Forwards the attached partitions, once more.
+    ///
+    /// The end of an *earlier* assignment of a partition takes its forwarding off, in the background and as late as it likes, and
+    /// from then on records would gather where nobody looks. What has gathered there comes along, in its order.
+    pub fn forward(&self) {
+        for own in &self.partitions {
+            // SAFETY: both queues are alive; the forwarding holds the one it leads to.
+            unsafe { raw::rd_kafka_queue_forward(own.as_ptr(), self.queue.as_ptr()) };
+        }
     }
 
     /// The next delivery, if one is waiting; never waits.
@@ -117,9 +141,13 @@ impl<C: ConsumerContext> LaneQueue<C> {
         })
     }
 
-    /// Forgets what was handed over and not taken: positions are set anew.
+    /// Forgets the partitions, and what was handed over and not taken: positions are set anew.
     pub fn clear(&mut self) {
         self.give_back();
+        for own in self.partitions.drain(..) {
+            // SAFETY: a handle of our own, given back once; the forwarding stays.
+            unsafe { raw::rd_kafka_queue_destroy(own.as_ptr()) };
+        }
     }
 
     fn refill(&mut self) -> bool {
@@ -148,7 +176,7 @@ impl<C: ConsumerContext> LaneQueue<C> {
 
 impl<C: ConsumerContext> Drop for LaneQueue<C> {
     fn drop(&mut self) {
-        self.give_back();
+        self.clear();
         // SAFETY: taking the callback off waits for one that runs, by the queue's lock; after it `waker` may go.
         unsafe {
             raw::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut());

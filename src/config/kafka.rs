@@ -31,8 +31,9 @@ pub(super) const FIXED: [&str; 18] = [
 const LANE_FETCHED_KIB_MAX: usize = 128 * 1024;
 /// Bytes of produced records that wait for the broker in one lane, KiB.
 const LANE_PRODUCED_KIB_MAX: &str = "65536";
-/// After that silence a worker's shards go to another one, or to its own restart, milliseconds; users may set their own.
-const SESSION_MS: &str = "30000";
+/// After that silence a worker's shards go to another one, milliseconds; its own restart has them at once. Users may set
+/// their own, not below the broker's `group.min.session.timeout.ms` (6 s as brokers come).
+const SESSION_MS: &str = "10000";
 
 impl Config {
     /// Settings of any client.
@@ -83,8 +84,10 @@ impl Config {
             // The limit counts per queue, and every partition has a queue.
             .set("queued.max.messages.kbytes", (LANE_FETCHED_KIB_MAX / partitions).max(512).to_string());
         let mut client = self.with_properties(client);
-        // The assignor sorts by member id, which begins with it: a restart gets its old shards back.
-        client.set("client.id", format!("{}{stage}-{:03}-{lane:02}", self.kafka.prefix, self.instance));
+        // A static member: who comes back after a kill -9 takes its own place in the group and its shards, and nobody waits
+        // for the dead session. The assignor sorts by this name. Who is stopped in good order leaves (`Inbox::leave`).
+        let member = self.transactional_id(stage, lane);
+        client.set("client.id", &member).set("group.instance.id", &member);
         client
     }
 

@@ -104,7 +104,8 @@ pub struct Transaction {
     /// Records of one urgent and of one other input partition taken in one turn.
     pub urgent_records_per_turn_max: usize,
     pub other_records_per_turn_max: usize,
-    /// Longest a transaction may stay open before the broker aborts it, milliseconds.
+    /// Longest a transaction may stay open before the broker aborts it, milliseconds. Not above the session time-out: who
+    /// takes a dead worker's shards over waits until its transaction has ended.
     pub timeout_ms: u64,
     /// Largest record that is decoded, bytes.
     pub record_bytes_max: usize,
@@ -213,7 +214,7 @@ impl Default for Transaction {
             bytes_max: 16 << 20,
             urgent_records_per_turn_max: 512,
             other_records_per_turn_max: 128,
-            timeout_ms: 30_000,
+            timeout_ms: 10_000,
             record_bytes_max: 1 << 20,
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::fate::FateCounts;
 use crate::domain::partition::partition_of;
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use crate::planted::{self, Bug};
 use crate::record;
 use crate::store::Sorted;
 
@@ -93,6 +94,7 @@ impl Bundles {
         let number = self.partners.number(partner);
         let Some(parts) = self.parts_of(partner) else { return };
         let deltas = &mut parts.deltas;
+        let before = if planted::is(Bug::ContributionNotReversed) { &Cells::new() } else { before };
         difference(before, after, |counter, at, tally| {
             deltas.entry((number, counter, at)).or_default().add(tally);
         });

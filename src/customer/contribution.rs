@@ -9,6 +9,7 @@ use crate::domain::counter::{STOCK_CURRENT, Tally};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
 use crate::domain::time::DAY_MS;
 use crate::domain::{Counter, EventTime, Family};
+use crate::planted::{self, Bug};
 
 /// One counter of one cell with what is contributed to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ pub fn instalment(instalment: &Instalment, loan: &Loan, out: &mut Cells) {
     }
     let unsettled = match state {
         InstalmentState::Settled { day: settled, by_customer } => {
-            let late = settled.days_since(day);
+            let late = settled.days_since(day) - i32::from(planted::is(Bug::OffByOneDay));
             by_day(Counter::settled(late), day, due, out);
             if late < 0 {
                 by_day(Counter::SettledPrepaid, day, due, out);

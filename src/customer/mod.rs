@@ -25,6 +25,7 @@ use crate::domain::events::{ApplicationEvent, Event};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
 use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
+use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::{At, Records};
 use apply::{Change, reply};
@@ -224,7 +225,7 @@ impl Shard {
     pub fn seal(&mut self, now: EventTime, backlog: i64, policy_version: &str, out: &mut Vec<Output>) {
         self.clocks.settle();
         let header = BundleHeader {
-            source_shard: self.settings.shard,
+            source_shard: if planted::is(Bug::LaneKeyedDelta) { 0 } else { self.settings.shard },
             source_shards: self.settings.shards,
             sequence: 0,
             now,

@@ -11,6 +11,8 @@ use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::DataState;
 use crate::domain::{Counter, Delta, EventTime, FactBundle, Output, ReasonCode, Text};
 
+use crate::planted::{self, Bug};
+
 use super::clocks::Heard;
 use super::guard::{self, standing_effect_ppm};
 use super::rates::ppm_down;
@@ -58,6 +60,9 @@ impl Shard {
         let mut below_zero: SmallVec<[(CellKey, Counter); 4]> = SmallVec::new();
         let mut current: Option<&Text> = None;
         for delta in &bundle.deltas {
+            if planted::is(Bug::LateJudgedTwice) && now.ms_since(EventTime(delta.at)) > DAY_MS {
+                continue;
+            }
             if current != Some(&delta.partner) {
                 self.partners.changed(&delta.partner, self.settings.view_every_ms, now);
                 current = Some(&delta.partner);

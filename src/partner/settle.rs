@@ -5,6 +5,7 @@ use super::ledger::Reservation;
 use super::saying::{Case, decision, release, text_of};
 use crate::domain::decision::DecisionKind;
 use crate::domain::{Candidate, CandidateStatus, EventTime, Output, ReasonCode, Settlement, Text};
+use crate::planted::{self, Bug};
 
 /// Most candidates that one tick expires; the rest is due at the next one.
 pub const EXPIRIES_PER_TICK_MAX: usize = 10_000;
@@ -55,7 +56,9 @@ impl Shard {
         out.push(decision(&case, kind, vec![reason.clone()], Vec::new(), now));
         let reply = release(candidate.candidate.clone(), candidate.customer.clone(), reason, now);
         out.push(Output::Candidate(Box::new(candidate)));
-        out.push(Output::Reply { shard: source_shard, reply });
+        if !planted::is(Bug::ReplyLost) {
+            out.push(Output::Reply { shard: source_shard, reply });
+        }
         self.partners.changed(&partner, self.settings.view_every_ms, now);
     }
 }

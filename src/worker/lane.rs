@@ -28,6 +28,7 @@ use crate::bus::vitals::Vitals;
 use crate::bus::{Outbox, Topic};
 use crate::domain::Output;
 use crate::domain::decision::StageName;
+use crate::planted::{self, Bug};
 use crate::telemetry::events;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
@@ -71,6 +72,11 @@ pub enum LaneError {
     Writer(#[from] WriterError),
     #[error(transparent)]
     Gone(#[from] Gone),
+    #[error(
+        "another process has joined as instance {0}; two processes cannot be one: give each its own (`instance`, or \
+         REFLOW_INSTANCE)"
+    )]
+    Replaced(u32),
 }
 
 /// How shards come to a lane.
@@ -166,6 +172,9 @@ impl Lane {
 
     /// Runs until `stop`, or until something is beyond repair.
     pub fn run(&mut self, assignment: &Assignment) -> Result<(), LaneError> {
+        if planted::is(Bug::StaleGroupMetadata) {
+            self.group = self.inbox.group().map(Arc::new);
+        }
         match assignment {
             Assignment::Group => self.inbox.subscribe()?,
             Assignment::Fixed(shards) => self.take_over(shards)?,
@@ -178,7 +187,9 @@ impl Lane {
             self.round()?;
         }
         // What is in flight may still land: leaving while it does would leave an open transaction to its time-out.
-        self.finish()
+        self.finish()?;
+        self.inbox.leave();
+        Ok(())
     }
 
     /// One turn, and what follows from it.
@@ -209,6 +220,9 @@ impl Lane {
     /// Serves the group and acts on what it said.
     fn serve(&mut self) -> Result<(), LaneError> {
         let served = self.inbox.serve();
+        if served.replaced {
+            return Err(LaneError::Replaced(self.shared.config.instance));
+        }
         match served.note {
             Some(Rebalanced::Assigned(shards)) => {
                 self.finish()?;
@@ -409,7 +423,9 @@ impl Lane {
         if !unknown {
             return self.put_back();
         }
-        self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+        if !planted::is(Bug::ProducerReused) {
+            self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+        }
         self.begin_anew()
     }
 

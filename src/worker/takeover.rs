@@ -10,6 +10,7 @@ use super::models::ShardState;
 use super::shard::ShardRunner;
 use crate::bus::Topic;
 use crate::bus::restore::Restorer;
+use crate::planted::{self, Bug};
 use crate::telemetry::events;
 
 /// Inputs that bring nothing for that long are read to their end, milliseconds.
@@ -46,7 +47,9 @@ impl Lane {
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.shards.clear();
         self.catch_up = CatchUp::default();
-        self.group = self.inbox.group().map(Arc::new);
+        if !planted::is(Bug::StaleGroupMetadata) {
+            self.group = self.inbox.group().map(Arc::new);
+        }
         let committed = self.inbox.committed(shards)?;
         let restorer = Restorer::open(&self.shared.config.reader())?;
         for shard in shards {

@@ -10,16 +10,16 @@ use reflow::domain::journal::JournalEntry;
 use reflow::domain::words::Word;
 use reflow::domain::{Decision, Fate};
 use reflow::wire::Schema;
+use reflow_oracle::contributions::admitted;
+use reflow_oracle::customer_shard::CustomerShard;
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::journal::{self, Read};
+use reflow_oracle::ordered::{self, Setup};
+use reflow_oracle::tiles::{compare_tiles, expected_tiles};
+use reflow_oracle::{Verdict, bounds};
 
 use crate::deployment::CUSTOMER_SHARDS;
 use crate::market;
-use crate::oracle::contributions::admitted;
-use crate::oracle::customer_shard::CustomerShard;
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::journal::{self, Read};
-use crate::oracle::ordered::{self, Setup};
-use crate::oracle::tiles::{compare_tiles, expected_tiles};
-use crate::oracle::{Verdict, bounds};
 use crate::readback::{OUTPUTS, Readback, decode};
 use crate::support::Record;
 

@@ -13,10 +13,10 @@ use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, FactBundle};
 use reflow::wire::{Schema, SchemaIds};
+use reflow_oracle::inputs::{Body, OwnedEvent};
 
-use crate::oracle::inputs::{Body, OwnedEvent};
 use crate::support::{
-    CALL_SECS_MAX, Isolation, Producer, Record, Worker, client, kafka, read_all, run, unique, wait_until,
+    CALL_SECS_MAX, Isolation, Producer, Record, Worker, client, kafka, read_all, reflow, run, unique, wait_until,
 };
 
 pub const CUSTOMER_SHARDS: i32 = 4;
@@ -101,7 +101,15 @@ impl Deployment {
 
     /// Starts the worker without waiting for it.
     pub fn spawn(&self) -> Worker {
-        Worker::spawn(&self.name, &["run", "--config", self.path()])
+        self.spawn_as(0)
+    }
+
+    /// Starts one of several workers without waiting for it.
+    pub fn spawn_as(&self, instance: u32) -> Worker {
+        let name = format!("{}-{instance}", self.name);
+        let mut command = reflow();
+        command.args(["run", "--config", self.path()]).env("REFLOW_INSTANCE", instance.to_string());
+        Worker::spawn_with(&name, &command)
     }
 
     /// Starts the worker and waits until it is ready.

@@ -11,8 +11,6 @@
     reason = "tests of processes"
 )]
 
-#[path = "../oracle/mod.rs"]
-mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,9 +19,15 @@ mod configuration;
 mod deployment;
 mod history;
 mod independent;
+mod killing;
 mod market;
 mod nightly;
 mod partners;
+#[cfg(feature = "planted")]
+mod planted;
 mod poison;
+mod proofs;
 mod readback;
 mod real_data;
+mod rebalance;
+mod trade;

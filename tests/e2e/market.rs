@@ -8,11 +8,10 @@ use reflow::domain::events::{ApplicationKind, CancelReason, Event, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use reflow::domain::{EventTime, Text};
 use reflow::policy::Policy;
-
-use crate::oracle::bounds::Quota;
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::plain_policy::{OracleContract, OracleGuard, OraclePolicy};
-use crate::oracle::{Rules, blank};
+use reflow_oracle::bounds::Quota;
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::plain_policy::{OracleContract, OracleGuard, OraclePolicy};
+use reflow_oracle::{Rules, blank};
 
 /// What differs between the partners.
 struct Terms {

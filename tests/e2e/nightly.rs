@@ -9,11 +9,11 @@ use reflow::domain::events::{ApplicationKind, Event, RepaymentKind};
 use reflow::domain::journal::{JournalEntry, StepKind};
 use reflow::domain::time::{DAY_MS, SECOND_MS};
 use reflow::domain::{CalendarDay, Decision, EventTime, Text};
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::{Rules, blank};
 
 use crate::deployment::{CUSTOMER_SHARDS, Deployment, now};
 use crate::market;
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::{Rules, blank};
 use crate::readback::{all, journal};
 
 const REPAYMENTS: usize = 200_000;

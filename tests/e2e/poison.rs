@@ -8,12 +8,12 @@ use reflow::domain::codec::Bytes;
 use reflow::domain::fate::{DeadLetterClass, Header};
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::{DeadLetter, EventTime};
+use reflow_oracle::Rules;
+use reflow_oracle::inputs::{Body, OwnedEvent};
+use reflow_oracle::poison::poison;
 
 use crate::deployment::{CUSTOMER_SHARDS, Deployment, by_kind, get, now};
 use crate::market::{on_shard, submitted};
-use crate::oracle::Rules;
-use crate::oracle::inputs::{Body, OwnedEvent};
-use crate::oracle::poison::poison;
 use crate::readback::dead_letters;
 use crate::support::{Record, headers};
 

@@ -10,12 +10,12 @@ use reflow::domain::view::{PartnerPane, PartnerView};
 use reflow::domain::words::Word;
 use reflow::domain::{Candidate, DeadLetter, Decision, FactBundle, Reply, Text};
 use reflow::wire::{Schema, SchemaIds};
+use reflow_oracle::bounds::Outputs;
+use reflow_oracle::inputs::{Body, InputTopic, OwnedEvent};
+use reflow_oracle::journal::{Log, Read};
+use reflow_oracle::ordered::Written;
 
 use crate::deployment::{Deployment, is_heartbeat};
-use crate::oracle::bounds::Outputs;
-use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
-use crate::oracle::journal::{Log, Read};
-use crate::oracle::ordered::Written;
 use crate::support::Record;
 
 /// Everything a read-committed reader finds.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use reflow::domain::events::ApplicationKind;
 use reflow::domain::time::SECOND_MS;
 use reflow::ops::broker::{Broker, BrokerOptions};
+use reflow_oracle::inputs::OwnedEvent;
 
 use crate::audit;
 use crate::deployment::{Deployment, now};
 use crate::market;
-use crate::oracle::inputs::OwnedEvent;
 use crate::readback::read_back;
 use crate::support::{Worker, reflow, wait_until};
 

@@ -17,8 +17,6 @@ mod audit;
 mod deployment;
 #[path = "../e2e/market.rs"]
 mod market;
-#[path = "../oracle/mod.rs"]
-mod oracle;
 #[path = "../e2e/readback.rs"]
 mod readback;
 #[path = "../support/mod.rs"]
@@ -27,6 +25,8 @@ mod support;
 mod indefinite;
 mod lane;
 mod mock;
+#[cfg(feature = "planted")]
+mod planted;
 mod rows;
 mod same_instance;
 mod watchdog;

@@ -10,8 +10,7 @@ use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
 use reflow::worker::stage::Raw;
 use reflow::worker::{ShardRunner, Shared};
-
-use crate::oracle::dice::Dice;
+use reflow_oracle::dice::Dice;
 
 /// A record as it lies in a topic that a stage reads.
 #[derive(Clone, Debug)]

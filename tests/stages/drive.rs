@@ -10,13 +10,13 @@ use reflow::domain::partition::partition_of;
 use reflow::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use reflow::domain::{Candidate, EventTime, FactBundle, Text};
 use reflow::wire::Schema;
+use reflow_oracle::Rules;
+use reflow_oracle::dice::Dice;
+use reflow_oracle::inputs::{Body, InputTopic, OwnedEvent};
+use reflow_oracle::random::Size;
 
 use crate::bench::{Batch, Bench, Faults, Lying, Produced};
 use crate::market::{Asked, Market};
-use crate::oracle::Rules;
-use crate::oracle::dice::Dice;
-use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
-use crate::oracle::random::Size;
 use crate::policy::{Policies, moment, policies, wide};
 use crate::storm::CUSTOMERS;
 

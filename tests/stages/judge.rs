@@ -11,17 +11,17 @@ use reflow::domain::time::DAY_MS;
 use reflow::domain::words::Word;
 use reflow::domain::{DeadLetter, EventTime, FactBundle, Fate, Text};
 use reflow::wire::Schema;
+use reflow_oracle::Verdict;
+use reflow_oracle::bounds::{self, Outputs, Quota};
+use reflow_oracle::contributions::admitted;
+use reflow_oracle::customer_shard::CustomerShard;
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::journal::{self, Log, Read};
+use reflow_oracle::ordered::{self, Setup, Written};
+use reflow_oracle::plain_policy::in_force;
+use reflow_oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
 
 use crate::drive::Ran;
-use crate::oracle::Verdict;
-use crate::oracle::bounds::{self, Outputs, Quota};
-use crate::oracle::contributions::admitted;
-use crate::oracle::customer_shard::CustomerShard;
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::journal::{self, Log, Read};
-use crate::oracle::ordered::{self, Setup, Written};
-use crate::oracle::plain_policy::in_force;
-use crate::oracle::tiles::{TileScope, compare_tiles_since, expected_tiles};
 
 /// How long panes keep hours, days; the default of the configuration.
 const HOURS_KEEP_DAYS: i64 = 35;

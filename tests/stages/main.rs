@@ -6,17 +6,18 @@ mod bench;
 mod drive;
 mod judge;
 mod market;
-#[path = "../oracle/mod.rs"]
-mod oracle;
+#[cfg(feature = "planted")]
+mod planted;
 mod policy;
 mod storm;
 
 use std::collections::BTreeMap;
 
+use reflow_oracle::tiles::{Tiles, last_tiles};
+
 use bench::Faults;
 use drive::{Plan, Ran, run};
 use judge::{Judged, judged};
-use oracle::tiles::{Tiles, last_tiles};
 
 /// All three layers, the first only where nobody is erased; gives what occurred.
 #[track_caller]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use reflow::domain::events::{ApplicationKind, CancelReason, CommandKind, Event, Flag, FlagValue, OutcomeKind};
 use reflow::domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use reflow::domain::{Candidate, EventTime, Text};
+use reflow_oracle::dice::Dice;
+use reflow_oracle::inputs::{Body, InputTopic, OwnedEvent};
+use reflow_oracle::poison::poison;
+use reflow_oracle::random::{History, Size, history};
+use reflow_oracle::{Rules, blank};
 
-use crate::oracle::dice::Dice;
-use crate::oracle::inputs::{Body, InputTopic, OwnedEvent};
-use crate::oracle::poison::poison;
-use crate::oracle::random::{History, Size, history};
-use crate::oracle::{Rules, blank};
 use crate::storm::storm;
 
 /// How long a storm lasts.

@@ -7,8 +7,7 @@ use reflow::domain::events::Flag;
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use reflow::domain::{CandidateKind, EventTime};
 use reflow::policy::{Policy, PolicySet};
-
-use crate::oracle::plain_policy::{OracleContract, OracleGuard, OracleOffer, OraclePolicy};
+use reflow_oracle::plain_policy::{OracleContract, OracleGuard, OracleOffer, OraclePolicy};
 
 const SHANGHAI: &str = "Asia/Shanghai";
 

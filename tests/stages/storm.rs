@@ -5,10 +5,9 @@ use reflow::domain::events::*;
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, EventTime, content_id};
-
-use crate::oracle::dice::Dice;
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::{Rules, blank};
+use reflow_oracle::dice::Dice;
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::{Rules, blank};
 
 /// Of so many customers the first half has no loans and no flags.
 pub const CUSTOMERS: i64 = 24;

@@ -8,9 +8,10 @@ use reflow::ops::broker::{Guarded, Signal};
 
 use super::{unique, wait_until};
 
-/// The built binary, ready for arguments.
+/// The built binary, ready for arguments; in `tests/planted` the one with planted faults.
 pub fn reflow() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_reflow"))
+    let built = option_env!("CARGO_BIN_EXE_reflow").or(option_env!("CARGO_BIN_EXE_reflow-planted"));
+    Command::new(built.expect("cargo builds the binary for the tests of a package"))
 }
 
 /// Runs `reflow` to its end and gives back what it said; fails the test after `secs`.

@@ -8,13 +8,12 @@ use reflow::domain::fate::IgnoreReason;
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Counter, Delta, EventTime, Family, Fate, ReasonCode as C, Reply, Settlement, Text};
-
-use crate::oracle::customer_shard::CustomerShard;
-use crate::oracle::guard::{Cohort, Retention, in_window};
-use crate::oracle::inputs::OwnedEvent;
-use crate::oracle::partner_shard::PartnerShard;
-use crate::oracle::plain_policy::{OracleContract, OraclePolicy};
-use crate::oracle::{Rules, blank};
+use reflow_oracle::customer_shard::CustomerShard;
+use reflow_oracle::guard::{Cohort, Retention, in_window};
+use reflow_oracle::inputs::OwnedEvent;
+use reflow_oracle::partner_shard::PartnerShard;
+use reflow_oracle::plain_policy::{OracleContract, OraclePolicy};
+use reflow_oracle::{Rules, blank};
 
 const T: EventTime = EventTime(1_749_988_800_000);
 

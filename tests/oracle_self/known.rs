@@ -11,17 +11,16 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::view::Tile;
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Counter, EventTime, Family, Fate};
-
-use crate::oracle::contributions::{Admitted, Contributions, contributions, expected_contributions};
-use crate::oracle::customer_shard::CustomerShard;
-use crate::oracle::dice::Dice;
-use crate::oracle::inputs::{InputTopic, OwnedEvent, Unread};
-use crate::oracle::poison::poison;
-use crate::oracle::random::{Size, history};
-use crate::oracle::record::{Record, facts};
-use crate::oracle::standing::Standing;
-use crate::oracle::tiles::{expected_tiles, tiles_of};
-use crate::oracle::{Rules, blank, local_day};
+use reflow_oracle::contributions::{Admitted, Contributions, contributions, expected_contributions};
+use reflow_oracle::customer_shard::CustomerShard;
+use reflow_oracle::dice::Dice;
+use reflow_oracle::inputs::{InputTopic, OwnedEvent, Unread};
+use reflow_oracle::poison::poison;
+use reflow_oracle::random::{Size, history};
+use reflow_oracle::record::{Record, facts};
+use reflow_oracle::standing::Standing;
+use reflow_oracle::tiles::{expected_tiles, tiles_of};
+use reflow_oracle::{Rules, blank, local_day};
 
 /// 2025-06-15T12:00:00Z.
 const T: EventTime = EventTime(1_749_988_800_000);

@@ -8,15 +8,14 @@ use reflow::domain::fact::Verdict as Answer;
 use reflow::domain::time::DAY_MS;
 use reflow::domain::view::Tile;
 use reflow::domain::{EventTime, Text};
-
-use crate::oracle::bounds::{self, Quota};
-use crate::oracle::contributions::admitted;
-use crate::oracle::ordered::{self, Setup};
-use crate::oracle::plain_policy::{OracleContract, OraclePolicy};
-use crate::oracle::random::{History, Size, history};
-use crate::oracle::tiles::{compare_tiles, expected_tiles};
-use crate::oracle::world::{Machine, World};
-use crate::oracle::{Rules, Verdict};
+use reflow_oracle::bounds::{self, Quota};
+use reflow_oracle::contributions::admitted;
+use reflow_oracle::ordered::{self, Setup};
+use reflow_oracle::plain_policy::{OracleContract, OraclePolicy};
+use reflow_oracle::random::{History, Size, history};
+use reflow_oracle::tiles::{compare_tiles, expected_tiles};
+use reflow_oracle::world::{Machine, World};
+use reflow_oracle::{Rules, Verdict};
 
 const PARTNERS: [&str; 4] = ["partner-00", "partner-01", "partner-02", "partner-03"];
 

@@ -9,7 +9,6 @@
 //! 3. bounds in every prefix: [`bounds`].
 //!
 //! [`random`] makes histories to feed both sides with, [`poison`] bad input; [`world`] is a pretend product for the oracle's own tests.
-#![allow(dead_code, reason = "every test binary that says `mod oracle` uses another part of it")]
 
 pub mod blank;
 pub mod bounds;

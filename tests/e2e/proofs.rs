@@ -1,0 +1,55 @@
+//! What is committed with what: promises of one transaction, each looked at by itself.
+
+use reflow::bus::Topic;
+use reflow::domain::EventTime;
+use reflow::domain::time::HOUR_MS;
+
+use crate::deployment::{CUSTOMER_SHARDS, Deployment, READY_SECS_MAX, now};
+use crate::market::{on_shard, submitted};
+use crate::support::Producer;
+
+/// One application for each customer shard.
+fn round(n: i64, at: EventTime) -> Vec<reflow_oracle::inputs::OwnedEvent> {
+    let told = |shard| {
+        let customer = on_shard("client", shard, CUSTOMER_SHARDS, 0);
+        submitted([&customer, "partner-00", &format!("app-{n}")], at.plus_ms(n))
+    };
+    (0..CUSTOMER_SHARDS).map(told).collect()
+}
+
+#[test]
+fn offsets_are_committed_with_the_work() {
+    let deployment = Deployment::new("offsets", "", None);
+    let mut worker = deployment.start();
+    deployment.send_all(&round(1, now().plus_ms(-HOUR_MS)));
+    deployment.wait_until_drained(&mut worker, 20);
+    deployment.stop(worker);
+    let committed = deployment.committed(Topic::Applications);
+    assert_eq!(committed, [Some(1); CUSTOMER_SHARDS as usize]);
+}
+
+/// Somebody's transaction stands open in the changelogs while a worker commits above it and ends.
+#[test]
+fn a_restore_waits_for_an_open_transaction() {
+    let deployment = Deployment::new("pinned", "", None);
+    let start = now().plus_ms(-HOUR_MS);
+    let mut worker = deployment.start();
+    deployment.send_all(&round(1, start));
+    deployment.wait_until_drained(&mut worker, 60);
+    let somebody = Producer::transactional_for(&deployment.bootstrap, &format!("{}somebody", deployment.prefix), 8_000);
+    somebody.begin();
+    for shard in 0..CUSTOMER_SHARDS {
+        somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
+    }
+    somebody.drain();
+    deployment.send_all(&round(2, start));
+    deployment.wait_until_drained(&mut worker, 60);
+    deployment.stop(worker);
+
+    // The broker ends it when its time is over; until then nobody can know what lies above.
+    let mut worker = deployment.spawn();
+    worker.wait_for_log("ready lanes=", READY_SECS_MAX);
+    deployment.send_all(&round(3, start));
+    deployment.wait_until_drained(&mut worker, 60);
+    deployment.stop(worker);
+}

@@ -1,0 +1,56 @@
+//! A lane's inputs are read from wherever they are put, again and again.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use reflow::bus::Topic;
+use reflow::bus::consumer::{Inbox, Next};
+use reflow::config::Config;
+use reflow::domain::decision::StageName;
+
+const RECORDS: usize = 50;
+/// Times that the positions are put back, as after an aborted transaction.
+const ROUNDS: usize = 30;
+const WAIT_SECS_MAX: u64 = 20;
+
+#[test]
+fn positions_that_are_put_back_are_read_from_there() {
+    let cluster = MockCluster::new(1).unwrap();
+    let mut config = Config::default();
+    config.kafka.bootstrap = cluster.bootstrap_servers();
+    config.shards.customer = 1;
+    let topics = config.topics();
+    let inputs: Vec<Topic> = Topic::inputs(StageName::Customer).collect();
+    inputs.iter().for_each(|topic| cluster.create_topic(&topics.name(*topic), 1, 1).unwrap());
+    let producer: BaseProducer = config.client().create().unwrap();
+    for topic in &inputs {
+        for number in 0..RECORDS {
+            let name = topics.name(*topic);
+            producer.send(BaseRecord::to(&name).partition(0).key("k").payload(&number.to_string())).unwrap();
+        }
+    }
+    producer.flush(Duration::from_secs(WAIT_SECS_MAX)).unwrap();
+
+    let reader = config.lane_consumer(StageName::Customer, 0);
+    let mut inbox = Inbox::open(&reader, &topics, StageName::Customer, &std::thread::current()).unwrap();
+    let from: Vec<(Topic, i32, i64)> = inputs.iter().map(|topic| (*topic, 0, 0)).collect();
+    for round in 0..ROUNDS {
+        inbox.assign(&from).unwrap();
+        let mut next = vec![0; inputs.len()];
+        let began = Instant::now();
+        while next.iter().any(|next| *next < RECORDS as i64) {
+            assert!(began.elapsed().as_secs() < WAIT_SECS_MAX, "round {round}: {inputs:?} are read up to {next:?}");
+            assert!(!inbox.serve().astray, "round {round}: a record came astray");
+            for urgent in [true, false] {
+                while let Some(delivery) = inbox.next(urgent) {
+                    let Next::Record(topic, record) = delivery else { continue };
+                    let at = inputs.iter().position(|input| *input == topic).unwrap();
+                    assert_eq!(record.offset(), next[at], "round {round}: {topic}");
+                    next[at] += 1;
+                }
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+}
