@@ -25,7 +25,7 @@ pub enum Bug {
     CommitWithoutOffsets,
     /// A restore ends where the first open transaction begins, below what is committed above it.
     RestoreToTheLso,
-    /// Offsets are committed under a membership from before the group was joined, which the broker does not check.
+    /// Offsets are committed under the membership of the first assignment, whatever the group says since.
     StaleGroupMetadata,
     /// The producer goes on after a commit of which nobody knows whether it landed.
     ProducerReused,

@@ -62,8 +62,8 @@ pub enum LaneError {
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(
-        "another process writes with the transactional id `{id}`: this producer was fenced again and again. Two processes run \
-         with the same `instance` ({instance}); give each its own (`instance`, or REFLOW_INSTANCE)"
+        "another process goes by the name `{id}`, in the group or as a producer. Two processes run with the same `instance` \
+         ({instance}); give each its own (`instance`, or REFLOW_INSTANCE)"
     )]
     Fenced { id: String, instance: u32 },
     #[error("{0} transactions failed in a row, the last one: {1}")]
@@ -72,11 +72,6 @@ pub enum LaneError {
     Writer(#[from] WriterError),
     #[error(transparent)]
     Gone(#[from] Gone),
-    #[error(
-        "another process has joined as instance {0}; two processes cannot be one: give each its own (`instance`, or \
-         REFLOW_INSTANCE)"
-    )]
-    Replaced(u32),
 }
 
 /// How shards come to a lane.
@@ -172,9 +167,6 @@ impl Lane {
 
     /// Runs until `stop`, or until something is beyond repair.
     pub fn run(&mut self, assignment: &Assignment) -> Result<(), LaneError> {
-        if planted::is(Bug::StaleGroupMetadata) {
-            self.group = self.inbox.group().map(Arc::new);
-        }
         match assignment {
             Assignment::Group => self.inbox.subscribe()?,
             Assignment::Fixed(shards) => self.take_over(shards)?,
@@ -187,9 +179,7 @@ impl Lane {
             self.round()?;
         }
         // What is in flight may still land: leaving while it does would leave an open transaction to its time-out.
-        self.finish()?;
-        self.inbox.leave();
-        Ok(())
+        self.finish().map(|()| self.inbox.leave())
     }
 
     /// One turn, and what follows from it.
@@ -220,10 +210,8 @@ impl Lane {
     /// Serves the group and acts on what it said.
     fn serve(&mut self) -> Result<(), LaneError> {
         let served = self.inbox.serve();
-        if served.replaced {
-            return Err(LaneError::Replaced(self.shared.config.instance));
-        }
         match served.note {
+            _ if served.replaced => Err(self.fenced()),
             Some(Rebalanced::Assigned(shards)) => {
                 self.finish()?;
                 self.take_over(&shards)
@@ -386,13 +374,16 @@ impl Lane {
                 Ok(())
             }
             Ended::Aborted { error, .. } => self.failed(error, false),
-            Ended::Unknown { fenced: true, .. } if self.fences.note(Instant::now()) => {
-                let id = self.shared.config.transactional_id(self.stage, self.number);
-                Err(LaneError::Fenced { id, instance: self.shared.config.instance })
-            }
-            Ended::Unknown { error, .. } => self.failed(error, true),
+            Ended::Unknown { fenced: true, .. } if self.fences.note(Instant::now()) => Err(self.fenced()),
+            Ended::Unknown { error, .. } => self.failed(error, !planted::is(Bug::ProducerReused)),
             Ended::Hopeless(refused) => Err(refused.into()),
         }
+    }
+
+    /// Another process has this one's place in the group, or its transactional id.
+    fn fenced(&self) -> LaneError {
+        let id = self.shared.config.transactional_id(self.stage, self.number);
+        LaneError::Fenced { id, instance: self.shared.config.instance }
     }
 
     fn committed(&mut self, mut flight: Flight) {
@@ -423,9 +414,7 @@ impl Lane {
         if !unknown {
             return self.put_back();
         }
-        if !planted::is(Bug::ProducerReused) {
-            self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
-        }
+        self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
         self.begin_anew()
     }
 

@@ -47,7 +47,7 @@ impl Lane {
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.shards.clear();
         self.catch_up = CatchUp::default();
-        if !planted::is(Bug::StaleGroupMetadata) {
+        if self.group.is_none() || !planted::is(Bug::StaleGroupMetadata) {
             self.group = self.inbox.group().map(Arc::new);
         }
         let committed = self.inbox.committed(shards)?;

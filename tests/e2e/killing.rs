@@ -6,7 +6,7 @@ use std::time::Duration;
 use reflow_oracle::dice::Dice;
 
 use crate::deployment::READY_SECS_MAX;
-use crate::trade::{audited, deployment, under_load};
+use crate::trade::{audited, deployment, under_load, wait_for_progress};
 
 /// Rounds of `kill -9` and restart, unless `REFLOW_TEST_KILL_ROUNDS` says another number.
 const ROUNDS: usize = 10;
@@ -24,7 +24,7 @@ fn kill_nine() {
         for round in 0..rounds {
             // Most rounds end in the middle of work, some while workers join and restore.
             if dice.chance(75) {
-                workers.iter_mut().for_each(|worker| worker.wait_for_log("ready lanes=", READY_SECS_MAX));
+                wait_for_progress(&deployment, READY_SECS_MAX);
             }
             sleep(Duration::from_millis(dice.between(0, 1_500) as u64));
             let mut instances: Vec<u32> = (0..WORKERS).collect();
@@ -40,7 +40,7 @@ fn kill_nine() {
                 workers[instance as usize] = deployment.spawn_as(instance);
             }
         }
-        workers.iter_mut().for_each(|worker| worker.wait_for_log("ready lanes=", READY_SECS_MAX));
+        wait_for_progress(&deployment, READY_SECS_MAX);
     });
     let back = audited(&deployment, workers, sent);
     let writers: std::collections::BTreeSet<_> = back.written.journal.iter().map(|entry| &entry.writer).collect();
