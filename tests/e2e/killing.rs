@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reflow_oracle::dice::Dice;
 
-use crate::deployment::READY_SECS_MAX;
+use crate::deployment::{PARTNER_SHARDS, READY_SECS_MAX};
 use crate::trade::{audited, deployment, under_load, wait_for_progress};
 
 /// Rounds of `kill -9` and restart, unless `REFLOW_TEST_KILL_ROUNDS` says another number.
@@ -45,5 +45,6 @@ fn kill_nine() {
     let back = audited(&deployment, workers, sent);
     let writers: std::collections::BTreeSet<_> = back.written.journal.iter().map(|entry| &entry.writer).collect();
     println!("{rounds} rounds of kill -9 over {WORKERS} workers; {} transactions", back.written.journal.len());
-    assert_eq!(writers.len(), 2 * WORKERS as usize, "{writers:?}");
+    // Three lanes of customers, and one for each partner shard.
+    assert_eq!(writers.len(), (WORKERS as i32 + PARTNER_SHARDS) as usize, "{writers:?}");
 }
