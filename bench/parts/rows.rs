@@ -59,7 +59,7 @@ const QUICK: Size = Size {
     customers: 1_000_000,
     warm_up_events: 500_000,
     latency_secs: 20,
-    resident_customers: 300_000,
+    resident_customers: 1_000_000,
     allocation_events: 400_000,
     cost_events: 1_000_000,
 };
@@ -249,10 +249,13 @@ impl Ladder {
             memory::allocations_per_event(&config("", ""), policies(), self.size.allocation_events);
         self.table.put("allocations", customer + partner);
         self.table.put("allocations.customer", customer);
-        for (kind, resident, heap) in
-            [("dormant", "resident.dormant", "heap.dormant"), ("loan", "resident.loan", "heap.loan")]
-        {
-            let measured = child::resident(kind, self.size.resident_customers);
+        // A borrower takes seven times as many events to make.
+        let (dormant, borrowers) = (self.size.resident_customers, self.size.resident_customers / 4);
+        for (kind, customers, resident, heap) in [
+            ("dormant", dormant, "resident.dormant", "heap.dormant"),
+            ("loan", borrowers, "resident.loan", "heap.loan"),
+        ] {
+            let measured = child::resident(kind, customers);
             self.table.put(resident, measured.0);
             self.table.put(heap, measured.1);
         }
