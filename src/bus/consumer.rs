@@ -142,6 +142,19 @@ impl Inbox {
         Served { note, astray }
     }
 
+    /// Serves the group while something else is done, and leaves its notes alone; true when one waits.
+    pub fn attend(&self) -> bool {
+        for served in 0..EVENTS_PER_SERVE_MAX {
+            if served > 0 && group_events(&self.consumer) == 0 {
+                break;
+            }
+            if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+                tracing::warn!(%error, "consume");
+            }
+        }
+        !self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The group membership that a transaction commits under.
     pub fn group(&self) -> Option<ConsumerGroupMetadata> {
         self.consumer.group_metadata()

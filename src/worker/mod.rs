@@ -7,11 +7,17 @@
 //! ```
 
 pub mod clock;
+mod draughtsman;
 pub mod encode;
+pub mod images;
+mod imaging;
 pub mod lane;
 pub mod models;
+pub mod parking;
 pub mod progress;
 pub mod reading;
+pub mod recovery;
+pub mod refusal;
 pub mod shard;
 pub mod stage;
 pub mod supervisor;

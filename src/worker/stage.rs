@@ -53,6 +53,14 @@ impl Stage {
         }
     }
 
+    /// Version of all values in the stage's changelog.
+    pub fn format(stage: StageName) -> i32 {
+        i32::from(match stage {
+            StageName::Customer => customer::FORMAT,
+            StageName::Partner => partner::FORMAT,
+        })
+    }
+
     pub fn name(&self) -> StageName {
         match self {
             Self::Customer(_) => StageName::Customer,
