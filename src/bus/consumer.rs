@@ -17,7 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors::ask;
-use super::native::{Delivery, LaneQueue, Record, group_events};
+use super::native::{Delivery, LaneQueue, Record, group_events, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
@@ -187,6 +187,11 @@ impl Inbox {
     pub fn watermarks(&self, topic: Topic, shard: i32) -> Result<(i64, i64), KafkaError> {
         let (name, wait) = (self.topics.name(topic), Duration::from_secs(QUERY_SECS_MAX));
         ask(wait, || self.consumer.fetch_watermarks(&name, shard, wait))
+    }
+
+    /// The end of an assigned input as the last answer of its broker told it; asks nobody.
+    pub fn known_end(&self, topic: Topic, shard: i32) -> Option<i64> {
+        known_end(&self.consumer, &self.topics.name(topic), shard)
     }
 
     /// Begins to read the shards from these offsets.

@@ -65,6 +65,17 @@ pub fn group_events<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> usize {
     }
 }
 
+/// The end of a partition as the client heard it with the last records; none before the first answer.
+pub fn known_end<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str, partition: i32) -> Option<i64> {
+    let (name, mut low, mut high) = (CString::new(topic).ok()?, 0, 0);
+    // SAFETY: the client is alive; name and both numbers outlive the call, which only reads what is known already.
+    let code = unsafe {
+        let client = consumer.client().native_ptr();
+        raw::rd_kafka_get_watermark_offsets(client, name.as_ptr(), partition, &mut low, &mut high)
+    };
+    (!code.is_error() && high >= 0).then_some(high)
+}
+
 /// A record that belongs to the client until the next call.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {

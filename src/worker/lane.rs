@@ -13,6 +13,7 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::catch_up::CatchUp;
 use super::imaging::Imaging;
 use super::models::Models;
 use super::parking::Parking;
@@ -20,7 +21,6 @@ use super::reading::HELD_RECORDS_MAX;
 use super::refusal::Refusal;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
-use super::takeover::CatchUp;
 use super::writer::{Gone, Job, Writer, WriterError, Written};
 use crate::bus::consumer::{Inbox, Next, Rebalanced, lost_offset};
 use crate::bus::errors::{Fences, Refused};
@@ -189,9 +189,7 @@ impl Lane {
         if self.shared.registry.is_some() {
             taken += self.release()?;
         }
-        if self.catch_up.ends(taken, &self.shards) {
-            self.caught_up();
-        }
+        self.look_up(taken);
         if self.is_due() {
             return self.hand_over();
         }

@@ -6,6 +6,7 @@
 //!    └────────────────────── put back after an abort ◄─────────────────────────┘
 //! ```
 
+mod catch_up;
 pub mod clock;
 mod draughtsman;
 pub mod encode;

@@ -58,4 +58,10 @@ impl Refusal {
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Restore(RestoreError::Cancelled))
     }
+
+    /// True when it may become right by itself: something is out of reach, or has to end first.
+    pub fn may_pass(&self) -> bool {
+        let passes = |error: &RestoreError| !matches!(error, RestoreError::Entry { .. });
+        matches!(self, Self::Kafka(_) | Self::Thread) || matches!(self, Self::Restore(error) if passes(error))
+    }
 }

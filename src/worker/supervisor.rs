@@ -24,12 +24,20 @@ pub enum WorkerError {
     Thread(#[from] std::io::Error),
 }
 
+impl WorkerError {
+    /// True when starting again changes nothing: what is there does not fit to what is configured.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Lane { error: LaneError::NotTaken(refusal), .. } if !refusal.may_pass())
+    }
+}
+
 /// A running worker; dropping it stops the lanes.
 pub struct Worker {
     pub models: Arc<Models>,
     /// What the lanes' threads are doing, for a watchdog.
     pub watched: Watched,
-    parking: Arc<Parking>,
+    /// Shards that were given back and stay in the process for a while.
+    pub parking: Arc<Parking>,
     stop: Arc<AtomicBool>,
     lanes: Vec<(StageName, u32, JoinHandle<Result<(), LaneError>>)>,
 }
@@ -87,12 +95,6 @@ impl Worker {
 
     pub fn lanes(&self) -> u64 {
         self.lanes.len() as u64
-    }
-
-    /// Shards that were given back and stay in the process for a while; what has stayed too long is dropped.
-    pub fn parked(&self) -> usize {
-        self.parking.sweep();
-        self.parking.len()
     }
 
     /// True once a lane has ended or `stop` was asked for.

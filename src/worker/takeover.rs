@@ -1,11 +1,11 @@
 //! Taking shards over: their state from wherever it comes fastest, their positions from progress and group, and when they
 //! have caught up.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::catch_up::CatchUp;
 use super::lane::{Lane, LaneError};
 use super::models::ShardState;
 use super::recovery::{Recovered, Recovery, Wanted};
@@ -17,40 +17,11 @@ use crate::telemetry::events;
 /// Between two looks at the group while shards are restored, milliseconds.
 const ATTEND_EVERY_MS: u64 = 20;
 
-/// Inputs that bring nothing for that long are read to their end, milliseconds.
-const CAUGHT_UP_IDLE_MS: u64 = 500;
-
-/// What was waiting in the inputs when the shards were taken over.
-#[derive(Default)]
-pub(super) struct CatchUp {
-    /// Ends of inputs that were not read to their end, by topic and shard.
-    targets: Vec<(Topic, i32, i64)>,
-    /// Since when nothing came. Ends are not always reached: transaction markers have offsets too.
-    idle_since: Option<Instant>,
-}
-
-impl CatchUp {
-    /// True once, when everything that was waiting has been read.
-    pub(super) fn ends(&mut self, taken: usize, shards: &BTreeMap<i32, ShardRunner>) -> bool {
-        if self.targets.is_empty() {
-            return false;
-        }
-        let idle = if taken > 0 { None } else { Some(*self.idle_since.get_or_insert_with(Instant::now)) };
-        self.idle_since = idle;
-        let read = |shard: &i32, topic: Topic| shards.get(shard).and_then(|runner| runner.committed().next(topic));
-        self.targets.retain(|(topic, shard, end)| read(shard, *topic).is_some_and(|next| next < *end));
-        if idle.is_some_and(|since| since.elapsed() > Duration::from_millis(CAUGHT_UP_IDLE_MS)) {
-            self.targets.clear();
-        }
-        self.targets.is_empty()
-    }
-}
-
 impl Lane {
     /// Restores the shards and begins to read where their last transaction ended.
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.park();
-        self.catch_up = CatchUp::default();
+        self.catch_up = CatchUp::new(self.shared.config.restore.behind_records_max);
         self.group = self.inbox.group().map(Arc::new);
         shards.iter().for_each(|shard| {
             self.models.shards.insert((self.stage, *shard), ShardState::Restoring);
@@ -70,7 +41,7 @@ impl Lane {
         for one in recovered {
             self.settle_in(one, &committed, began.elapsed())?;
         }
-        if self.catch_up.targets.is_empty() {
+        if self.catch_up.is_done() {
             self.caught_up();
         }
         self.put_back()?;
@@ -141,7 +112,16 @@ impl Lane {
         Ok(())
     }
 
-    pub(super) fn caught_up(&self) {
+    /// Looks whether the shards have caught up, and says so once.
+    pub(super) fn look_up(&mut self, taken: usize) {
+        let (shards, inbox) = (&self.shards, &self.inbox);
+        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.committed().next(topic));
+        if self.catch_up.ends(taken, next, |topic, shard| inbox.known_end(topic, shard)) {
+            self.caught_up();
+        }
+    }
+
+    fn caught_up(&self) {
         for shard in self.shards.keys() {
             self.models.shards.insert((self.stage, *shard), ShardState::Running);
         }
@@ -169,8 +149,8 @@ impl Lane {
             }
             (None, None) => runner.start_at(topic, low),
         }
-        if runner.committed().next(topic).is_some_and(|next| next < high) {
-            self.catch_up.targets.push((topic, runner.shard(), high));
+        if let Some(next) = runner.committed().next(topic) {
+            self.catch_up.add(topic, runner.shard(), next, high);
         }
         Ok(())
     }

@@ -151,6 +151,7 @@ fn neither_undo_nor_restore_shows_in_a_single_byte() {
             let what = format!("seed {seed}, {faults:?}");
             let faulty = run(&Plan { faults, ..untidy(seed, plan) });
             assert!(faulty.bench.undone + faulty.bench.restored > 10, "{what}: nothing went wrong");
+            assert!(faults.restore_percent < 2 || faulty.bench.imaged > 2, "{what}: no image was used");
             assert_same(&plain, &faulty, &what);
         }
     }
