@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::consumer::lost_offset;
 use super::errors::ask;
 use super::native::{Delivery, LaneQueue};
 
@@ -67,11 +69,11 @@ pub struct Entry<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// Two handles that serve any number of shards: connecting costs more than an empty restore.
+/// Reads the changelog partitions of any number of shards.
 pub struct Restorer<'a> {
+    config: ClientConfig,
     topic: &'a str,
-    committed: Arc<BaseConsumer>,
-    queue: LaneQueue<DefaultConsumerContext>,
+    committed: BaseConsumer,
     uncommitted: BaseConsumer,
     silence: Duration,
     cancel: &'a AtomicBool,
@@ -85,9 +87,8 @@ impl<'a> Restorer<'a> {
         silence: Duration,
         cancel: &'a AtomicBool,
     ) -> Result<Self, KafkaError> {
-        let committed = Arc::new(handle(config, "read_committed")?);
-        let queue = LaneQueue::open(&committed, std::thread::current())?;
-        Ok(Self { topic, committed, queue, uncommitted: handle(config, "read_uncommitted")?, silence, cancel })
+        let (committed, uncommitted) = (handle(config, "read_committed")?, handle(config, "read_uncommitted")?);
+        Ok(Self { config: config.clone(), topic, committed, uncommitted, silence, cancel })
     }
 
     /// Where a shard's changelog begins and ends; waits until no open transaction hides a record below that end.
@@ -108,26 +109,32 @@ impl<'a> Restorer<'a> {
     }
 
     /// Feeds the entries of the stretches to `take`, those of one shard in order; returns how many.
+    ///
+    /// Each call has a handle of its own, which is assigned once: the end of an earlier assignment takes the forwarding of its
+    /// partitions off in the background, as late as it likes.
     pub fn read(
-        &mut self,
+        &self,
         stretches: &[Stretch],
         mut take: impl FnMut(Entry<'_>) -> Result<(), String>,
     ) -> Result<u64, RestoreError> {
         let mut open: Vec<Stretch> = stretches.iter().copied().filter(|stretch| stretch.from < stretch.high).collect();
         let Some(first) = open.first().map(|stretch| stretch.shard) else { return Ok(0) };
+        let handle = handle(&self.config, "read_committed").map_err(|error| self.kafka(first, error))?;
+        let handle = Arc::new(handle);
+        let queue = LaneQueue::open(&handle, std::thread::current());
+        let mut queue = queue.map_err(|error| self.kafka(first, error))?;
         let mut list = TopicPartitionList::new();
         for stretch in &open {
             let offset = Offset::Offset(stretch.from);
             let added = list.add_partition_offset(self.topic, stretch.shard, offset);
             added
-                .and_then(|()| self.queue.attach(self.topic, stretch.shard))
+                .and_then(|()| queue.attach(self.topic, stretch.shard))
                 .map_err(|error| self.kafka(stretch.shard, error))?;
         }
-        self.queue.clear();
-        self.committed.assign(&list).map_err(|error| self.kafka(first, error))?;
+        handle.assign(&list).map_err(|error| self.kafka(first, error))?;
         let (mut entries, mut heard) = (0, Instant::now());
         while let Some(waiting) = open.first().copied() {
-            match self.queue.next() {
+            match queue.next() {
                 Some(Delivery::Record(record)) => {
                     entries += 1;
                     let (shard, offset) = (record.partition(), record.offset());
@@ -140,14 +147,25 @@ impl<'a> Restorer<'a> {
                 }
                 // The end fires at the last stable offset, which was seen at or above the watermark before reading began.
                 Some(Delivery::Error(KafkaError::PartitionEOF(at))) => open.retain(|stretch| stretch.shard != at),
-                Some(Delivery::Error(error)) => tracing::warn!(%error, topic = self.topic, "restore"),
+                Some(Delivery::Error(error)) if lost_offset(&error) => return Err(self.kafka(waiting.shard, error)),
+                Some(Delivery::Error(error)) => {
+                    tracing::warn!(%error, topic = self.topic, "restore");
+                    continue;
+                }
                 None if heard.elapsed() > self.silence => {
                     return Err(self.stuck(waiting.shard, waiting.from, waiting.high));
                 }
                 None => {
                     self.go_on()?;
                     // Serves the client's own events; records come through the queue.
-                    let _ = self.committed.poll(Duration::ZERO);
+                    if let Some(Ok(message)) = handle.poll(Duration::ZERO) {
+                        // It must not be lost, and here its place in the order is.
+                        return Err(self.entry(
+                            message.partition(),
+                            message.offset(),
+                            "a record came astray".to_owned(),
+                        ));
+                    }
                     std::thread::park_timeout(Duration::from_millis(POLL_MS));
                     continue;
                 }
@@ -155,8 +173,6 @@ impl<'a> Restorer<'a> {
             self.go_on()?;
             heard = Instant::now();
         }
-        self.queue.clear();
-        self.committed.unassign().map_err(|error| self.kafka(first, error))?;
         Ok(entries)
     }
 

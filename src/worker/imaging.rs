@@ -127,6 +127,11 @@ impl Imaging {
         }
     }
 
+    /// True while the lane itself is what an image waits for.
+    pub fn is_walking(&self) -> bool {
+        self.walk.as_ref().is_some_and(|walk| matches!(walk.state, State::Walks { .. }))
+    }
+
     /// Hears what became of the orders.
     fn listen(&mut self, shards: &BTreeMap<i32, ShardRunner>) {
         loop {

@@ -323,7 +323,8 @@ impl Lane {
 
     /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.
     fn rest(&self, taken: usize) {
-        let mut most = if taken == 0 { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
+        let walks = self.images.is_walking();
+        let mut most = if taken == 0 && !walks { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
         if let Some(batch) = &self.batch
             && self.flight.is_none()
         {

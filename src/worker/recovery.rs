@@ -115,12 +115,12 @@ impl Recovery<'_> {
     fn share(&self, wanted: Vec<Wanted>, identity: Option<&Identity>) -> Result<Vec<Recovered>, Refusal> {
         let config = &self.shared.config;
         let silence = Duration::from_secs(config.restore.silence_secs_max);
-        let mut restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.cancel)?;
+        let restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.cancel)?;
         let mut extents = BTreeMap::new();
         for one in &wanted {
             extents.insert(one.shard, restorer.extent(one.shard)?);
         }
-        let last = self.last_progress(&mut restorer, &extents)?;
+        let last = self.last_progress(&restorer, &extents)?;
         let mut underway = Vec::new();
         for one in wanted {
             let (shard, extent) = (one.shard, extents[&one.shard]);
@@ -132,11 +132,11 @@ impl Recovery<'_> {
             let from = if recovered.origin == Origin::Kept { extent.high } else { recovered.known };
             underway.push(Underway { recovered, stretch: Stretch { shard, from, high: extent.high } });
         }
-        self.read_on(&mut restorer, underway)
+        self.read_on(&restorer, underway)
     }
 
     /// Reads what is missing of every shard, and settles that it is a whole state.
-    fn read_on(&self, restorer: &mut Restorer<'_>, mut underway: Vec<Underway>) -> Result<Vec<Recovered>, Refusal> {
+    fn read_on(&self, restorer: &Restorer<'_>, mut underway: Vec<Underway>) -> Result<Vec<Recovered>, Refusal> {
         let stretches: Vec<Stretch> = underway.iter().map(|one| one.stretch).collect();
         let most = stretches.iter().map(|stretch| stretch.shard).max().unwrap_or(0);
         let mut place = vec![usize::MAX; most as usize + 1];
@@ -166,7 +166,7 @@ impl Recovery<'_> {
     /// whether a state fits, before any of it is read.
     fn last_progress(
         &self,
-        restorer: &mut Restorer<'_>,
+        restorer: &Restorer<'_>,
         extents: &BTreeMap<i32, Extent>,
     ) -> Result<BTreeMap<i32, Progress>, Refusal> {
         let stretch = |(shard, extent): (&i32, &Extent)| Stretch {
