@@ -17,7 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors::ask;
-use super::native::{Delivery, LaneQueue, Record, group_events, is_member};
+use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
@@ -172,6 +172,19 @@ impl Inbox {
         Served { note, astray, replaced }
     }
 
+    /// Serves the group while something else is done, and leaves its notes alone; true when one waits.
+    pub fn attend(&self) -> bool {
+        for served in 0..EVENTS_PER_SERVE_MAX {
+            if served > 0 && group_events(&self.consumer) == 0 {
+                break;
+            }
+            if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+                tracing::warn!(%error, "consume");
+            }
+        }
+        !self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The group membership that a transaction commits under.
     pub fn group(&self) -> Option<ConsumerGroupMetadata> {
         self.consumer.group_metadata()
@@ -204,6 +217,11 @@ impl Inbox {
     pub fn watermarks(&self, topic: Topic, shard: i32) -> Result<(i64, i64), KafkaError> {
         let (name, wait) = (self.topics.name(topic), Duration::from_secs(QUERY_SECS_MAX));
         ask(wait, || self.consumer.fetch_watermarks(&name, shard, wait))
+    }
+
+    /// The end of an assigned input as the last answer of its broker told it; asks nobody.
+    pub fn known_end(&self, topic: Topic, shard: i32) -> Option<i64> {
+        known_end(&self.consumer, &self.topics.name(topic), shard)
     }
 
     /// Begins to read the shards from these offsets.

@@ -2,6 +2,7 @@
 
 pub mod consumer;
 pub mod errors;
+pub mod identity;
 pub mod memory;
 pub mod native;
 pub mod outbox;

@@ -1,8 +1,11 @@
-//! Restoring a shard's state from its changelog, up to the high watermark.
+//! Reading the changelog of shards, up to the high watermark.
 //!
 //! The watermark is taken through a read-uncommitted handle after the committed offsets were read; reading itself is
-//! read-committed. Up to the last *stable* offset would silently miss records above an open transaction.
+//! read-committed. Up to the last *stable* offset would silently miss records above an open transaction. All shards are
+//! assigned together: while one waits for the broker, others are read.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -11,101 +14,205 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::consumer::lost_offset;
 use super::errors::ask;
+use super::native::{Delivery, LaneQueue};
 use crate::planted::{self, Bug};
 
-/// Longest wait without progress (an open transaction, a broker that is away), seconds.
-const SILENCE_SECS_MAX: u64 = 120;
+/// Longest wait for one answer, seconds.
 const QUERY_SECS_MAX: u64 = 30;
+/// One wait for records, milliseconds; between two of them it is looked whether to go on at all.
+const POLL_MS: u64 = 100;
+/// Entries after which it is looked whether to go on.
+const LOOK_EVERY_ENTRIES: u64 = 1024;
+/// Longest pause between two looks for the end of an open transaction, milliseconds.
+const STABLE_EVERY_MS: u64 = 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error("changelog {topic} partition {partition}: {error}")]
     Kafka { topic: String, partition: i32, error: KafkaError },
     #[error(
-        "changelog {topic} partition {partition}: no progress for {secs} s below the high watermark {high}: \
-         a transaction stays open (find its producer, or wait until it times out) or the broker is away"
+        "changelog {topic} partition {partition}: offset {stable} is not passed for {secs} s, the end is {high}: a \
+         transaction stays open, or the broker is away. `kafka-transactions.sh find-hanging` names the transaction; the \
+         broker ends it by itself after the producer's transaction.timeout.ms. Then start again"
     )]
-    Stuck { topic: String, partition: i32, high: i64, secs: u64 },
+    Stuck { topic: String, partition: i32, stable: i64, high: i64, secs: u64 },
     #[error("changelog {topic} partition {partition} offset {offset}: {detail}")]
     Entry { topic: String, partition: i32, offset: i64, detail: String },
+    #[error("given up: the shards go elsewhere")]
+    Cancelled,
 }
 
-/// Two handles that serve all shards of a lane: connecting costs more than an empty restore.
-pub struct Restorer {
+/// The extent of a shard's changelog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The first offset that is still there.
+    pub low: i64,
+    /// The high watermark: the end, transactions in the making included.
+    pub high: i64,
+}
+
+/// What to read of one shard's changelog: from an offset to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub shard: i32,
+    pub from: i64,
+    pub high: i64,
+}
+
+/// One entry of a changelog.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    pub shard: i32,
+    pub offset: i64,
+    pub key: &'a [u8],
+    pub value: Option<&'a [u8]>,
+}
+
+/// Reads the changelog partitions of any number of shards.
+pub struct Restorer<'a> {
+    config: ClientConfig,
+    topic: &'a str,
     committed: BaseConsumer,
     uncommitted: BaseConsumer,
+    silence: Duration,
+    cancel: &'a AtomicBool,
 }
 
-impl Restorer {
-    pub fn open(config: &ClientConfig) -> Result<Self, KafkaError> {
-        Ok(Self { committed: handle(config, "read_committed")?, uncommitted: handle(config, "read_uncommitted")? })
+impl<'a> Restorer<'a> {
+    /// `silence` is the longest wait without progress; `cancel` ends any call early.
+    pub fn open(
+        config: &ClientConfig,
+        topic: &'a str,
+        silence: Duration,
+        cancel: &'a AtomicBool,
+    ) -> Result<Self, KafkaError> {
+        let (committed, uncommitted) = (handle(config, "read_committed")?, handle(config, "read_uncommitted")?);
+        Ok(Self { config: config.clone(), topic, committed, uncommitted, silence, cancel })
     }
 
-    /// Feeds every changelog entry of one partition to `entry`, in order; returns how many.
-    pub fn restore(
-        &self,
-        topic: &str,
-        partition: i32,
-        mut entry: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
-    ) -> Result<u64, RestoreError> {
-        let kafka = |error| RestoreError::Kafka { topic: topic.to_owned(), partition, error };
-        let high = end(&self.uncommitted, topic, partition).map_err(kafka)?;
-        if high == 0 {
-            return Ok(0);
-        }
-        self.wait_until_stable(topic, partition, high)?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Beginning).map_err(kafka)?;
-        self.committed.assign(&list).map_err(kafka)?;
-        let (mut entries, mut heard) = (0, Instant::now());
+    /// Where a shard's changelog begins and ends; waits until no open transaction hides a record below that end.
+    pub fn extent(&self, shard: i32) -> Result<Extent, RestoreError> {
+        let (low, high) = ends(&self.uncommitted, self.topic, shard).map_err(|error| self.kafka(shard, error))?;
+        let began = Instant::now();
         loop {
-            match self.committed.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => {
-                    (entries, heard) = (entries + 1, Instant::now());
-                    entry(message.key().unwrap_or_default(), message.payload()).map_err(|detail| {
-                        RestoreError::Entry { topic: topic.to_owned(), partition, offset: message.offset(), detail }
-                    })?;
+            let (_, stable) = ends(&self.committed, self.topic, shard).map_err(|error| self.kafka(shard, error))?;
+            if stable >= high || planted::is(Bug::RestoreToTheLso) {
+                return Ok(Extent { low, high });
+            }
+            if began.elapsed() > self.silence {
+                return Err(self.stuck(shard, stable, high));
+            }
+            self.go_on()?;
+            std::thread::park_timeout(Duration::from_millis(STABLE_EVERY_MS));
+        }
+    }
+
+    /// Feeds the entries of the stretches to `take`, those of one shard in order; returns how many.
+    ///
+    /// Each call has a handle of its own, which is assigned once: the end of an earlier assignment takes the forwarding of its
+    /// partitions off in the background, as late as it likes.
+    pub fn read(
+        &self,
+        stretches: &[Stretch],
+        mut take: impl FnMut(Entry<'_>) -> Result<(), String>,
+    ) -> Result<u64, RestoreError> {
+        let mut open: Vec<Stretch> = stretches.iter().copied().filter(|stretch| stretch.from < stretch.high).collect();
+        let Some(first) = open.first().map(|stretch| stretch.shard) else { return Ok(0) };
+        let handle = handle(&self.config, "read_committed").map_err(|error| self.kafka(first, error))?;
+        let handle = Arc::new(handle);
+        let queue = LaneQueue::open(&handle, std::thread::current());
+        let mut queue = queue.map_err(|error| self.kafka(first, error))?;
+        let mut list = TopicPartitionList::new();
+        for stretch in &open {
+            let offset = Offset::Offset(stretch.from);
+            let added = list.add_partition_offset(self.topic, stretch.shard, offset);
+            added
+                .and_then(|()| queue.attach(self.topic, stretch.shard))
+                .map_err(|error| self.kafka(stretch.shard, error))?;
+        }
+        handle.assign(&list).map_err(|error| self.kafka(first, error))?;
+        let (mut entries, mut heard) = (0, Instant::now());
+        while let Some(waiting) = open.first().copied() {
+            match queue.next() {
+                Some(Delivery::Record(record)) => {
+                    entries += 1;
+                    let (shard, offset) = (record.partition(), record.offset());
+                    let (key, value) = (record.key().unwrap_or_default(), record.value());
+                    let taken = take(Entry { shard, offset, key, value });
+                    taken.map_err(|detail| self.entry(shard, offset, detail))?;
+                    if entries % LOOK_EVERY_ENTRIES != 0 {
+                        continue;
+                    }
                 }
                 // The end fires at the last stable offset, which was seen at or above the watermark before reading began.
-                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => break,
-                Some(Err(error)) => tracing::warn!(%error, topic, partition, "restore"),
-                None if heard.elapsed().as_secs() > SILENCE_SECS_MAX => {
-                    let (topic, secs) = (topic.to_owned(), SILENCE_SECS_MAX);
-                    return Err(RestoreError::Stuck { topic, partition, high, secs });
+                Some(Delivery::Error(KafkaError::PartitionEOF(at))) => open.retain(|stretch| stretch.shard != at),
+                Some(Delivery::Error(error)) if lost_offset(&error) => return Err(self.kafka(waiting.shard, error)),
+                Some(Delivery::Error(error)) => {
+                    tracing::warn!(%error, topic = self.topic, "restore");
+                    continue;
                 }
-                None => {}
+                None if heard.elapsed() > self.silence => {
+                    return Err(self.stuck(waiting.shard, waiting.from, waiting.high));
+                }
+                None => {
+                    self.go_on()?;
+                    // Serves the client's own events; records come through the queue.
+                    if let Some(Ok(message)) = handle.poll(Duration::ZERO) {
+                        // It must not be lost, and here its place in the order is.
+                        return Err(self.entry(
+                            message.partition(),
+                            message.offset(),
+                            "a record came astray".to_owned(),
+                        ));
+                    }
+                    std::thread::park_timeout(Duration::from_millis(POLL_MS));
+                    continue;
+                }
             }
+            self.go_on()?;
+            heard = Instant::now();
         }
-        self.committed.unassign().map_err(kafka)?;
         Ok(entries)
     }
 
-    /// Waits until no open transaction hides a record below `high`.
-    fn wait_until_stable(&self, topic: &str, partition: i32, high: i64) -> Result<(), RestoreError> {
-        let began = Instant::now();
-        loop {
-            let stable = end(&self.committed, topic, partition).map_err(|error| RestoreError::Kafka {
-                topic: topic.to_owned(),
-                partition,
-                error,
-            })?;
-            if stable >= high || planted::is(Bug::RestoreToTheLso) {
-                return Ok(());
-            }
-            if began.elapsed().as_secs() > SILENCE_SECS_MAX {
-                let (topic, secs) = (topic.to_owned(), SILENCE_SECS_MAX);
-                return Err(RestoreError::Stuck { topic, partition, high, secs });
-            }
-            let _ = self.committed.poll(Duration::from_millis(20)); // nothing is assigned: it only waits
-        }
+    fn go_on(&self) -> Result<(), RestoreError> {
+        if self.cancel.load(Ordering::Relaxed) { Err(RestoreError::Cancelled) } else { Ok(()) }
+    }
+
+    fn kafka(&self, partition: i32, error: KafkaError) -> RestoreError {
+        RestoreError::Kafka { topic: self.topic.to_owned(), partition, error }
+    }
+
+    fn entry(&self, partition: i32, offset: i64, detail: String) -> RestoreError {
+        RestoreError::Entry { topic: self.topic.to_owned(), partition, offset, detail }
+    }
+
+    fn stuck(&self, partition: i32, stable: i64, high: i64) -> RestoreError {
+        let (topic, secs) = (self.topic.to_owned(), self.silence.as_secs());
+        RestoreError::Stuck { topic, partition, stable, high, secs }
     }
 }
 
-/// The end of a partition as the handle's isolation sees it: the last stable offset, or the high watermark.
-fn end(handle: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+/// A handle that only asks where the stable part of a changelog ends.
+pub struct StableEnd(BaseConsumer);
+
+impl StableEnd {
+    pub fn open(config: &ClientConfig) -> Result<Self, KafkaError> {
+        handle(config, "read_committed").map(Self)
+    }
+
+    /// The last stable offset: below it every transaction has ended.
+    pub fn of(&self, topic: &str, shard: i32) -> Result<i64, KafkaError> {
+        ends(&self.0, topic, shard).map(|(_, end)| end)
+    }
+}
+
+/// The ends of a partition as the handle's isolation sees them: the upper one is the last stable offset, or the high watermark.
+fn ends(handle: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
     let wait = Duration::from_secs(QUERY_SECS_MAX);
-    ask(wait, || handle.fetch_watermarks(topic, partition, wait)).map(|(_, end)| end)
+    ask(wait, || handle.fetch_watermarks(topic, partition, wait))
 }
 
 fn handle(config: &ClientConfig, isolation: &str) -> Result<BaseConsumer, KafkaError> {

@@ -29,6 +29,10 @@ pub(super) const FIXED: [&str; 18] = [
 
 /// Bytes of fetched records that wait in one lane, over all its partitions.
 const LANE_FETCHED_KIB_MAX: usize = 128 * 1024;
+/// What one answer holds of a partition and altogether while changelogs are read, bytes, and what waits of each, KiB.
+const RESTORE_PARTITION_BYTES: &str = "4194304";
+const RESTORE_FETCH_BYTES: &str = "67108864";
+const RESTORE_QUEUED_KIB: &str = "16384";
 /// Bytes of produced records that wait for the broker in one lane, KiB.
 const LANE_PRODUCED_KIB_MAX: &str = "65536";
 /// After that silence a worker's shards go to another one, milliseconds; its own restart has them at once. Users may set
@@ -66,6 +70,17 @@ impl Config {
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "16384");
+        self.with_properties(client)
+    }
+
+    /// Settings of a handle that reads whole changelogs: large answers, many of them waiting.
+    pub fn restorer(&self) -> ClientConfig {
+        let mut client = self.reader();
+        client
+            .set("fetch.message.max.bytes", RESTORE_PARTITION_BYTES)
+            .set("fetch.max.bytes", RESTORE_FETCH_BYTES)
+            .set("queued.max.messages.kbytes", RESTORE_QUEUED_KIB)
+            .set("queued.min.messages", "1000000");
         self.with_properties(client)
     }
 

@@ -40,9 +40,12 @@ fn parse(file: &Path) -> Result<Config, ConfigError> {
         let detail = error.without_snippet().to_string();
         ConfigError::Parse { file: file.to_owned(), line, column, detail }
     })?;
-    // Policy paths are relative to the file that names them.
+    // Paths are relative to the file that names them.
     let base = file.parent().unwrap_or(Path::new(""));
     config.policies = config.policies.iter().map(|policy| base.join(policy)).collect();
+    if config.images.is_on() {
+        config.images.dir = base.join(&config.images.dir);
+    }
     Ok(config)
 }
 
@@ -93,6 +96,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("watchdog.stall_secs_max", config.watchdog.stall_secs_max as i64),
         ("watchdog.positions_every_secs", config.watchdog.positions_every_secs as i64),
         ("watchdog.topics_every_secs", config.watchdog.topics_every_secs as i64),
+        ("images.every_secs", config.images.every_secs as i64),
+        ("restore.silence_secs_max", config.restore.silence_secs_max as i64),
     ];
     for (setting, value) in positive {
         if value < 1 {

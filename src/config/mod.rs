@@ -50,6 +50,8 @@ pub struct Config {
     pub transaction: Transaction,
     pub customer: Customer,
     pub partner: Partner,
+    pub images: Images,
+    pub restore: Restore,
     pub http: Http,
     pub watchdog: Watchdog,
 }
@@ -139,6 +141,34 @@ pub struct Partner {
     pub view_every_ms: i64,
 }
 
+/// Local copies of the state, so that a restart reads the end of the changelog only.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Images {
+    /// A directory that outlives the process, relative to the configuration file; empty: no images.
+    pub dir: PathBuf,
+    /// Seconds from the end of a shard's image to the beginning of its next one.
+    pub every_secs: u64,
+}
+
+impl Images {
+    pub fn is_on(&self) -> bool {
+        !self.dir.as_os_str().is_empty()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restore {
+    /// Longest wait without progress (a transaction that stays open, a broker that is away), seconds.
+    pub silence_secs_max: u64,
+    /// Most shards whose state stays in the process after they were given back, and how long, seconds.
+    pub parked_shards_max: usize,
+    pub parked_secs_max: u64,
+    /// Records that a restored shard may still be behind its inputs when it counts as ready.
+    pub behind_records_max: i64,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
@@ -174,6 +204,8 @@ impl Default for Config {
             transaction: Transaction::default(),
             customer: Customer::default(),
             partner: Partner::default(),
+            images: Images::default(),
+            restore: Restore::default(),
             http: Http::default(),
             watchdog: Watchdog::default(),
         }
@@ -252,6 +284,18 @@ impl Default for Partner {
 impl Default for Watchdog {
     fn default() -> Self {
         Self { call_secs_max: 120, stall_secs_max: 180, positions_every_secs: 15, topics_every_secs: 60 }
+    }
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self { dir: PathBuf::new(), every_secs: 300 }
+    }
+}
+
+impl Default for Restore {
+    fn default() -> Self {
+        Self { silence_secs_max: 120, parked_shards_max: 64, parked_secs_max: 600, behind_records_max: 1_000 }
     }
 }
 

@@ -5,7 +5,7 @@ use super::bundle::Line;
 use super::record::Customer;
 use crate::domain::codec::{Avro, CodecError, Reader};
 use crate::domain::{EventTime, Text};
-use crate::store::Packed;
+use crate::store::{Cursor, Packed};
 
 /// A customer by token: slot and record.
 const CUSTOMER: u8 = b'c';
@@ -14,7 +14,7 @@ const CLOCK: u8 = b'k';
 /// The line to a partition of the partner stage, big-endian.
 const LINE: u8 = b'l';
 /// Version of all values.
-const FORMAT: u8 = Customer::FORMAT;
+pub const FORMAT: u8 = Customer::FORMAT;
 
 /// Takes a changelog key with its value (`None`: gone).
 pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
@@ -36,6 +36,34 @@ impl Shard {
             set_key(&mut key, LINE, &partition.to_be_bytes());
             entry(&key, line.map(|line| set_value(&mut value, line)));
         }
+    }
+
+    /// Shows up to `most` committed entries, as the changelog holds them, from the cursor on; true when all were shown.
+    pub fn committed_entries(
+        &self,
+        cursor: &mut Cursor,
+        most: usize,
+        entry: &mut Entry<'_>,
+    ) -> Result<bool, CodecError> {
+        let (mut key, mut value, mut left) = (Vec::new(), Vec::new(), most);
+        while left > 0 {
+            left -= match cursor.table {
+                0 => self.customers.walk(cursor, left, |token, packed| {
+                    set_key(&mut key, CUSTOMER, token);
+                    entry(&key, Some(packed));
+                }),
+                1 => self.clocks.newest.walk(cursor, left, |partner, newest| {
+                    set_key(&mut key, CLOCK, partner.as_bytes());
+                    entry(&key, Some(set_value(&mut value, newest)));
+                })?,
+                2 => self.bundles.lines.walk(cursor, left, |partition, line| {
+                    set_key(&mut key, LINE, &partition.to_be_bytes());
+                    entry(&key, Some(set_value(&mut value, line)));
+                })?,
+                _ => return Ok(true),
+            };
+        }
+        Ok(false)
     }
 
     /// Takes one changelog entry during restore.
@@ -66,16 +94,6 @@ impl Shard {
                 Ok(())
             }
         }
-    }
-
-    /// Changelog entries of up to `most` committed customers from slot `from` on; gives the slot to go on from, `None` at the
-    /// end. What is not committed is not seen.
-    pub fn committed_entries(&self, from: u32, most: usize, entry: &mut Entry<'_>) -> Option<u32> {
-        let mut key = Vec::new();
-        self.customers.committed(from, most, |token, value| {
-            set_key(&mut key, CUSTOMER, token);
-            entry(&key, Some(value));
-        })
     }
 }
 

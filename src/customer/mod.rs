@@ -20,6 +20,8 @@ mod trigger;
 #[cfg(test)]
 mod tests;
 
+pub use codec::{Entry, FORMAT};
+
 use crate::domain::candidate::Source;
 use crate::domain::events::{ApplicationEvent, Event};
 use crate::domain::fact::BundleHeader;

@@ -49,10 +49,13 @@ pub fn run(config: Config) -> Ended {
             ready = true;
             events::worker_ready(worker.lanes(), began.elapsed());
         }
+        worker.parking.sweep();
         std::thread::park_timeout(Duration::from_millis(50));
     }
     drop(server);
-    let ended = worker.join().map_err(Failure::reach);
+    let failed =
+        |error: worker::WorkerError| if error.is_final() { Failure::input(error) } else { Failure::reach(error) };
+    let ended = worker.join().map_err(failed);
     differ.get().map_or(ended, |said: &String| Err(Failure::input(said)))
 }
 

@@ -205,7 +205,34 @@ pub fn require_within(config: &Config, wait: Duration) -> Ended {
         .filter(|row| row.drift.iter().any(|drift| drift.contains("partitions")))
         .map(|row| format!("{} {}", row.topic, row.drift.join("; ")))
         .collect();
-    if differing.is_empty() { Ok(()) } else { Err(Failure::input(format!("topics differ: {}", differing.join(", ")))) }
+    if !differing.is_empty() {
+        return Err(Failure::input(format!(
+            "topics differ: {}. The topics of a stage must have as many partitions as it has shards: set shards.customer and \
+             shards.partner to what is there, or make the topic anew (`reflow topics plan` shows all)",
+            differing.join(", ")
+        )));
+    }
+    forgetful_changelogs(&rows, &admin.topics)
+}
+
+/// Refuses a changelog that deletes by age or size: it would forget customers of whom nothing was heard for a while.
+fn forgetful_changelogs(rows: &[Row], topics: &Topics) -> Ended {
+    let changelogs = StageName::ALL.iter().map(|stage| topics.name(Topic::changelog(*stage)));
+    let changelogs: Vec<String> = changelogs.collect();
+    let of_policy = |row: &&Row| changelogs.contains(&row.topic);
+    let drifts = rows.iter().filter(of_policy).flat_map(|row| row.drift.iter().map(move |drift| (&row.topic, drift)));
+    let found: Vec<String> = drifts
+        .filter(|(_, drift)| drift.starts_with("cleanup.policy"))
+        .map(|(topic, drift)| format!("{topic}: {drift}"))
+        .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "{}. A changelog that is not compacted forgets customers: set it back (kafka-configs.sh --alter --add-config \
+         cleanup.policy=compact), at once, before something is deleted",
+        found.join(", ")
+    )))
 }
 
 /// What the user asked for.

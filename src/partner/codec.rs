@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::domain::Counter;
 use crate::domain::codec::{Avro, CodecError, Reader, put_long};
 use crate::domain::counter::{Family, Tally};
-use crate::store::Sorted;
+use crate::store::{Cursor, Sorted};
 
 /// The format in which values are written; another one is refused at restore.
 pub const FORMAT: u8 = 1;
@@ -86,6 +86,30 @@ impl<'a> Avro<'a> for Cell {
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         Vec::<Tally>::get(reader).map(|tallies| Self(SmallVec::from_vec(tallies)))
     }
+}
+
+/// Tells up to `most` committed entries of a table from the cursor on; returns how many it looked at.
+pub fn walk<K, V>(
+    tag: u8,
+    table: &Sorted<K, V>,
+    cursor: &mut Cursor,
+    most: usize,
+    entry: &mut Entry<'_>,
+) -> Result<usize, CodecError>
+where
+    K: Ord + Clone + for<'a> Avro<'a>,
+    V: Clone + for<'a> Avro<'a>,
+{
+    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+    table.walk(cursor, most, |key, value| {
+        key_bytes.clear();
+        key_bytes.push(tag);
+        key.put(&mut key_bytes);
+        value_bytes.clear();
+        value_bytes.push(FORMAT);
+        value.put(&mut value_bytes);
+        entry(&key_bytes, Some(&value_bytes));
+    })
 }
 
 /// Tells every entry of a table that the batch changed.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use crate::domain::codec::{self as avro, Avro, CodecError};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
-use crate::store::Sorted;
+use crate::store::{Cursor, Sorted};
 
 mod admission;
 mod clocks;
@@ -31,7 +31,7 @@ mod windows;
 mod model;
 
 pub use admission::{Contracts, Known};
-pub use codec::Entry;
+pub use codec::{Entry, FORMAT};
 pub use facts::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS};
 pub use guard::BASELINE_MS;
 pub use ledger::{ANSWER_KEPT_MS, ANSWERS_MAX, RESERVATIONS_MAX};
@@ -197,6 +197,30 @@ impl Shard {
         self.quotas.changes(entry);
         self.ledger.changes(entry);
         self.answers.changes(entry);
+    }
+
+    /// Shows up to `most` committed entries, as the changelog holds them, from the cursor on; true when all were shown.
+    pub fn committed_entries(
+        &self,
+        cursor: &mut Cursor,
+        most: usize,
+        entry: &mut Entry<'_>,
+    ) -> Result<bool, CodecError> {
+        let mut left = most;
+        while left > 0 {
+            left -= match cursor.table {
+                0 => codec::walk(tag::CELL, &self.panes.cells, cursor, left, entry)?,
+                1 => codec::walk(tag::SNAPSHOT, &self.snapshots, cursor, left, entry)?,
+                2 => codec::walk(tag::STAGE, &self.stage, cursor, left, entry)?,
+                3 => codec::walk(tag::PARTNER, &self.partners.states, cursor, left, entry)?,
+                4 => codec::walk(tag::SHARD_CLOCK, &self.clocks.shards, cursor, left, entry)?,
+                5 => codec::walk(tag::QUOTA, &self.quotas.days, cursor, left, entry)?,
+                6 => codec::walk(tag::RESERVATION, &self.ledger.by_candidate, cursor, left, entry)?,
+                7 => codec::walk(tag::ANSWER, &self.answers.by_candidate, cursor, left, entry)?,
+                _ => return Ok(true),
+            };
+        }
+        Ok(false)
     }
 
     /// Takes one changelog entry during restore.

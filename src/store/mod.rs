@@ -4,11 +4,18 @@
 //! flight, whose batch is closed and not yet known to be in the log. The first touch of a key in a generation saves the value
 //! before; `hand_over` sends the open generation into flight; `commit` accepts the one in flight; `undo` puts everything back
 //! as it was at the last commit, the open generation first; `changed` lists what the open generation touched, with absolute
-//! values for the changelog. Pure: no IO, no clock.
+//! values for the changelog. An [image] is written by `walk`ing over what is committed, [cursor](Cursor) in hand.
+//! Pure: no IO, no clock.
 
+mod cursor;
+pub mod image;
 mod records;
 mod slab;
 mod sorted;
 
+#[cfg(test)]
+mod image_tests;
+
+pub use cursor::Cursor;
 pub use records::{At, Packed, Records, SLOTS_MAX};
 pub use sorted::Sorted;

@@ -13,6 +13,7 @@ use std::ops::Range;
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use super::Cursor;
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
@@ -279,24 +280,25 @@ impl<V: Packed> Records<V> {
         Some((Text::from(String::from_utf8_lossy(token(cell))), record(cell).to_vec()))
     }
 
-    /// Up to `most` committed records from slot `from` on, as token and value; gives the slot to go on from, `None` at the end.
-    /// What is not committed is not seen.
-    pub fn committed(&self, from: u32, most: usize, mut each: impl FnMut(&[u8], &[u8])) -> Option<u32> {
+    /// Shows up to `most` committed records as token and value, from the cursor's slot on, and moves the cursor behind them; to
+    /// the next table when there are no more. What is not committed is not seen. Returns how many slots it looked at.
+    pub fn walk(&self, cursor: &mut Cursor, most: usize, mut show: impl FnMut(&[u8], &[u8])) -> usize {
         let mut value = Vec::new();
-        let mut given = 0;
-        for (slot, cell) in self.slots.iter().enumerate().skip(from as usize) {
+        let start = (cursor.slot as usize).min(self.slots.len());
+        let end = start.saturating_add(most).min(self.slots.len());
+        for (slot, cell) in (start as u32..).zip(&self.slots[start..end]) {
             let Some(cell) = cell else { continue };
-            if given == most {
-                return Some(slot as u32);
-            }
             let cell = self.slab.get(*cell);
             value.clear();
-            begin_value::<V>(slot as u32, &mut value);
+            begin_value::<V>(slot, &mut value);
             value.extend_from_slice(record(cell));
-            each(token(cell), &value);
-            given += 1;
+            show(token(cell), &value);
         }
-        None
+        cursor.slot = end as u32;
+        if end == self.slots.len() {
+            cursor.next_table();
+        }
+        end - start
     }
 
     /// Places a restored value, after reading all of it once; nothing may be open or in flight.
@@ -538,14 +540,13 @@ mod tests {
     }
 
     fn committed(records: &Records<Number>) -> Contents {
-        let (mut all, mut copy, mut cursor) = (Vec::new(), Records::<Number>::default(), Some(0));
-        while let Some(from) = cursor {
-            cursor = records.committed(from, 3, |token, value| {
+        let (mut copy, mut cursor) = (Records::<Number>::default(), Cursor::default());
+        while cursor.table == 0 {
+            records.walk(&mut cursor, 3, |token, value| {
                 copy.load(std::str::from_utf8(token).unwrap(), value).unwrap();
             });
         }
-        all.extend(contents(&copy));
-        all
+        contents(&copy)
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,10 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
+
+use super::Cursor;
+use crate::domain::codec::{self, Avro, CodecError};
 
 use crate::planted::{self, Bug};
 
@@ -77,6 +80,48 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     /// Every key that the open generation touched, once, with its value now (`None`: removed).
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
         self.open.keys().map(|key| (key, self.values.get(key)))
+    }
+
+    /// Shows up to `most` values as they were at the last commit, in key order behind the cursor, and moves the cursor
+    /// behind them; to the next table when there are no more. Returns how many keys it looked at.
+    pub fn walk(&self, cursor: &mut Cursor, most: usize, mut show: impl FnMut(&K, &V)) -> Result<usize, CodecError>
+    where
+        K: for<'a> Avro<'a>,
+    {
+        let after: Option<K> = cursor.after.as_deref().map(codec::decode).transpose()?;
+        let rest = (after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        // What the generation in flight found is older than what the open one found: it comes last and stays.
+        let saved = self.open.range(rest).chain(self.flight.range(rest));
+        let saved: BTreeMap<&K, Option<&V>> = saved.map(|(key, before)| (key, before.as_ref())).collect();
+        let (mut now, mut saved) = (self.values.range(rest).peekable(), saved.into_iter().peekable());
+        let (mut looked, mut last) = (0, None);
+        while looked < most {
+            let next = match (now.peek(), saved.peek()) {
+                (Some((key, _)), touched) if touched.is_none_or(|(touched, _)| *key < *touched) => {
+                    now.next().map(|(key, value)| (key, Some(value)))
+                }
+                (untouched, touched) => {
+                    if untouched.map(|(key, _)| *key) == touched.map(|(key, _)| *key) {
+                        now.next();
+                    }
+                    saved.next()
+                }
+            };
+            let Some((key, committed)) = next else {
+                cursor.next_table();
+                return Ok(looked);
+            };
+            if let Some(value) = committed {
+                show(key, value);
+            }
+            (looked, last) = (looked + 1, Some(key));
+        }
+        if let Some(key) = last {
+            let mut bytes = Vec::new();
+            codec::encode(key, &mut bytes);
+            cursor.after = Some(bytes);
+        }
+        Ok(looked)
     }
 
     /// Sends the open generation into flight; further edits belong to the next one.

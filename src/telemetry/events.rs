@@ -1,14 +1,46 @@
 //! Things that happen to a worker, each a structured log line with stable field names.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
 use crate::domain::decision::StageName;
 
-pub fn shard_restored(stage: StageName, shard: i32, entries: u64, took: Duration) {
-    info!(%stage, shard, entries, took_ms = took.as_millis() as u64, "shard restored");
+pub fn shard_restored(
+    stage: StageName,
+    shard: i32,
+    origin: impl Display,
+    image_entries: u64,
+    changelog_entries: u64,
+    took: Duration,
+) {
+    let took_ms = took.as_millis() as u64;
+    info!(%stage, shard, %origin, image_entries, changelog_entries, took_ms, "shard restored");
+}
+
+pub fn image_written(stage: StageName, shard: i32, entries: u64, bytes: u64, took: Duration) {
+    info!(%stage, shard, entries, bytes, took_ms = took.as_millis() as u64, "image written");
+}
+
+/// The last whole image stays; the shard goes on.
+pub fn image_failed(stage: StageName, shard: i32, error: &dyn Display) {
+    warn!(%stage, shard, %error, "no image written; it is tried again later");
+}
+
+/// The state comes from the older image, or from the changelog alone.
+pub fn image_discarded(stage: StageName, shard: i32, file: &Path, reason: &dyn Display) {
+    warn!(%stage, shard, file = %file.display(), %reason, "image not used");
+}
+
+/// The group's offsets are gone and the state says where it stands: the state is right, both were written together.
+pub fn offsets_gone(stage: StageName, shard: i32, sequence: i64) {
+    warn!(
+        %stage, shard, sequence,
+        "the group has no committed offsets for this shard (they expire after offsets.retention.minutes without members); \
+         it goes on where its state stands"
+    );
 }
 
 /// What had gathered in the inputs before the shards were taken over has been read.

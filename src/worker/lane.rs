@@ -13,17 +13,19 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::catch_up::CatchUp;
+use super::imaging::Imaging;
 use super::models::Models;
+use super::parking::Parking;
 use super::reading::HELD_RECORDS_MAX;
+use super::refusal::Refusal;
 use super::shard::{Closed, ShardRunner, Shared};
 use super::stage::Raw;
-use super::takeover::CatchUp;
 use super::writer::{Gone, Job, Writer, WriterError, Written};
 use crate::bus::consumer::{Inbox, Next, Rebalanced, lost_offset};
 use crate::bus::errors::{Fences, Refused};
 use crate::bus::native::Record;
 use crate::bus::producer::Ended;
-use crate::bus::restore::RestoreError;
 use crate::bus::vitals::Vitals;
 use crate::bus::{Outbox, Topic};
 use crate::domain::Output;
@@ -47,18 +49,8 @@ const BACK_OFF_MS_MAX: u64 = 3_000;
 pub enum LaneError {
     #[error("kafka: {0}")]
     Kafka(#[from] KafkaError),
-    #[error("restore: {0}")]
-    Restore(#[from] RestoreError),
-    #[error(
-        "shard {stage} {shard}: the changelog says the next offset of {topic} is {changelog}, the group has committed \
-         {committed}; somebody moved one of them. Put the group back, or rebuild the state from the inputs"
-    )]
-    Torn { stage: StageName, shard: i32, topic: Topic, changelog: i64, committed: i64 },
-    #[error(
-        "shard {stage} {shard}: its state was made with {was} customer and {was_partner} partner shards; configured are \
-         {is} and {is_partner}. Counts are fixed once there is state"
-    )]
-    Shards { stage: StageName, shard: i32, was: i32, was_partner: i32, is: i32, is_partner: i32 },
+    #[error(transparent)]
+    NotTaken(#[from] Refusal),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(
@@ -113,7 +105,8 @@ pub struct Lane {
     /// Of the writer's thread.
     vitals: Vitals,
     pub(super) models: Arc<Models>,
-    stop: Arc<AtomicBool>,
+    pub(super) parking: Arc<Parking>,
+    pub(super) stop: Arc<AtomicBool>,
     pub(super) shards: BTreeMap<i32, ShardRunner>,
     batch: Option<Batch>,
     flight: Option<Flight>,
@@ -125,6 +118,7 @@ pub struct Lane {
     failures: u32,
     fences: Fences,
     pub(super) catch_up: CatchUp,
+    pub(super) images: Imaging,
 }
 
 impl Lane {
@@ -134,6 +128,7 @@ impl Lane {
         stage: StageName,
         number: u32,
         models: Arc<Models>,
+        parking: Arc<Parking>,
         stop: Arc<AtomicBool>,
         vitals: Vitals,
     ) -> Result<Self, LaneError> {
@@ -147,6 +142,7 @@ impl Lane {
             stage,
             number,
             models,
+            parking,
             stop,
             shards: BTreeMap::new(),
             batch: None,
@@ -156,6 +152,7 @@ impl Lane {
             failures: 0,
             fences: Fences::new(Duration::from_millis(config.transaction.timeout_ms)),
             catch_up: CatchUp::default(),
+            images: Imaging::new(shared, stage, number),
         })
     }
 
@@ -176,6 +173,7 @@ impl Lane {
             if let Some(written) = self.writer.ended()? {
                 self.settle(written)?;
             }
+            self.images.turn(&self.shards);
             self.round()?;
         }
         // What is in flight may still land: leaving while it does would leave an open transaction to its time-out.
@@ -192,9 +190,7 @@ impl Lane {
         if self.shared.registry.is_some() {
             taken += self.release()?;
         }
-        if self.catch_up.ends(taken, &self.shards) {
-            self.caught_up();
-        }
+        self.look_up(taken);
         if self.is_due() {
             return self.hand_over();
         }
@@ -236,7 +232,7 @@ impl Lane {
         }
         events::shards_revoked(self.stage, self.number, self.shards.len());
         self.forget_batch();
-        self.shards.clear();
+        self.park();
         self.inbox.unassign().unwrap_or_else(|error| tracing::warn!(%error, "unassign"));
     }
 
@@ -329,7 +325,8 @@ impl Lane {
 
     /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.
     fn rest(&self, taken: usize) {
-        let mut most = if taken == 0 { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
+        let walks = self.images.is_walking();
+        let mut most = if taken == 0 && !walks { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
         if let Some(batch) = &self.batch
             && self.flight.is_none()
         {

@@ -6,12 +6,19 @@
 //!    └────────────────────── put back after an abort ◄─────────────────────────┘
 //! ```
 
+mod catch_up;
 pub mod clock;
+mod draughtsman;
 pub mod encode;
+pub mod images;
+mod imaging;
 pub mod lane;
 pub mod models;
+pub mod parking;
 pub mod progress;
 pub mod reading;
+pub mod recovery;
+pub mod refusal;
 pub mod shard;
 pub mod stage;
 pub mod supervisor;

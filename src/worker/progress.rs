@@ -7,8 +7,6 @@ use crate::record;
 
 /// First byte of the changelog key of the progress entry; the tables of a stage use other tags.
 pub const PROGRESS_KEY: &[u8] = b"p";
-/// Format of the progress value.
-const FORMAT: u8 = 1;
 
 /// Next offset of one input topic of the shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +32,25 @@ pub struct Progress {
     /// Partition counts the state was made under.
     pub customer_shards: i32,
     pub partner_shards: i32,
+    /// Format of the values of the stage's tables.
+    pub state_format: i32,
 }
-record!(Progress { sequence, decisions, decision_hash, now, high, positions, customer_shards, partner_shards });
+record!(Progress {
+    sequence,
+    decisions,
+    decision_hash,
+    now,
+    high,
+    positions,
+    customer_shards,
+    partner_shards,
+    state_format
+});
 
 impl Progress {
+    /// Version of the progress record's own form, its first byte; the second one knows the state's format.
+    pub const FORM: u8 = 2;
+
     /// The next offset to read, where one is known.
     pub fn next(&self, topic: Topic) -> Option<i64> {
         self.positions.iter().find(|position| position.topic == topic).map(|position| position.next)
@@ -51,13 +64,13 @@ impl Progress {
     }
 
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(FORMAT);
+        out.push(Self::FORM);
         self.put(out);
     }
 
     pub fn decode(value: &[u8]) -> Result<Self, CodecError> {
         match value.split_first() {
-            Some((&FORMAT, body)) => codec::decode(body),
+            Some((&Self::FORM, body)) => codec::decode(body),
             Some((other, _)) => Err(CodecError::Ordinal { at: 0, ordinal: i64::from(*other) }),
             None => Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }),
         }

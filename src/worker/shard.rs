@@ -14,8 +14,9 @@ use super::stage::{Raw, Stage};
 use crate::bus::registry::Registry;
 use crate::bus::{Outbox, Topic, Topics};
 use crate::config::Config;
+use crate::customer::Entry;
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::codec::{self, Bytes};
+use crate::domain::codec::{self, Bytes, CodecError};
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, FateCounts};
 use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
@@ -24,6 +25,7 @@ use crate::domain::words::Word;
 use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, content_id};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
+use crate::store::Cursor;
 use crate::wire::{Schema, SchemaIds};
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
@@ -111,6 +113,7 @@ impl ShardRunner {
         let progress = Progress {
             customer_shards: shared.topics.customer_shards,
             partner_shards: shared.topics.partner_shards,
+            state_format: Stage::format(stage),
             ..Progress::default()
         };
         Self {
@@ -139,6 +142,21 @@ impl ShardRunner {
     /// Progress as of the last committed batch.
     pub fn committed(&self) -> &Progress {
         &self.committed
+    }
+
+    /// The sequence of the last batch that was closed: it is committed, or in flight.
+    pub fn closed_sequence(&self) -> i64 {
+        self.progress.sequence
+    }
+
+    /// Shows up to `most` committed entries from the cursor on, as the changelog holds them; true when all were shown.
+    pub fn committed_entries(
+        &self,
+        cursor: &mut Cursor,
+        most: usize,
+        entry: &mut Entry<'_>,
+    ) -> Result<bool, CodecError> {
+        self.stage.committed_entries(cursor, most, entry)
     }
 
     pub fn is_open(&self) -> bool {

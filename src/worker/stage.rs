@@ -7,6 +7,7 @@ use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
 use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
+use crate::store::Cursor;
 use crate::wire::{Schema, WireError, decode_body, decode_event_body};
 use crate::{customer, partner};
 
@@ -50,6 +51,14 @@ impl Stage {
             StageName::Customer => Self::Customer(Box::new(customer::Shard::new(config.customer_settings(shard)))),
             StageName::Partner => Self::Partner(Box::new(partner::Shard::new(config.partner_settings(shard)))),
         }
+    }
+
+    /// Version of all values in the stage's changelog.
+    pub fn format(stage: StageName) -> i32 {
+        i32::from(match stage {
+            StageName::Customer => customer::FORMAT,
+            StageName::Partner => partner::FORMAT,
+        })
     }
 
     pub fn name(&self) -> StageName {
@@ -128,6 +137,19 @@ impl Stage {
         match self {
             Self::Customer(shard) => shard.changes(&mut entry),
             Self::Partner(shard) => shard.changes(&mut entry),
+        }
+    }
+
+    /// Shows up to `most` committed entries from the cursor on, as the changelog holds them; true when all were shown.
+    pub fn committed_entries(
+        &self,
+        cursor: &mut Cursor,
+        most: usize,
+        entry: &mut customer::Entry<'_>,
+    ) -> Result<bool, CodecError> {
+        match self {
+            Self::Customer(shard) => shard.committed_entries(cursor, most, entry),
+            Self::Partner(shard) => shard.committed_entries(cursor, most, entry),
         }
     }
 

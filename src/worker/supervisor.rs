@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::lane::{Assignment, Lane, LaneError};
 use super::models::Models;
+use super::parking::Parking;
 use super::shard::Shared;
 use super::watchdog::Watched;
 use crate::bus::vitals::Vitals;
@@ -22,18 +24,35 @@ pub enum WorkerError {
     Thread(#[from] std::io::Error),
 }
 
+impl WorkerError {
+    /// True when starting again changes nothing: what is there does not fit to what is configured.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Lane { error: LaneError::NotTaken(refusal), .. } if !refusal.may_pass())
+    }
+}
+
 /// A running worker; dropping it stops the lanes.
 pub struct Worker {
     pub models: Arc<Models>,
     /// What the lanes' threads are doing, for a watchdog.
     pub watched: Watched,
+    /// Shards that were given back and stay in the process for a while.
+    pub parking: Arc<Parking>,
     stop: Arc<AtomicBool>,
     lanes: Vec<(StageName, u32, JoinHandle<Result<(), LaneError>>)>,
 }
 
 /// Starts every lane of the configured stages.
 pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> Result<Worker, WorkerError> {
-    let mut worker = Worker { models: Arc::default(), watched: Vec::new(), stop: Arc::default(), lanes: Vec::new() };
+    let restore = shared.config.restore;
+    let parking = Parking::new(restore.parked_shards_max, Duration::from_secs(restore.parked_secs_max));
+    let mut worker = Worker {
+        models: Arc::default(),
+        watched: Vec::new(),
+        parking: Arc::new(parking),
+        stop: Arc::default(),
+        lanes: Vec::new(),
+    };
     if let Some(registry) = &shared.registry {
         let _ = worker.models.registry.set(registry.clone());
     }
@@ -61,8 +80,9 @@ impl Worker {
         vitals: Vitals,
     ) -> Result<JoinHandle<Result<(), LaneError>>, std::io::Error> {
         let (shared, models, stop) = (shared.clone(), self.models.clone(), self.stop.clone());
+        let parking = self.parking.clone();
         std::thread::Builder::new().name(format!("{stage}-{lane}")).spawn(move || {
-            let ended = Lane::open(&shared, stage, lane, models, stop.clone(), vitals)
+            let ended = Lane::open(&shared, stage, lane, models, parking, stop.clone(), vitals)
                 .and_then(|mut running| running.run(&assignment));
             if let Err(error) = &ended {
                 events::lane_ended(stage, lane, error);

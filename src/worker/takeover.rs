@@ -1,72 +1,50 @@
-//! Taking shards over: their state from the changelog, their positions from progress and group, and when they have caught up.
+//! Taking shards over: their state from wherever it comes fastest, their positions from progress and group, and when they
+//! have caught up.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::catch_up::CatchUp;
 use super::lane::{Lane, LaneError};
 use super::models::ShardState;
+use super::recovery::{Recovered, Recovery, Wanted};
+use super::refusal::Refusal;
 use super::shard::ShardRunner;
 use crate::bus::Topic;
-use crate::bus::restore::Restorer;
 use crate::planted::{self, Bug};
 use crate::telemetry::events;
 
-/// Inputs that bring nothing for that long are read to their end, milliseconds.
-const CAUGHT_UP_IDLE_MS: u64 = 500;
-
-/// What was waiting in the inputs when the shards were taken over.
-#[derive(Default)]
-pub(super) struct CatchUp {
-    /// Ends of inputs that were not read to their end, by topic and shard.
-    targets: Vec<(Topic, i32, i64)>,
-    /// Since when nothing came. Ends are not always reached: transaction markers have offsets too.
-    idle_since: Option<Instant>,
-}
-
-impl CatchUp {
-    /// True once, when everything that was waiting has been read.
-    pub(super) fn ends(&mut self, taken: usize, shards: &BTreeMap<i32, ShardRunner>) -> bool {
-        if self.targets.is_empty() {
-            return false;
-        }
-        let idle = if taken > 0 { None } else { Some(*self.idle_since.get_or_insert_with(Instant::now)) };
-        self.idle_since = idle;
-        let read = |shard: &i32, topic: Topic| shards.get(shard).and_then(|runner| runner.committed().next(topic));
-        self.targets.retain(|(topic, shard, end)| read(shard, *topic).is_some_and(|next| next < *end));
-        if idle.is_some_and(|since| since.elapsed() > Duration::from_millis(CAUGHT_UP_IDLE_MS)) {
-            self.targets.clear();
-        }
-        self.targets.is_empty()
-    }
-}
+/// Between two looks at the group while shards are restored, milliseconds.
+const ATTEND_EVERY_MS: u64 = 20;
 
 impl Lane {
     /// Restores the shards and begins to read where their last transaction ended.
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
-        self.shards.clear();
-        self.catch_up = CatchUp::default();
+        self.park();
+        self.catch_up = CatchUp::new(self.shared.config.restore.behind_records_max);
         if self.group.is_none() || !planted::is(Bug::StaleGroupMetadata) {
             self.group = self.inbox.group().map(Arc::new);
         }
-        let committed = self.inbox.committed(shards)?;
-        let restorer = Restorer::open(&self.shared.config.reader())?;
-        for shard in shards {
+        shards.iter().for_each(|shard| {
             self.models.shards.insert((self.stage, *shard), ShardState::Restoring);
-            let mut runner = ShardRunner::new(self.stage, *shard, &self.shared);
-            let changelog = self.shared.topic_name(Topic::changelog(self.stage));
-            let began = Instant::now();
-            let entries = restorer.restore(changelog, *shard, |key, value| runner.load(key, value))?;
-            self.check(&runner)?;
-            for (topic, _, offset) in committed.iter().filter(|(_, other, _)| other == shard) {
-                self.place(&mut runner, *topic, *offset)?;
+        });
+        let began = Instant::now();
+        let committed = self.inbox.committed(shards).map_err(Refusal::from)?;
+        let recovered = match self.recover(shards) {
+            Err(refusal) if refusal.is_cancelled() => {
+                // The group has something else in mind, or the process ends: both are acted on by the lane's loop.
+                for shard in shards {
+                    self.models.shards.remove(&(self.stage, *shard));
+                }
+                return Ok(());
             }
-            events::shard_restored(self.stage, *shard, entries, began.elapsed());
-            self.models.shards.insert((self.stage, *shard), ShardState::CatchingUp);
-            self.shards.insert(*shard, runner);
+            recovered => recovered?,
+        };
+        for one in recovered {
+            self.settle_in(one, &committed, began.elapsed())?;
         }
-        if self.catch_up.targets.is_empty() {
+        if self.catch_up.is_done() {
             self.caught_up();
         }
         self.put_back()?;
@@ -74,21 +52,83 @@ impl Lane {
         Ok(())
     }
 
-    pub(super) fn caught_up(&self) {
+    /// Keeps the state of all shards in the process: they may come back. Nothing may be open or in flight.
+    pub(super) fn park(&mut self) {
+        let known = self.images.end();
+        for (shard, runner) in std::mem::take(&mut self.shards) {
+            if let Some(known) = known.get(&shard) {
+                self.parking.park(self.stage, runner, *known);
+            }
+        }
+    }
+
+    /// Gets the states on threads of their own, and serves the group meanwhile: a rebalance ends it.
+    fn recover(&self, shards: &[i32]) -> Result<Vec<Recovered>, Refusal> {
+        let cancel = AtomicBool::new(false);
+        let recovery = &Recovery { shared: &self.shared, stage: self.stage, cancel: &cancel };
+        let wanted = |shard: &i32| Wanted { shard: *shard, kept: self.parking.take(self.stage, *shard) };
+        let wanted: Vec<Wanted> = shards.iter().map(wanted).collect();
+        std::thread::scope(|scope| {
+            let lane = std::thread::current();
+            let running = scope.spawn(move || {
+                let recovered = recovery.run(wanted);
+                lane.unpark();
+                recovered
+            });
+            while !running.is_finished() {
+                if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
+                    cancel.store(true, Ordering::Relaxed);
+                }
+                std::thread::park_timeout(Duration::from_millis(ATTEND_EVERY_MS));
+            }
+            running.join().unwrap_or(Err(Refusal::Thread))
+        })
+    }
+
+    /// Settles where a restored shard reads on.
+    fn settle_in(
+        &mut self,
+        recovered: Recovered,
+        committed: &[(Topic, i32, Option<i64>)],
+        took: Duration,
+    ) -> Result<(), LaneError> {
+        let Recovered { mut runner, origin, image_entries, changelog_entries, known } = recovered;
+        let shard = runner.shard();
+        let own = || committed.iter().filter(|(_, other, _)| *other == shard);
+        let (sequence, stage) = (runner.committed().sequence, self.stage);
+        if sequence > 0 && own().all(|(_, _, offset)| offset.is_none()) {
+            events::offsets_gone(stage, shard, sequence);
+        }
+        if sequence == 0
+            && let Some((topic, committed)) = own().find_map(|(topic, _, offset)| Some((*topic, (*offset)?)))
+        {
+            let changelog = self.shared.topic_name(Topic::changelog(stage)).to_owned();
+            return Err(Refusal::Empty { stage, shard, topic, committed, changelog }.into());
+        }
+        for (topic, _, offset) in own() {
+            self.place(&mut runner, *topic, *offset)?;
+        }
+        events::shard_restored(stage, shard, origin, image_entries, changelog_entries, took);
+        self.models.shards.insert((stage, shard), ShardState::CatchingUp);
+        self.images.begin(shard, known);
+        self.shards.insert(shard, runner);
+        Ok(())
+    }
+
+    /// Looks whether the shards have caught up, and says so once.
+    pub(super) fn look_up(&mut self, taken: usize) {
+        let (shards, inbox) = (&self.shards, &self.inbox);
+        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.committed().next(topic));
+        if self.catch_up.ends(taken, next, |topic, shard| inbox.known_end(topic, shard)) {
+            self.caught_up();
+        }
+    }
+
+    fn caught_up(&self) {
         for shard in self.shards.keys() {
             self.models.shards.insert((self.stage, *shard), ShardState::Running);
         }
         events::caught_up(self.stage, self.number, self.shards.len());
-    }
-
-    pub(super) fn check(&self, runner: &ShardRunner) -> Result<(), LaneError> {
-        let (progress, topics) = (runner.committed(), &self.shared.topics);
-        let (is, is_partner) = (topics.customer_shards, topics.partner_shards);
-        let (was, was_partner) = (progress.customer_shards, progress.partner_shards);
-        if (was, was_partner) == (is, is_partner) {
-            return Ok(());
-        }
-        Err(LaneError::Shards { stage: self.stage, shard: runner.shard(), was, was_partner, is, is_partner })
     }
 
     /// Settles where an input of a shard is read from: changelog and group must agree; a topic never read begins at its first record.
@@ -102,7 +142,7 @@ impl Lane {
         match (runner.committed().next(topic), committed) {
             (Some(changelog), Some(committed)) if changelog != committed => {
                 let (stage, shard) = (self.stage, runner.shard());
-                return Err(LaneError::Torn { stage, shard, topic, changelog, committed });
+                return Err(Refusal::Torn { stage, shard, topic, changelog, committed }.into());
             }
             (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
             (Some(next), _) | (None, Some(next)) => {
@@ -112,8 +152,8 @@ impl Lane {
             }
             (None, None) => runner.start_at(topic, low),
         }
-        if runner.committed().next(topic).is_some_and(|next| next < high) {
-            self.catch_up.targets.push((topic, runner.shard(), high));
+        if let Some(next) = runner.committed().next(topic) {
+            self.catch_up.add(topic, runner.shard(), next, high);
         }
         Ok(())
     }

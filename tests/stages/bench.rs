@@ -8,6 +8,8 @@ use reflow::config::Config;
 use reflow::domain::EventTime;
 use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
+use reflow::store::Cursor;
+use reflow::worker::progress::PROGRESS_KEY;
 use reflow::worker::stage::Raw;
 use reflow::worker::{ShardRunner, Shared};
 use reflow_oracle::dice::Dice;
@@ -61,9 +63,22 @@ pub struct Bench {
     faults: Faults,
     /// Apart from the dice of the schedule, so that faults do not change it.
     fault_dice: Dice,
-    /// How many batches were undone, and how many runners restored.
+    /// The newest image of each shard, whole or in the making.
+    images: BTreeMap<(StageName, i32), Image>,
+    /// How many batches were undone, how many runners restored, and how many of them from an image.
     pub undone: u64,
     pub restored: u64,
+    pub imaged: u64,
+}
+
+/// A fuzzy image: a few entries at a time, each as it is committed at that moment.
+#[derive(Default)]
+struct Image {
+    /// Entries of the changelog that lay there before the first one was written.
+    from: usize,
+    cursor: Cursor,
+    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    whole: bool,
 }
 
 impl Bench {
@@ -81,8 +96,10 @@ impl Bench {
             outbox: Outbox::default(),
             faults,
             fault_dice: Dice::new(seed ^ 0xfa17),
+            images: BTreeMap::new(),
             undone: 0,
             restored: 0,
+            imaged: 0,
         }
     }
 
@@ -113,6 +130,8 @@ impl Bench {
         }
         let records = self.waiting(&batch);
         let Some(written) = self.attempt(&batch, &records) else { return Vec::new() };
+        // What is closed and not committed must not show in it.
+        self.draw(batch.stage, batch.shard);
         if self.fault_dice.chance(self.faults.undo_percent) {
             self.runner(batch.stage, batch.shard).undo();
             self.undone += 1;
@@ -213,11 +232,39 @@ impl Bench {
             !compact || newest.get(record.key.as_slice()) == Some(position) && (tombstones || record.value.is_some())
         });
         let mut fresh = ShardRunner::new(stage, shard, &self.shared);
-        for (_, record) in kept {
+        // One older than what is left of the tombstones would bring back what was deleted.
+        let image = self.images.get(&(stage, shard)).filter(|image| image.whole && (tombstones || !compact));
+        for (key, value) in image.iter().flat_map(|image| &image.entries) {
+            fresh.load(key, Some(value)).unwrap();
+        }
+        let from = image.map_or(0, |image| image.from);
+        for (_, record) in kept.filter(|(position, _)| *position >= from) {
             fresh.load(&record.key, record.value.as_deref()).unwrap();
         }
+        self.imaged += u64::from(image.is_some());
         *self.runner(stage, shard) = fresh;
         self.restored += 1;
+    }
+
+    /// Writes a little of the shard's image; begins a new one when the last is whole.
+    fn draw(&mut self, stage: StageName, shard: i32) {
+        let topic = Topic::changelog(stage);
+        let from = self.produced.iter().filter(|record| record.topic == topic && record.partition == shard).count();
+        let most = self.fault_dice.between(1, 8) as usize;
+        let again = self.fault_dice.chance(10);
+        let mut image = self.images.remove(&(stage, shard)).unwrap_or(Image { from, ..Image::default() });
+        if image.whole && again {
+            image = Image { from, ..Image::default() };
+        }
+        let (runner, entries) = (self.runner(stage, shard), &mut image.entries);
+        let mut push = |key: &[u8], value: Option<&[u8]>| entries.push((key.to_vec(), value.unwrap().to_vec()));
+        if !image.whole && runner.committed_entries(&mut image.cursor, most, &mut push).unwrap() {
+            let mut progress = Vec::new();
+            runner.committed().encode(&mut progress);
+            push(PROGRESS_KEY, Some(&progress));
+            image.whole = true;
+        }
+        self.images.insert((stage, shard), image);
     }
 
     fn runner(&mut self, stage: StageName, shard: i32) -> &mut ShardRunner {

@@ -149,9 +149,10 @@ fn neither_undo_nor_restore_shows_in_a_single_byte() {
             Faults { restore_percent: 3, ..Faults::default() },
             Faults { undo_percent: 20, restore_percent: 1 },
         ] {
-            let what = format!("seed {seed}, {faults:?}");
+            let (what, restores) = (format!("seed {seed}, {faults:?}"), faults.restore_percent > 1);
             let faulty = run(&Plan { faults, ..untidy(seed, plan) });
             assert!(faulty.bench.undone + faulty.bench.restored > 10, "{what}: nothing went wrong");
+            assert!(!restores || faulty.bench.imaged > 2, "{what}: no image was used");
             assert_same(&plain, &faulty, &what);
         }
     }

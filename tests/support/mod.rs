@@ -94,3 +94,50 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, settings: &[(&
     let created = runtime.block_on(admin.create_topics(&[topic], &options)).unwrap();
     created.into_iter().next().unwrap().unwrap_or_else(|(name, error)| panic!("topic {name}: {error}"));
 }
+
+/// Deletes a topic and waits until the broker no longer knows it.
+pub fn delete_topic(bootstrap: &str, name: &str) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+    let timeout = Some(Duration::from_secs(CALL_SECS_MAX));
+    let options = AdminOptions::new().operation_timeout(timeout).request_timeout(timeout);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(admin.delete_topics(&[name], &options)).unwrap().remove(0).unwrap();
+    wait_until("the topic to be gone", CALL_SECS_MAX, || {
+        let known = admin.inner().fetch_metadata(None, Duration::from_secs(CALL_SECS_MAX)).unwrap();
+        known.topics().iter().all(|topic| topic.name() != name)
+    });
+}
+
+/// Deletes a topic and makes it again, as another one of that name; waits until the broker knows it.
+pub fn make_anew(bootstrap: &str, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    delete_topic(bootstrap, name);
+    create_topic(bootstrap, name, partitions, settings);
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+    wait_until("the new topic to be known", CALL_SECS_MAX, || {
+        let known = admin.inner().fetch_metadata(None, Duration::from_secs(CALL_SECS_MAX)).unwrap();
+        known.topics().iter().any(|topic| topic.name() == name && topic.partitions().len() == partitions as usize)
+    });
+}
+
+/// Deletes a group that has no members, with its offsets.
+pub fn delete_group(bootstrap: &str, group: &str) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(CALL_SECS_MAX)));
+    wait_until("the group to be deleted", CALL_SECS_MAX, || {
+        let deleted = runtime.block_on(admin.delete_groups(&[group], &options)).unwrap();
+        deleted.iter().all(Result::is_ok)
+    });
+}
+
+/// Deletes the records of a partition below `before`.
+pub fn delete_records(bootstrap: &str, topic: &str, partition: i32, before: i64) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, rdkafka::Offset::Offset(before)).unwrap();
+    let timeout = Some(Duration::from_secs(CALL_SECS_MAX));
+    let options = AdminOptions::new().operation_timeout(timeout).request_timeout(timeout);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let deleted = runtime.block_on(admin.delete_records(&list, &options)).unwrap();
+    deleted.elements().iter().for_each(|element| element.error().unwrap());
+}

@@ -1,0 +1,288 @@
+//! The state of shards, from wherever it comes fastest: kept in the process, an image and the changelog's tail, or the
+//! changelog alone. Shards are shared out among threads, and those of a thread are read together.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use super::clock::wall;
+use super::images::{Fit, ImageFiles};
+use super::parking::Parked;
+use super::progress::{PROGRESS_KEY, Progress};
+use super::refusal::Refusal;
+use super::shard::{ShardRunner, Shared};
+use super::stage::Stage;
+use crate::bus::Topic;
+use crate::bus::identity::Identity;
+use crate::bus::restore::{Extent, Restorer, Stretch};
+use crate::domain::Text;
+use crate::domain::decision::StageName;
+use crate::store::image::{Header, Log};
+use crate::words;
+
+/// Offsets at the end of a changelog in which its last progress record is looked for: each transaction ends with one.
+const LAST_OFFSETS: i64 = 512;
+/// Most threads that restore at the same time.
+const THREADS_MAX: usize = 8;
+
+words! {
+    /// Where a shard's state came from.
+    pub enum Origin {
+        /// It had stayed in the process, and nobody had moved on.
+        Kept = "kept",
+        /// It had stayed in the process; what another owner wrote was read.
+        KeptAndTail = "kept_and_tail",
+        ImageAndTail = "image_and_tail",
+        Changelog = "changelog",
+    }
+}
+
+/// A shard that is asked for.
+pub struct Wanted {
+    pub shard: i32,
+    /// Its state, where it stayed in the process.
+    pub kept: Option<Parked>,
+}
+
+/// A shard with its state.
+pub struct Recovered {
+    pub runner: ShardRunner,
+    pub origin: Origin,
+    /// Entries read from an image, and from the changelog.
+    pub image_entries: u64,
+    pub changelog_entries: u64,
+    /// Everything of the changelog below this offset is in it.
+    pub known: i64,
+}
+
+/// Recovers shards of one stage.
+pub struct Recovery<'a> {
+    pub shared: &'a Shared,
+    pub stage: StageName,
+    /// Ends the work early when it becomes true.
+    pub cancel: &'a AtomicBool,
+}
+
+/// A shard on its way.
+struct Underway {
+    recovered: Recovered,
+    stretch: Stretch,
+}
+
+impl Recovery<'_> {
+    /// The shards in the order of their numbers.
+    pub fn run(&self, wanted: Vec<Wanted>) -> Result<Vec<Recovered>, Refusal> {
+        let identity = self.identity();
+        let cores = available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(THREADS_MAX).min(wanted.len()).max(1);
+        let mut shares: Vec<Vec<Wanted>> = (0..threads).map(|_| Vec::new()).collect();
+        for (at, one) in wanted.into_iter().enumerate() {
+            shares[at % threads].push(one);
+        }
+        let mut recovered = Vec::new();
+        std::thread::scope(|scope| {
+            let share = |share| scope.spawn(|| self.share(share, identity.as_ref()));
+            let running: Vec<_> = shares.into_iter().map(share).collect();
+            for thread in running {
+                recovered.extend(thread.join().map_err(|_| Refusal::Thread)??);
+            }
+            Ok::<(), Refusal>(())
+        })?;
+        recovered.sort_by_key(|one| one.runner.shard());
+        Ok(recovered)
+    }
+
+    fn changelog(&self) -> &str {
+        self.shared.topic_name(Topic::changelog(self.stage))
+    }
+
+    /// What images are tied to; none when there are none, or when it cannot be asked for.
+    fn identity(&self) -> Option<Identity> {
+        let config = &self.shared.config;
+        if !config.images.is_on() {
+            return None;
+        }
+        match Identity::of(&config.client(), self.changelog()) {
+            Ok(Some(identity)) => return Some(identity),
+            Ok(None) => tracing::warn!("images are not used: the cluster does not say its id or the ids of its topics"),
+            Err(error) => tracing::warn!(%error, "images are not used: the changelog topic could not be described"),
+        }
+        None
+    }
+
+    /// One thread's shards.
+    fn share(&self, wanted: Vec<Wanted>, identity: Option<&Identity>) -> Result<Vec<Recovered>, Refusal> {
+        let config = &self.shared.config;
+        let silence = Duration::from_secs(config.restore.silence_secs_max);
+        let restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.cancel)?;
+        let mut extents = BTreeMap::new();
+        for one in &wanted {
+            extents.insert(one.shard, restorer.extent(one.shard)?);
+        }
+        let last = self.last_progress(&restorer, &extents)?;
+        let mut underway = Vec::new();
+        for one in wanted {
+            let (shard, extent) = (one.shard, extents[&one.shard]);
+            let last = last.get(&shard);
+            if let Some(last) = last {
+                self.check(shard, last)?;
+            }
+            let recovered = self.begin(one, extent, last, identity)?;
+            let from = if recovered.origin == Origin::Kept { extent.high } else { recovered.known };
+            underway.push(Underway { recovered, stretch: Stretch { shard, from, high: extent.high } });
+        }
+        self.read_on(&restorer, underway)
+    }
+
+    /// Reads what is missing of every shard, and settles that it is a whole state.
+    fn read_on(&self, restorer: &Restorer<'_>, mut underway: Vec<Underway>) -> Result<Vec<Recovered>, Refusal> {
+        let stretches: Vec<Stretch> = underway.iter().map(|one| one.stretch).collect();
+        let most = stretches.iter().map(|stretch| stretch.shard).max().unwrap_or(0);
+        let mut place = vec![usize::MAX; most as usize + 1];
+        for (at, stretch) in stretches.iter().enumerate() {
+            place[stretch.shard as usize] = at;
+        }
+        restorer.read(&stretches, |entry| {
+            let recovered = &mut underway[place[entry.shard as usize]].recovered;
+            recovered.changelog_entries += 1;
+            recovered.runner.load(entry.key, entry.value)
+        })?;
+        let mut done = Vec::with_capacity(underway.len());
+        for Underway { mut recovered, stretch } in underway {
+            let progress = recovered.runner.committed();
+            if progress.sequence == 0 && recovered.changelog_entries > 0 {
+                let (stage, shard, changelog) = (self.stage, stretch.shard, self.changelog().to_owned());
+                return Err(Refusal::NoProgress { stage, shard, changelog });
+            }
+            self.check(stretch.shard, progress)?;
+            recovered.known = stretch.high;
+            done.push(recovered);
+        }
+        Ok(done)
+    }
+
+    /// The last progress record of each shard, where it stands near the end of its changelog: it tells in milliseconds
+    /// whether a state fits, before any of it is read.
+    fn last_progress(
+        &self,
+        restorer: &Restorer<'_>,
+        extents: &BTreeMap<i32, Extent>,
+    ) -> Result<BTreeMap<i32, Progress>, Refusal> {
+        let stretch = |(shard, extent): (&i32, &Extent)| Stretch {
+            shard: *shard,
+            from: extent.low.max(extent.high - LAST_OFFSETS),
+            high: extent.high,
+        };
+        let stretches: Vec<Stretch> = extents.iter().map(stretch).collect();
+        let mut last: BTreeMap<i32, Vec<u8>> = BTreeMap::new();
+        restorer.read(&stretches, |entry| {
+            if let (PROGRESS_KEY, Some(value)) = (entry.key, entry.value) {
+                let kept = last.entry(entry.shard).or_default();
+                kept.clear();
+                kept.extend_from_slice(value);
+            }
+            Ok(())
+        })?;
+        let mut read = BTreeMap::new();
+        for (shard, value) in last {
+            self.check_form(shard, &value)?;
+            if let Ok(progress) = Progress::decode(&value) {
+                read.insert(shard, progress);
+            }
+        }
+        Ok(read)
+    }
+
+    /// Where a shard's state begins: what stayed here, else an image, else nothing.
+    fn begin(
+        &self,
+        wanted: Wanted,
+        extent: Extent,
+        last: Option<&Progress>,
+        identity: Option<&Identity>,
+    ) -> Result<Recovered, Refusal> {
+        let shard = wanted.shard;
+        let found = |runner, origin, known| Recovered { runner, origin, known, image_entries: 0, changelog_entries: 0 };
+        if let Some(Parked { runner, known, .. }) = wanted.kept
+            && (extent.low..=extent.high).contains(&known)
+        {
+            if last == Some(runner.committed()) {
+                return Ok(found(runner, Origin::Kept, known));
+            }
+            if last.is_none_or(|last| last.sequence > runner.committed().sequence) {
+                return Ok(found(runner, Origin::KeptAndTail, known));
+            }
+        }
+        if let Some(loaded) = identity.and_then(|identity| self.image(shard, extent, last, identity)) {
+            let recovered = found(loaded.runner, Origin::ImageAndTail, loaded.from);
+            return Ok(Recovered { image_entries: loaded.entries, ..recovered });
+        }
+        if extent.low > 0 {
+            let (stage, changelog) = (self.stage, self.changelog().to_owned());
+            return Err(Refusal::Beheaded { stage, shard, changelog, low: extent.low });
+        }
+        Ok(found(ShardRunner::new(self.stage, shard, self.shared), Origin::Changelog, 0))
+    }
+
+    fn image(
+        &self,
+        shard: i32,
+        extent: Extent,
+        last: Option<&Progress>,
+        identity: &Identity,
+    ) -> Option<super::images::Loaded> {
+        let config = &self.shared.config;
+        let own = header(self.shared, self.stage, shard, identity);
+        let log = Log {
+            low: extent.low,
+            high: extent.high,
+            tombstones_ms: identity.tombstones_ms,
+            skew_secs: config.clock.skew_secs_max,
+        };
+        let fit = Fit { own: &own, log: &log, sequence: last.map(|last| last.sequence) };
+        let files = ImageFiles::new(&config.images.dir, &config.kafka.prefix);
+        files.load(self.stage, shard, &fit, || ShardRunner::new(self.stage, shard, self.shared))
+    }
+
+    /// Errs when a progress record was written in a form that this build does not know.
+    fn check_form(&self, shard: i32, value: &[u8]) -> Result<(), Refusal> {
+        let (stage, reads) = (self.stage, Progress::FORM);
+        match value.first() {
+            Some(form) if *form != reads => {
+                Err(Refusal::Format { stage, shard, found: i32::from(*form), reads: i32::from(reads) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Errs unless the state was made for what is configured.
+    fn check(&self, shard: i32, progress: &Progress) -> Result<(), Refusal> {
+        let (stage, topics) = (self.stage, &self.shared.topics);
+        let (found, reads) = (progress.state_format, Stage::format(stage));
+        if found != reads {
+            return Err(Refusal::Format { stage, shard, found, reads });
+        }
+        let (is, is_partner) = (topics.customer_shards, topics.partner_shards);
+        let (was, was_partner) = (progress.customer_shards, progress.partner_shards);
+        if (was, was_partner) != (is, is_partner) {
+            return Err(Refusal::Shards { stage, shard, was, was_partner, is, is_partner });
+        }
+        Ok(())
+    }
+}
+
+/// What an image of a shard that is written now says of itself; `from` is still to be set.
+pub(super) fn header(shared: &Shared, stage: StageName, shard: i32, identity: &Identity) -> Header {
+    Header {
+        cluster: Text::from(identity.cluster.as_str()),
+        topic_id: Text::from(identity.topic_id.as_str()),
+        stage,
+        shard,
+        customer_shards: shared.topics.customer_shards,
+        partner_shards: shared.topics.partner_shards,
+        state_format: Stage::format(stage),
+        from: 0,
+        written_at: wall(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Every reason not to take a shard over: what was found, what was expected, what to do. `docs/operations.md` lists them.
+
+use rdkafka::error::KafkaError;
+
+use crate::bus::Topic;
+use crate::bus::restore::RestoreError;
+use crate::domain::decision::StageName;
+
+/// Why a shard is not taken over. The process ends with it, so that nothing is written over state that does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error(
+        "shard {stage} {shard}: the changelog says the next offset of {topic} is {changelog}, the group has committed \
+         {committed}; both are written in one transaction, so somebody moved one of them. Put the group's offset back to \
+         {changelog} (kafka-consumer-groups.sh --reset-offsets --to-offset), or rebuild the state from the inputs"
+    )]
+    Torn { stage: StageName, shard: i32, topic: Topic, changelog: i64, committed: i64 },
+    #[error(
+        "shard {stage} {shard}: the group has committed offset {committed} of {topic}, and the changelog {changelog} holds \
+         no state: it was deleted, made anew, or kafka.prefix is another one. To go on would be to forget every customer. \
+         Put the changelog back; or, to rebuild the state from the inputs, stop all workers and delete the group \
+         (kafka-consumer-groups.sh --delete)"
+    )]
+    Empty { stage: StageName, shard: i32, topic: Topic, committed: i64, changelog: String },
+    #[error(
+        "shard {stage} {shard}: the changelog {changelog} holds entries and no progress record: it was not written by a \
+         worker of this version, or only a part of it is left. Put the changelog back, or rebuild the state from the inputs \
+         under another kafka.prefix"
+    )]
+    NoProgress { stage: StageName, shard: i32, changelog: String },
+    #[error(
+        "shard {stage} {shard}: the changelog {changelog} begins at offset {low}, so a part of the state was deleted; \
+         expected is cleanup.policy=compact, which deletes nothing that is needed. `reflow topics check` shows the \
+         settings. Correct them, and put the changelog back or rebuild the state from the inputs under another kafka.prefix"
+    )]
+    Beheaded { stage: StageName, shard: i32, changelog: String, low: i64 },
+    #[error(
+        "shard {stage} {shard}: its state was made with {was} customer and {was_partner} partner shards; configured are \
+         {is} and {is_partner}. Counts are fixed once there is state: set shards.customer and shards.partner back, or \
+         rebuild the state from the inputs under another kafka.prefix"
+    )]
+    Shards { stage: StageName, shard: i32, was: i32, was_partner: i32, is: i32, is_partner: i32 },
+    #[error(
+        "shard {stage} {shard}: its state is in format {found}, this build reads format {reads}. Start the build that \
+         wrote it, or a newer one"
+    )]
+    Format { stage: StageName, shard: i32, found: i32, reads: i32 },
+    #[error("the threads that restore the shards could not be run; the log says more")]
+    Thread,
+}
+
+impl Refusal {
+    /// True when nothing was wrong: the shards went elsewhere while they were restored.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Restore(RestoreError::Cancelled))
+    }
+
+    /// True when it may become right by itself: something is out of reach, or has to end first.
+    pub fn may_pass(&self) -> bool {
+        let passes = |error: &RestoreError| !matches!(error, RestoreError::Entry { .. });
+        matches!(self, Self::Kafka(_) | Self::Thread) || matches!(self, Self::Restore(error) if passes(error))
+    }
+}

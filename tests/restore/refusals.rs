@@ -1,0 +1,169 @@
+//! Every reason not to start, provoked: it names what was found, what was expected, and what to do.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use reflow::bus::Topic;
+use reflow::bus::errors::ask;
+use reflow::domain::decision::StageName;
+use reflow::policy::PolicySet;
+use reflow::worker::progress::{PROGRESS_KEY, Progress};
+use reflow::worker::{ShardRunner, Shared};
+
+use crate::market::{Market, SHARDS, recover};
+use crate::support::{
+    Producer, client, delete_group, delete_records, delete_topic, kafka, make_anew, run, unique, wait_until,
+};
+
+/// A deployment that was stopped with some customers in it.
+fn stopped(name: &str) -> Market {
+    let market = Market::new(name, "");
+    let worker = market.start();
+    market.approve(0..40);
+    market.wait_for_customers(40);
+    market.stop(worker);
+    market
+}
+
+/// Says of the ended worker what it must say.
+#[track_caller]
+fn refuses(market: &Market, config: &str, words: &[&str]) {
+    let ended = run(&["run", "--config", config], 60);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{} is refused without {word:?}: {said}", market.prefix);
+    }
+}
+
+fn commit(market: &Market, topic: Topic, offset: Offset) {
+    let mut settings = client(&kafka().bootstrap());
+    settings.set("group.id", format!("{}customer", market.prefix)).set("enable.auto.commit", "false");
+    let group: BaseConsumer = settings.create().unwrap();
+    let mut list = TopicPartitionList::new();
+    for shard in 0..SHARDS {
+        list.add_partition_offset(&market.topic(topic), shard, offset).unwrap();
+    }
+    ask(Duration::from_secs(30), || group.commit(&list, CommitMode::Sync)).unwrap();
+}
+
+#[test]
+fn offsets_that_somebody_moved() {
+    let market = stopped("torn");
+    commit(&market, Topic::Applications, Offset::Offset(1));
+    refuses(&market, market.path(), &["the changelog says the next offset of applications", "--reset-offsets"]);
+}
+
+#[test]
+fn a_changelog_that_is_gone_while_the_group_has_offsets() {
+    let market = stopped("empty");
+    let name = market.topic(Topic::CustomerChangelog);
+    make_anew(&kafka().bootstrap(), &name, SHARDS, &[("cleanup.policy", "compact")]);
+    refuses(&market, market.path(), &["holds no state", "forget every customer", "Put the changelog back"]);
+}
+
+#[test]
+fn another_number_of_shards() {
+    let market = stopped("counts");
+    let other = market.configure("other.yaml", SHARDS, "");
+    let text = std::fs::read_to_string(&other).unwrap().replace("partner: 2", "partner: 3");
+    std::fs::write(&other, text).unwrap();
+    let said = market.refusal(&other);
+    assert!(said.contains("4 customer and 2 partner shards; configured are 4 and 3"), "{said}");
+    assert!(said.contains("set shards.customer and shards.partner back"), "{said}");
+}
+
+/// A changelog with one entry in it, written by hand.
+fn written(name: &str, key: &[u8], value: &[u8]) -> String {
+    let market = Market::new(name, "");
+    let changelog = market.topic(Topic::CustomerChangelog);
+    market.producer.send_to(&changelog, 0, Some(key), Some(value));
+    market.producer.drain();
+    market.refusal(&market.config)
+}
+
+#[test]
+fn a_state_of_another_format() {
+    let shared = Shared::new(reflow::config::Config::default(), PolicySet::default());
+    let fresh = ShardRunner::new(StageName::Customer, 0, &shared);
+    let newer = Progress { state_format: 99, sequence: 7, ..fresh.committed().clone() };
+    let mut value = Vec::new();
+    newer.encode(&mut value);
+    let said = written("format", PROGRESS_KEY, &value);
+    assert!(said.contains("its state is in format 99") && said.contains("Start the build that wrote it"), "{said}");
+    value[0] = 77;
+    let said = written("form", PROGRESS_KEY, &value);
+    assert!(said.contains("format 77"), "{said}");
+}
+
+#[test]
+fn entries_without_a_progress_record() {
+    let said = written("partial", b"k", &[1, 2]);
+    assert!(said.contains("holds entries and no progress record"), "{said}");
+}
+
+#[test]
+fn a_changelog_that_lost_its_beginning() {
+    let (market, bootstrap) = (Market::new("beheaded", ""), kafka().bootstrap());
+    let changelog = market.topic(Topic::CustomerChangelog);
+    // Nothing can be deleted by hand from a topic that is compacted alone.
+    make_anew(&bootstrap, &changelog, SHARDS, &[("cleanup.policy", "delete")]);
+    for key in [b"k1", b"k2", b"k3", b"k4"] {
+        market.producer.send_to(&changelog, 0, Some(key), Some(&[1, 2]));
+    }
+    market.producer.drain();
+    delete_records(&bootstrap, &changelog, 0, 3);
+    let said = market.refusal(&market.config);
+    assert!(said.contains("begins at offset 3") && said.contains("cleanup.policy=compact"), "{said}");
+}
+
+#[test]
+fn a_transaction_that_stays_open() {
+    let market = Market::new("stuck", "restore: {silence_secs_max: 2}\n");
+    let open = Producer::transactional(&kafka().bootstrap(), &unique("open"));
+    open.begin();
+    open.send_to(&market.topic(Topic::CustomerChangelog), 1, Some(b"c"), None);
+    // Unacknowledged it would not lie in the log yet.
+    open.drain();
+    let said = market.refusal(&market.config);
+    assert!(said.contains("partition 1: offset 0 is not passed for 2 s, the end is 1"), "{said}");
+    assert!(said.contains("find-hanging") && said.contains("transaction.timeout.ms"), "{said}");
+    open.abort();
+    recover(reflow::config::load(Some(&market.config), std::iter::empty()).unwrap()).unwrap();
+}
+
+#[test]
+fn a_changelog_that_is_not_compacted() {
+    let market = Market::new("deleting", "");
+    let name = market.topic(Topic::CustomerChangelog);
+    make_anew(&kafka().bootstrap(), &name, SHARDS, &[("cleanup.policy", "delete")]);
+    refuses(&market, market.path(), &["cleanup.policy is delete, expected compact", "kafka-configs.sh"]);
+}
+
+#[test]
+fn inputs_that_are_not_co_partitioned() {
+    let market = Market::new("partitions", "");
+    make_anew(&kafka().bootstrap(), &market.topic(Topic::Outcomes), SHARDS + 1, &[]);
+    refuses(&market, market.path(), &["outcomes has 5 partitions, expected 4", "shards.customer"]);
+}
+
+#[test]
+fn topics_that_are_missing() {
+    let market = Market::new("missing", "");
+    delete_topic(&kafka().bootstrap(), &market.topic(Topic::CustomerChangelog));
+    refuses(&market, market.path(), &["missing topics", "customer-changelog", "topics apply"]);
+}
+
+#[test]
+fn offsets_that_are_gone_are_no_reason_to_stop() {
+    let market = stopped("gone");
+    let group = format!("{}customer", market.prefix);
+    delete_group(&kafka().bootstrap(), &group);
+    let mut worker = market.start();
+    worker.wait_for_log("the group has no committed offsets for this shard", 30);
+    market.approve(40..60);
+    market.wait_for_customers(60);
+    wait_until("nothing to be taken twice", 1, || worker.is_running());
+    market.stop(worker);
+}
