@@ -281,19 +281,24 @@ impl Ladder {
     }
 
     fn recover(&mut self, population: &Population) {
-        let (config, customers) = (self.topics(), population.customers);
+        let (mut config, customers) = (self.topics(), population.customers);
+        let dir = tempfile::tempdir().expect("a directory for images");
+        config.images.dir = dir.path().to_owned();
         let records = child::populate(&config, customers);
         self.say(&format!("  {customers} customers, {records} records in the changelog"));
-        let (secs, grown) = recovery::ready(&config);
-        self.say(&format!("  ready after {secs:.2} s"));
-        if let Some(changelog) = population.changelog {
-            self.table.put(changelog, secs);
+        let (from_changelog, grown) = recovery::from_changelog(&config);
+        self.say(&format!("  ready from the changelog after {from_changelog:.2} s; there are images"));
+        let from_images = recovery::from_images(&config);
+        self.say(&format!("  ready from images after {from_images:.2} s"));
+        if let (Some(changelog), Some(image)) = (population.changelog, population.image) {
+            self.table.put(changelog, from_changelog);
+            self.table.put(image, from_images);
         }
         if population.cost == MOST {
             self.table.put("recovery.resident.10M", grown as f64 / customers as f64);
         }
         let (sent, _) = fill::load(&config, Shape::even(customers, SHARDS.customer), self.size.cost_events);
-        let whole = whole::run(&config, &CUSTOMER, sent, policies());
+        let whole = whole::run(&recovery::without_new_images(&config), &CUSTOMER, sent, policies());
         self.table.put(population.cost, whole.cost.micros_per_event());
     }
 }
