@@ -58,7 +58,7 @@ pub struct Batches {
 impl Batches {
     pub fn open(config: &ClientConfig, topics: &Topics, which: &[Topic]) -> Self {
         let consumer: Arc<BaseConsumer> = Arc::new(config.create().expect("consumer"));
-        let queue = LaneQueue::open(&consumer, std::thread::current()).expect("queue");
+        let mut queue = LaneQueue::open(&consumer, std::thread::current()).expect("queue");
         for topic in which {
             for partition in 0..topics.partitions(*topic) {
                 queue.attach(&topics.name(*topic), partition).expect("queue");
@@ -73,7 +73,7 @@ impl Source for Batches {
     fn take(&mut self, each: &mut impl FnMut(Got<'_>)) -> usize {
         let mut taken = 0;
         while taken < TURN_RECORDS_MAX
-            && let Some(delivery) = self.queue.next()
+            && let Some(delivery) = self.queue.pull()
         {
             let record = match delivery {
                 Delivery::Record(record) => record,

@@ -274,7 +274,7 @@ impl Inbox {
     /// The next record of the urgent inputs, or of the others, if one is waiting.
     pub fn next(&mut self, urgent: bool) -> Option<Next<'_>> {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
-        Some(match queue.next()? {
+        Some(match queue.pull()? {
             Delivery::Error(error) => Next::Error(error),
             Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
                 Some(topic) => Next::Record(topic, record),

@@ -140,7 +140,7 @@ impl<C: ConsumerContext> LaneQueue<C> {
     }
 
     /// The next delivery, if one is waiting; never waits.
-    pub fn next(&mut self) -> Option<Delivery<'_>> {
+    pub fn pull(&mut self) -> Option<Delivery<'_>> {
         if self.next == self.batch.len() && !self.refill() {
             return None;
         }

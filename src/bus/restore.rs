@@ -135,7 +135,7 @@ impl<'a> Restorer<'a> {
         handle.assign(&list).map_err(|error| self.kafka(first, error))?;
         let (mut entries, mut heard) = (0, Instant::now());
         while let Some(waiting) = open.first().copied() {
-            match queue.next() {
+            match queue.pull() {
                 Some(Delivery::Record(record)) => {
                     entries += 1;
                     let (shard, offset) = (record.partition(), record.offset());

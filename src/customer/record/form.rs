@@ -17,7 +17,9 @@ const ROOM_KEPT_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub struct Spare {
     instalments: Vec<Vec<super::Instalment>>,
+    #[expect(clippy::vec_box, reason = "a box moves between record and pool without its contents")]
     profiles: Vec<Box<Profile>>,
+    #[expect(clippy::vec_box, reason = "as above")]
     offerings: Vec<Box<Offering>>,
 }
 
