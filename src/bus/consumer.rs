@@ -271,6 +271,11 @@ impl Inbox {
         self.marks.clear();
     }
 
+    /// The records that the next calls of [`Inbox::next`] will give, right after they came in a batch.
+    pub fn fetch(&mut self, urgent: bool) -> Option<impl Iterator<Item = Record<'_>>> {
+        if urgent { &mut self.urgent } else { &mut self.others }.fetch()
+    }
+
     /// The next record of the urgent inputs, or of the others, if one is waiting.
     pub fn next(&mut self, urgent: bool) -> Option<Next<'_>> {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };

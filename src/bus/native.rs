@@ -139,6 +139,18 @@ impl<C: ConsumerContext> LaneQueue<C> {
         }
     }
 
+    /// Asks the client for a batch, when the last one is taken; its records, so that they can be looked at before they are
+    /// pulled one by one.
+    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>>> {
+        if self.next < self.batch.len() || !self.refill() {
+            return None;
+        }
+        let messages = self.batch.iter().filter_map(|message| NonNull::new(*message));
+        // SAFETY: the messages are ours until `give_back`, which needs `&mut self` and so ends what is lent here.
+        let records = messages.filter(|message| !unsafe { message.as_ref() }.err.is_error());
+        Some(records.map(|message| Record { message, lent: PhantomData }))
+    }
+
     /// The next delivery, if one is waiting; never waits.
     pub fn pull(&mut self) -> Option<Delivery<'_>> {
         if self.next == self.batch.len() && !self.refill() {

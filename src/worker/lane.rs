@@ -17,27 +17,22 @@ use super::catch_up::CatchUp;
 use super::imaging::Imaging;
 use super::models::Models;
 use super::parking::Parking;
-use super::reading::HELD_RECORDS_MAX;
 use super::refusal::Refusal;
 use super::shard::{Closed, ShardRunner, Shared};
-use super::stage::Raw;
+use super::turn::{Batch, TRICKLE_RECORDS_MAX};
 use super::writer::{Gone, Job, Writer, WriterError, Written};
-use crate::bus::consumer::{Inbox, Next, Rebalanced, lost_offset};
+use crate::bus::Outbox;
+use crate::bus::consumer::{Inbox, Rebalanced};
 use crate::bus::errors::{Fences, Refused};
-use crate::bus::native::Record;
 use crate::bus::producer::Ended;
 use crate::bus::vitals::Vitals;
-use crate::bus::{Outbox, Topic};
 use crate::domain::Output;
 use crate::domain::decision::StageName;
 use crate::planted::{self, Bug};
 use crate::telemetry::events;
 
-/// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
-const TRICKLE_RECORDS_MAX: usize = 128;
-const TRICKLE_PAUSE_MS: u64 = 2;
 /// Longest sleep while nothing is to be done, milliseconds: group and ticks are served at least that often.
-const IDLE_MS_MAX: u64 = 20;
+pub(super) const IDLE_MS_MAX: u64 = 20;
 /// Transactions in a row that may fail before the lane gives up.
 const FAILURES_MAX: u32 = 10;
 
@@ -75,20 +70,8 @@ pub enum Assignment {
     Fixed(Vec<i32>),
 }
 
-/// The batch being gathered.
-struct Batch {
-    began: Instant,
-    records: usize,
-}
-
-impl Batch {
-    fn begin() -> Self {
-        Self { began: Instant::now(), records: 0 }
-    }
-}
-
 /// The batch being written.
-struct Flight {
+pub(super) struct Flight {
     closed: Vec<Closed>,
     shards: Vec<i32>,
     /// Outputs for the read models, once they are true.
@@ -108,8 +91,8 @@ pub struct Lane {
     pub(super) parking: Arc<Parking>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) shards: BTreeMap<i32, ShardRunner>,
-    batch: Option<Batch>,
-    flight: Option<Flight>,
+    pub(super) batch: Option<Batch>,
+    pub(super) flight: Option<Flight>,
     /// Membership as it was when the shards were taken over: a commit under a later one could claim what somebody else has
     /// read.
     pub(super) group: Option<Arc<ConsumerGroupMetadata>>,
@@ -236,106 +219,6 @@ impl Lane {
         self.inbox.unassign().unwrap_or_else(|error| tracing::warn!(%error, "unassign"));
     }
 
-    /// Takes records of all inputs, urgent topics first; returns how many, none when a position has fallen out of the log: the
-    /// state has to be taken anew, which tells the gap.
-    fn turn(&mut self) -> Option<usize> {
-        let limits = self.shared.config.transaction;
-        let mut taken = 0;
-        for (urgent, most) in [(true, limits.urgent_records_per_turn_max), (false, limits.other_records_per_turn_max)] {
-            let room = limits.records_max.saturating_sub(self.batch.as_ref().map_or(0, |batch| batch.records));
-            taken += self.drain(urgent, most.min(room))?;
-        }
-        Some(taken)
-    }
-
-    fn drain(&mut self, urgent: bool, most: usize) -> Option<usize> {
-        let (mut taken, mut held) = (0, 0);
-        let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
-        while taken + held < most && !ahead {
-            match self.inbox.next(urgent) {
-                None => break,
-                Some(Next::Error(error)) => {
-                    tracing::warn!(%error, "consume");
-                    if lost_offset(&error) {
-                        return None;
-                    }
-                }
-                Some(Next::Record(topic, record)) => {
-                    let Some(runner) = self.shards.get_mut(&record.partition()) else { continue };
-                    if !take(runner, &self.shared, topic, &record) {
-                        held += 1;
-                        if runner.held() >= HELD_RECORDS_MAX {
-                            return None;
-                        }
-                        continue;
-                    }
-                    self.batch.get_or_insert_with(Batch::begin).records += 1;
-                    taken += 1;
-                    if runner.has_run_ahead() {
-                        break;
-                    }
-                }
-            }
-        }
-        Some(taken)
-    }
-
-    /// Lets shards that wait for a writer's schema go on when it is known, and pauses the inputs of those that still wait: no
-    /// other shard waits for them.
-    fn release(&mut self) -> Result<usize, LaneError> {
-        let mut taken = 0;
-        for (shard, runner) in &mut self.shards {
-            taken += runner.release();
-            let (waits, key) = (runner.held() > 0, (self.stage, *shard));
-            if waits != self.models.waiting.contains(&key) {
-                self.inbox.pause(*shard, waits)?;
-                if waits {
-                    self.models.waiting.insert(key);
-                } else {
-                    self.models.waiting.remove(&key);
-                }
-            }
-        }
-        if taken > 0 {
-            self.batch.get_or_insert_with(Batch::begin).records += taken;
-        }
-        Ok(taken)
-    }
-
-    /// Lets every shard do what time alone brings about.
-    fn tick(&mut self) {
-        self.shards.values_mut().for_each(ShardRunner::tick);
-        if self.shards.values().any(ShardRunner::is_open) {
-            self.batch.get_or_insert_with(Batch::begin);
-        }
-    }
-
-    /// True when the batch is to be written now: nothing is in flight, and the interval is over (a short one while somebody
-    /// waits for what it says), it is full, or its clock has to be read anew.
-    fn is_due(&self) -> bool {
-        let limits = self.shared.config.transaction;
-        let Some(batch) = self.batch.as_ref().filter(|_| self.flight.is_none()) else { return false };
-        let busy = || self.shards.values().any(ShardRunner::somebody_waits);
-        let gathered = batch.began.elapsed();
-        batch.records >= limits.records_max
-            || gathered >= Duration::from_millis(limits.interval_ms)
-            || gathered >= Duration::from_millis(limits.interval_busy_ms) && busy()
-            || self.shards.values().any(ShardRunner::has_run_ahead)
-    }
-
-    /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.
-    fn rest(&self, taken: usize) {
-        let walks = self.images.is_walking();
-        let mut most = if taken == 0 && !walks { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
-        if let Some(batch) = &self.batch
-            && self.flight.is_none()
-        {
-            let gathered = batch.began.elapsed().as_millis() as u64;
-            most = most.min(self.shared.config.transaction.interval_busy_ms.saturating_sub(gathered).max(1));
-        }
-        std::thread::park_timeout(Duration::from_millis(most));
-    }
-
     /// Closes the batch and hands it to the writer.
     fn hand_over(&mut self) -> Result<(), LaneError> {
         self.tick();
@@ -450,25 +333,4 @@ impl Lane {
         self.inbox.unassign()?;
         self.take_over(&shards)
     }
-}
-
-/// Applies a record; false when it was put aside instead.
-fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) -> bool {
-    let headers = || record.headers();
-    let raw = Raw {
-        topic,
-        topic_name: shared.topic_name(topic),
-        partition: record.partition(),
-        offset: record.offset(),
-        timestamp: record.timestamp(),
-        key: record.key(),
-        value: record.value(),
-        headers: &headers,
-    };
-    if runner.hold(raw) {
-        return false;
-    }
-    runner.open();
-    runner.take(raw);
-    true
 }

@@ -24,6 +24,7 @@ pub mod stage;
 pub mod supervisor;
 mod takeover;
 pub mod watchdog;
+mod turn;
 pub mod writer;
 
 pub use shard::{ShardRunner, Shared};

@@ -236,6 +236,13 @@ impl ShardRunner {
         self.open && !self.shared.clock.runs_by_itself() && self.progress.high.ms_since(self.now) > AHEAD_MS_MAX
     }
 
+    /// Looks up whom a group of records is about, before they are taken one by one.
+    pub fn bring<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        if let Stage::Customer(shard) = &self.stage {
+            shard.bring(keys);
+        }
+    }
+
     /// Applies one record.
     pub fn take(&mut self, raw: Raw<'_>) {
         let limit = self.shared.config.transaction.record_bytes_max;

@@ -1,0 +1,156 @@
+//! A lane's turn: which records are taken, when the batch they make is due, and how long to rest.
+
+use std::time::{Duration, Instant};
+
+use super::lane::{IDLE_MS_MAX, Lane, LaneError};
+use super::reading::HELD_RECORDS_MAX;
+use super::shard::{ShardRunner, Shared};
+use super::stage::Raw;
+use crate::bus::Topic;
+use crate::bus::consumer::{Next, lost_offset};
+use crate::bus::native::Record;
+
+/// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
+pub(super) const TRICKLE_RECORDS_MAX: usize = 128;
+const TRICKLE_PAUSE_MS: u64 = 2;
+
+/// The batch being gathered.
+pub(super) struct Batch {
+    began: Instant,
+    pub(super) records: usize,
+}
+
+impl Batch {
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now(), records: 0 }
+    }
+}
+
+impl Lane {
+    /// Takes records of all inputs, urgent topics first; returns how many, none when a position has fallen out of the log: the
+    /// state has to be taken anew, which tells the gap.
+    pub(super) fn turn(&mut self) -> Option<usize> {
+        let limits = self.shared.config.transaction;
+        let mut taken = 0;
+        for (urgent, most) in [(true, limits.urgent_records_per_turn_max), (false, limits.other_records_per_turn_max)] {
+            let room = limits.records_max.saturating_sub(self.batch.as_ref().map_or(0, |batch| batch.records));
+            taken += self.drain(urgent, most.min(room))?;
+        }
+        Some(taken)
+    }
+
+    fn drain(&mut self, urgent: bool, most: usize) -> Option<usize> {
+        let (mut taken, mut held) = (0, 0);
+        let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
+        while taken + held < most && !ahead {
+            if let Some(records) = self.inbox.fetch(urgent) {
+                let keys: Vec<(i32, &[u8])> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
+                for (shard, runner) in &self.shards {
+                    runner.bring(keys.iter().filter(|(other, _)| other == shard).map(|(_, key)| *key));
+                }
+            }
+            match self.inbox.next(urgent) {
+                None => break,
+                Some(Next::Error(error)) => {
+                    tracing::warn!(%error, "consume");
+                    if lost_offset(&error) {
+                        return None;
+                    }
+                }
+                Some(Next::Record(topic, record)) => {
+                    let Some(runner) = self.shards.get_mut(&record.partition()) else { continue };
+                    if !take(runner, &self.shared, topic, &record) {
+                        held += 1;
+                        if runner.held() >= HELD_RECORDS_MAX {
+                            return None;
+                        }
+                        continue;
+                    }
+                    self.batch.get_or_insert_with(Batch::begin).records += 1;
+                    taken += 1;
+                    if runner.has_run_ahead() {
+                        break;
+                    }
+                }
+            }
+        }
+        Some(taken)
+    }
+
+    /// Lets shards that wait for a writer's schema go on when it is known, and pauses the inputs of those that still wait: no
+    /// other shard waits for them.
+    pub(super) fn release(&mut self) -> Result<usize, LaneError> {
+        let mut taken = 0;
+        for (shard, runner) in &mut self.shards {
+            taken += runner.release();
+            let (waits, key) = (runner.held() > 0, (self.stage, *shard));
+            if waits != self.models.waiting.contains(&key) {
+                self.inbox.pause(*shard, waits)?;
+                if waits {
+                    self.models.waiting.insert(key);
+                } else {
+                    self.models.waiting.remove(&key);
+                }
+            }
+        }
+        if taken > 0 {
+            self.batch.get_or_insert_with(Batch::begin).records += taken;
+        }
+        Ok(taken)
+    }
+
+    /// Lets every shard do what time alone brings about.
+    pub(super) fn tick(&mut self) {
+        self.shards.values_mut().for_each(ShardRunner::tick);
+        if self.shards.values().any(ShardRunner::is_open) {
+            self.batch.get_or_insert_with(Batch::begin);
+        }
+    }
+
+    /// True when the batch is to be written now: nothing is in flight, and the interval is over (a short one while somebody
+    /// waits for what it says), it is full, or its clock has to be read anew.
+    pub(super) fn is_due(&self) -> bool {
+        let limits = self.shared.config.transaction;
+        let Some(batch) = self.batch.as_ref().filter(|_| self.flight.is_none()) else { return false };
+        let busy = || self.shards.values().any(ShardRunner::somebody_waits);
+        let gathered = batch.began.elapsed();
+        batch.records >= limits.records_max
+            || gathered >= Duration::from_millis(limits.interval_ms)
+            || gathered >= Duration::from_millis(limits.interval_busy_ms) && busy()
+            || self.shards.values().any(ShardRunner::has_run_ahead)
+    }
+
+    /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.
+    pub(super) fn rest(&self, taken: usize) {
+        let walks = self.images.is_walking();
+        let mut most = if taken == 0 && !walks { IDLE_MS_MAX } else { TRICKLE_PAUSE_MS };
+        if let Some(batch) = &self.batch
+            && self.flight.is_none()
+        {
+            let gathered = batch.began.elapsed().as_millis() as u64;
+            most = most.min(self.shared.config.transaction.interval_busy_ms.saturating_sub(gathered).max(1));
+        }
+        std::thread::park_timeout(Duration::from_millis(most));
+    }
+}
+
+/// Applies a record; false when it was put aside instead.
+fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) -> bool {
+    let headers = || record.headers();
+    let raw = Raw {
+        topic,
+        topic_name: shared.topic_name(topic),
+        partition: record.partition(),
+        offset: record.offset(),
+        timestamp: record.timestamp(),
+        key: record.key(),
+        value: record.value(),
+        headers: &headers,
+    };
+    if runner.hold(raw) {
+        return false;
+    }
+    runner.open();
+    runner.take(raw);
+    true
+}
