@@ -281,8 +281,16 @@ impl Ladder {
         let (config, customers) = (self.topics(), population.customers);
         let records = child::populate(&config, customers);
         self.say(&format!("  {customers} customers, {records} records in the changelog"));
-        let (secs, grown) = recovery::ready(&config);
+        let dir = tempfile::tempdir().expect("a directory for images");
+        let mut imaged = config.clone();
+        (imaged.images.dir, imaged.images.every_secs) = (dir.path().join("images"), 1);
+        let (secs, grown) = recovery::ready(if population.image.is_some() { &imaged } else { &config });
         self.say(&format!("  ready after {secs:.2} s"));
+        if let Some(image) = population.image {
+            let (secs, _) = recovery::ready(&imaged);
+            self.say(&format!("  ready after {secs:.2} s from its images"));
+            self.table.put(image, secs);
+        }
         if let Some(changelog) = population.changelog {
             self.table.put(changelog, secs);
         }
