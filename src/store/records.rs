@@ -283,8 +283,7 @@ impl<V: Packed> Records<V> {
     /// Shows up to `most` committed records as token and value, from the cursor's slot on, and moves the cursor behind them; to
     /// the next table when there are no more. What is not committed is not seen. Returns how many slots it looked at.
     pub fn walk(&self, cursor: &mut Cursor, most: usize, mut show: impl FnMut(&[u8], &[u8])) -> usize {
-        let mut value = Vec::new();
-        let start = (cursor.slot as usize).min(self.slots.len());
+        let (start, mut value) = ((cursor.slot as usize).min(self.slots.len()), Vec::new());
         let end = start.saturating_add(most).min(self.slots.len());
         for (slot, cell) in (start as u32..).zip(&self.slots[start..end]) {
             let Some(cell) = cell else { continue };

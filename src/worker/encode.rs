@@ -2,8 +2,10 @@
 
 use crate::bus::{Outbox, Topic, Topics};
 use crate::domain::candidate::{CandidateKind, CandidateStatus};
+use crate::domain::journal::OutputDigest;
 use crate::domain::partition::partition_of;
-use crate::domain::{Candidate, Output};
+use crate::domain::words::Word;
+use crate::domain::{Candidate, Output, Text};
 use crate::wire::{Schema, SchemaIds};
 
 /// Appends one output.
@@ -65,4 +67,34 @@ fn candidate(candidate: &Candidate, topics: &Topics, ids: &SchemaIds, outbox: &m
             outbox.push_tombstone(Topic::CandidatesActive, partition, key);
         }
     }
+}
+
+/// Count and digest per topic of the records from `first` on, in topic order. A digest hashes all keys and values, record by
+/// record, and then their lengths: so long stretches are hashed in one go.
+pub fn digests(outbox: &Outbox, first: usize) -> Vec<OutputDigest> {
+    let mut sums: Vec<(Topic, i64, blake3::Hasher, Vec<u8>)> = Vec::new();
+    for run in outbox.runs(first) {
+        let at = match sums.iter().position(|(topic, ..)| *topic == run.topic) {
+            Some(at) => at,
+            None => {
+                sums.push((run.topic, 0, blake3::Hasher::new(), Vec::new()));
+                sums.len() - 1
+            }
+        };
+        let (_, records, hasher, lengths) = &mut sums[at];
+        *records += run.records() as i64;
+        hasher.update(run.bytes);
+        for (key, value) in run.lengths() {
+            lengths.extend_from_slice(&(key as u32).to_le_bytes());
+            lengths.extend_from_slice(&value.map_or(u32::MAX, |value| value as u32).to_le_bytes());
+        }
+    }
+    sums.sort_by_key(|(topic, ..)| *topic);
+    sums.into_iter()
+        .map(|(topic, records, mut hasher, lengths)| OutputDigest {
+            topic: Text::from(topic.name()),
+            records,
+            digest: Text::from(&hasher.update(&lengths).finalize().to_hex().as_str()[..32]),
+        })
+        .collect()
 }

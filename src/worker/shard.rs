@@ -356,7 +356,7 @@ impl ShardRunner {
         }
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
         self.progress.now = self.now;
-        let entry = self.journal_entry(digests(outbox, first));
+        let entry = self.journal_entry(encode::digests(outbox, first));
         let key = format!("{}\0{}", entry.stage, entry.shard);
         let partition = shared.topics.journal_partition(self.shard);
         outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
@@ -473,34 +473,4 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
         codec::encode(decision.as_ref(), &mut body);
         progress.decision_hash = Text::from(&blake3::hash(&body).to_hex().as_str()[..32]);
     }
-}
-
-/// Count and digest per topic of the records from `first` on, in topic order. A digest hashes all keys and values, record by
-/// record, and then their lengths: so long stretches are hashed in one go.
-fn digests(outbox: &Outbox, first: usize) -> Vec<OutputDigest> {
-    let mut sums: Vec<(Topic, i64, blake3::Hasher, Vec<u8>)> = Vec::new();
-    for run in outbox.runs(first) {
-        let at = match sums.iter().position(|(topic, ..)| *topic == run.topic) {
-            Some(at) => at,
-            None => {
-                sums.push((run.topic, 0, blake3::Hasher::new(), Vec::new()));
-                sums.len() - 1
-            }
-        };
-        let (_, records, hasher, lengths) = &mut sums[at];
-        *records += run.records() as i64;
-        hasher.update(run.bytes);
-        for (key, value) in run.lengths() {
-            lengths.extend_from_slice(&(key as u32).to_le_bytes());
-            lengths.extend_from_slice(&value.map_or(u32::MAX, |value| value as u32).to_le_bytes());
-        }
-    }
-    sums.sort_by_key(|(topic, ..)| *topic);
-    sums.into_iter()
-        .map(|(topic, records, mut hasher, lengths)| OutputDigest {
-            topic: Text::from(topic.name()),
-            records,
-            digest: Text::from(&hasher.update(&lengths).finalize().to_hex().as_str()[..32]),
-        })
-        .collect()
 }

@@ -99,7 +99,7 @@ fn a_state_of_another_format() {
 
 #[test]
 fn entries_without_a_progress_record() {
-    let said = written("partial", b"k", &[1, 2]);
+    let said = written("partial", b"k", &[reflow::customer::FORMAT, 2]);
     assert!(said.contains("holds entries and no progress record"), "{said}");
 }
 
