@@ -239,7 +239,7 @@ impl Inbox {
             queue.attach(&name, *shard)?;
             list.add_partition_offset(&name, *shard, Offset::Offset(*offset))?;
         }
-        self.forward();
+        self.forwarded = Instant::now();
         self.consumer.assign(&list)
     }
 

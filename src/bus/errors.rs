@@ -110,7 +110,7 @@ const fn row(
 }
 
 /// Every call and every error, from the top; the last row takes what is left.
-pub const TABLE: &[Row] = &[
+pub static TABLE: &[Row] = &[
     row(
         NO_CALL,
         &[

@@ -124,7 +124,10 @@ impl<C: ConsumerContext> LaneQueue<C> {
         let own =
             unsafe { raw::rd_kafka_queue_get_partition(self.consumer.client().native_ptr(), name.as_ptr(), partition) };
         let own = NonNull::new(own);
-        self.partitions.push(own.ok_or_else(|| KafkaError::Subscription(format!("no queue for {topic} {partition}")))?);
+        let own = own.ok_or_else(|| KafkaError::Subscription(format!("no queue for {topic} {partition}")))?;
+        // SAFETY: both queues are alive; the forwarding holds the one it leads to.
+        unsafe { raw::rd_kafka_queue_forward(own.as_ptr(), self.queue.as_ptr()) };
+        self.partitions.push(own);
         Ok(())
     }
 
