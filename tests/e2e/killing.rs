@@ -45,6 +45,8 @@ fn kill_nine() {
     let back = audited(&deployment, workers, sent);
     let writers: std::collections::BTreeSet<_> = back.written.journal.iter().map(|entry| &entry.writer).collect();
     println!("{rounds} rounds of kill -9 over {WORKERS} workers; {} transactions", back.written.journal.len());
-    // Three lanes of customers, and one for each partner shard.
-    assert_eq!(writers.len(), (WORKERS as i32 + PARTNER_SHARDS) as usize, "{writers:?}");
+    // Every lane of customers has written, and at least as many of the partner stage as it has shards: which of them carried
+    // one is chance.
+    let least = (WORKERS as i32 + PARTNER_SHARDS) as usize;
+    assert!(writers.len() >= least, "{} writers, at least {least} expected: {writers:?}", writers.len());
 }
