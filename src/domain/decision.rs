@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Arm, Source};
+use super::check::Check;
 use super::{CandidateKind, EventTime, Text};
 use crate::{record, words};
 
@@ -22,16 +23,6 @@ words! {
         Expired = "expired",
     }
 }
-
-/// One check with what was seen and what was asked, as text that a person can read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    pub name: Text,
-    pub passed: bool,
-    pub observed: Text,
-    pub required: Text,
-}
-record!(Check { name, passed, observed, required });
 
 /// One decision (`reflow.decisions`, keyed by customer).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod candidate;
+pub mod check;
 pub mod codec;
 pub mod counter;
 pub mod decision;
@@ -20,6 +21,7 @@ pub mod view;
 pub mod words;
 
 pub use candidate::{Candidate, CandidateKind, CandidateStatus};
+pub use check::Check;
 pub use counter::{Counter, Family};
 pub use decision::Decision;
 pub use events::{ApplicationEvent, Command, CustomerEvent, Outcome, RepaymentEvent};

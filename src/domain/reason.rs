@@ -2,6 +2,8 @@
 //!
 //! Schemas carry codes as strings, because a policy may add codes of its own; these are the ones the code itself gives.
 
+use super::Text;
+use super::words::Word;
 use crate::words;
 
 words! {
@@ -64,5 +66,11 @@ words! {
         EndOptOut = "END_OPT_OUT",
         EndCommand = "END_COMMAND",
         EndErased = "END_ERASED",
+    }
+}
+
+impl From<ReasonCode> for Text {
+    fn from(code: ReasonCode) -> Self {
+        Text::const_new(code.name())
     }
 }

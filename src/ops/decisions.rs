@@ -2,6 +2,7 @@
 
 use super::exit::{Ended, Failure};
 use super::reading::{Decoder, From, read};
+use super::wording;
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::partition::partition_of;
@@ -65,7 +66,9 @@ fn in_words(decision: &Decision) -> String {
         text.push_str(&format!("    because {}\n", decision.reasons.join(", ")));
     }
     for check in decision.checks.iter().filter(|check| !check.passed) {
-        text.push_str(&format!("    {}: {} (asked for: {})\n", check.name, check.observed, check.required));
+        let (subject, observed, required) =
+            (wording::subject(check), wording::observed(check), wording::required(check));
+        text.push_str(&format!("    {} {subject}: {observed} (asked for: {required})\n", check.code));
     }
     text
 }

@@ -17,3 +17,4 @@ pub mod schemas;
 pub mod source;
 pub mod sources;
 pub mod topics;
+pub mod wording;

@@ -7,7 +7,8 @@ use super::quota::day_in;
 use super::rates::Drawdowns;
 use super::saying::{Case, decision, text_of};
 use super::windows::Span;
-use crate::domain::decision::{Check, DecisionKind};
+use crate::domain::check::{Check, Relation, Unit};
+use crate::domain::decision::DecisionKind;
 use crate::domain::fact::Verdict;
 use crate::domain::{Candidate, CandidateStatus, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text};
 use crate::policy::{Contract, GuardTerms, PolicySet};
@@ -78,14 +79,20 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
     ];
     reasons.extend(simple.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code));
     let mut checks = vec![
-        check("deadline", !late, situation.now.to_string(), format!("by {}", candidate.decide_by)),
-        check(
-            "data",
-            !situation.stale,
-            (if situation.stale { "stale" } else { "current" }).to_string(),
-            "current".to_string(),
+        Check::number(
+            ReasonCode::GateDeadline,
+            "decide_by",
+            Unit::Moment,
+            situation.now.0,
+            Relation::AtMost,
+            candidate.decide_by.0,
         ),
+        Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false),
+        Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false),
     ];
+    if let Err(code) = situation.terms {
+        checks.push(Check::flag(code, "contract_known", false, true));
+    }
     if let Ok((contract, guard, used)) = situation.terms {
         let mut held = guard.failing(&contract.guard);
         if situation.ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {
@@ -97,7 +104,8 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
         if !below {
             reasons.push(ReasonCode::HoldQuotaDay);
         }
-        checks.push(check("quota_day", below, used.to_string(), format!("below {}", contract.quota_per_day)));
+        let (code, quota) = (ReasonCode::HoldQuotaDay, contract.quota_per_day);
+        checks.push(Check::number(code, "admitted_today", Unit::Count, used, Relation::Below, quota));
     }
     let verdict = match () {
         _ if reasons.is_empty() => Verdict::Admitted,
@@ -105,10 +113,6 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
         _ => Verdict::Refused,
     };
     Ruling { verdict, reasons, checks }
-}
-
-fn check(name: &str, passed: bool, observed: String, required: String) -> Check {
-    Check { name: Text::from(name), passed, observed: Text::from(observed), required: Text::from(required) }
 }
 
 impl Shard {

@@ -4,8 +4,10 @@
 //! (the counterfactual): N = C+D+X+K+T+R+1, projected = C/N, effect = q·(X+R+1)/N (`docs/semantics.md`, section 5).
 //! Everything is parts per million in integers and rounds against us.
 
+use compact_str::format_compact;
+
 use super::rates::{Drawdowns, ONE_PPM, ppm_down, ppm_up};
-use crate::domain::decision::Check;
+use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::view::{GuardReading, GuardState};
 use crate::domain::{ReasonCode, Text};
@@ -74,28 +76,21 @@ impl Reading {
         failing
     }
 
-    /// The checks of this horizon, as text for the decision.
+    /// The checks of this horizon; their subjects end with its name.
     pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
-        let check = |name: &str, passed, observed: String, required: String| Check {
-            name: Text::from(format!("{name}_{}", self.horizon)),
-            passed,
-            observed: Text::from(observed),
-            required: Text::from(required),
-        };
-        let failing = self.failing(terms);
+        let subject = |name: &str| format_compact!("{name}_{}", self.horizon);
         if !self.is_judged(terms) {
-            let observed = format!("{} with {} concluded", self.ours(), self.drawdowns.concluded());
-            let required = format!("at most {} below {} concluded", terms.below_min_n_max, terms.min_n);
-            return vec![check("min_n", failing.is_empty(), observed, required)];
+            let (ours, most) = (self.ours(), terms.below_min_n_max);
+            let ours = Check::number(ReasonCode::HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most);
+            return vec![ours];
         }
-        let holds = |code| !failing.contains(&code);
-        let effect = format!("{} ppm", self.effect_ppm);
-        let most = format!("at most {} ppm", terms.reflow_effect_max_ppm);
-        let mut checks = vec![check("reflow_effect", holds(ReasonCode::HoldReflowEffect), effect, most)];
+        let (effect, most) = (self.effect_ppm, terms.reflow_effect_max_ppm);
+        let code = ReasonCode::HoldReflowEffect;
+        let mut checks = vec![Check::number(code, subject("reflow_effect"), Unit::Ppm, effect, Relation::AtMost, most)];
         if let Some(floor) = terms.drawdown_pass_floor_ppm {
-            let holds = holds(ReasonCode::HoldDrawdownPassFloor);
-            let projected = format!("{} ppm", self.projected_ppm);
-            checks.push(check("drawdown_pass_floor", holds, projected, format!("at least {floor} ppm")));
+            let (code, projected) = (ReasonCode::HoldDrawdownPassFloor, self.projected_ppm);
+            let name = subject("projected_pass");
+            checks.push(Check::number(code, name, Unit::Ppm, projected, Relation::AtLeast, floor));
         }
         checks
     }
@@ -141,12 +136,9 @@ impl Judgement {
 
     pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
         let mut checks: Vec<Check> = self.readings.iter().flat_map(|reading| reading.checks(terms)).collect();
-        checks.push(Check {
-            name: Text::from("reserved"),
-            passed: self.has_room(terms),
-            observed: Text::from(self.live.saturating_add(1).to_string()),
-            required: Text::from(format!("at most {}", terms.reserved_max)),
-        });
+        let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
+        let code = ReasonCode::HoldReflowEffect;
+        checks.push(Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
         checks
     }
 

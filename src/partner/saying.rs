@@ -1,7 +1,8 @@
 //! How the stage words what it says: decisions, releases, alerts.
 
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::decision::{Check, DecisionKind, StageName};
+use crate::domain::check::Check;
+use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::fact::Verdict;
 use crate::domain::words::Word;
 use crate::domain::{Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id};

@@ -1,10 +1,9 @@
 //! One candidate at a time, a cap and a cool-down per customer over all partners; and the holdout.
 
-use compact_str::format_compact;
-
-use super::findings::{Case, Findings, length};
+use super::findings::{Case, Findings};
 use crate::domain::ReasonCode::*;
 use crate::domain::Text;
+use crate::domain::check::{Check, Relation, Unit};
 
 /// How often a customer may be approached, over all partners.
 #[derive(Clone, Copy, Debug)]
@@ -25,23 +24,15 @@ pub(super) struct Holdout {
 
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     let (facts, cap) = (case.facts, case.policy.contact);
-    let observed = if facts.pending { "a proposal waits for its reply" } else { "no proposal waits" };
-    found.judge(HoldPending, !facts.pending, observed, "no proposal waits");
-    let observed = if facts.live { "a candidate is live or not yet released" } else { "no candidate is live" };
-    found.judge(HoldLiveCandidate, !facts.live, observed, "no candidate is live");
-    let recent = facts.offered_at.iter().filter(|at| facts.now.ms_since(**at) < cap.window_ms).count();
-    let (count, window) = (cap.count, length(cap.window_ms));
-    let below = i64::try_from(recent).is_ok_and(|recent| recent < count);
-    found.judge(
-        HoldFreqCap,
-        below,
-        format_compact!("{recent} in {window}"),
-        format_compact!("fewer than {count} in {window}"),
-    );
+    found.flag(HoldPending, "proposal_waits", facts.pending, false);
+    found.flag(HoldLiveCandidate, "candidate_live", facts.live, false);
+    let recent = facts.offered_at.iter().filter(|at| facts.now.ms_since(**at) < cap.window_ms).count() as i64;
+    found.number(HoldFreqCap, "admitted_in_window", Unit::Count, recent, Relation::Below, cap.count);
+    // Never approached: nothing to rest from.
     let since_ms = facts.offered_at.iter().map(|at| facts.now.ms_since(*at)).min();
-    let observed = since_ms.map_or(Text::const_new("never approached"), |ms| format_compact!("{} ago", length(ms)));
-    let rested = since_ms.is_none_or(|ms| ms >= cap.cool_down_ms);
-    found.judge(HoldCoolDown, rested, observed, format_compact!("at least {} ago", length(cap.cool_down_ms)));
+    let (subject, least_ms) = ("since_last_admitted", Some(cap.cool_down_ms));
+    let check = Check::maybe(HoldCoolDown, subject, Unit::Milliseconds, since_ms, Relation::AtLeast, least_ms);
+    found.push(Check { passed: since_ms.is_none_or(|ms| ms >= cap.cool_down_ms), ..check });
 }
 
 impl Holdout {

@@ -1,5 +1,6 @@
 //! What one partner's contract permits and promises, as parsed and checked.
 
+use super::findings::Words;
 use crate::domain::{EventTime, Text};
 
 /// A half-open span of event time; an absent end is open.
@@ -54,5 +55,5 @@ pub struct Contract {
     /// Admissions per calendar day of `zone`.
     pub quota_per_day: i64,
     /// Region tokens in which the lender may act; empty: everywhere.
-    pub regions: Vec<Text>,
+    pub regions: Words,
 }

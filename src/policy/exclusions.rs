@@ -1,9 +1,9 @@
 //! Exclusions: persons, risk and region. Owned by risk and compliance; nothing in marketing lifts one.
 
-use compact_str::format_compact;
-
-use super::findings::{Case, Findings, percent};
+use super::findings::{Case, Findings, Words};
+use super::gates;
 use crate::domain::ReasonCode::{self, *};
+use crate::domain::check::{Relation, Unit};
 use crate::domain::events::Flag;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
@@ -30,7 +30,7 @@ pub(super) struct Exclusions {
     /// Bit set of [`Flag`] ordinals.
     pub flags: u32,
     /// Bands of the own risk verdict that may be approached.
-    pub risk_bands: Vec<Text>,
+    pub risk_bands: Words,
     pub lenders_max: Option<i64>,
     /// Monthly debt service over monthly income, parts per million.
     pub debt_burden_max_ppm: Option<i64>,
@@ -58,7 +58,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     persons(case, found);
     severe(case, found);
     for (flag, code) in FLAGS.iter().filter(|(flag, _)| case.policy.exclusions.flags & (1 << flag.ordinal()) != 0) {
-        found.flag(case.facts.flags, *flag, *code);
+        gates::flags(&[(*flag, *code)], case.facts.flags, found);
     }
     region(case, found);
     verdict(case, found);
@@ -67,22 +67,17 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 
 fn persons(case: &Case<'_>, found: &mut Findings) {
     let (facts, exclusions) = (case.facts, &case.policy.exclusions);
-    let on_list = exclusions.staff.as_ref().is_some_and(|list| list.holds(facts.customer));
-    let observed = match (facts.staff, on_list) {
-        (true, _) => "marked as staff by the event",
-        (false, true) => "on the staff list",
-        (false, false) => "neither marked nor listed",
-    };
-    found.judge(ExcPartnerStaff, !facts.staff && !on_list, observed, "not on the partner's staff");
-    expiry(&exclusions.staff, "staff list within its dates", case, found);
-    let observed = if facts.test_order { "test order" } else { "no test order" };
-    found.judge(ExcTestOrder, !facts.test_order, observed, "no test order");
-    if let Some(list) = &exclusions.employers {
-        let hits = facts.employers.iter().filter(|employer| list.holds(employer)).count();
-        let observed = format_compact!("{hits} of {} employers listed", facts.employers.len());
-        found.judge(ExcEmployer, hits == 0, observed, "no employer on the list");
+    found.flag(ExcPartnerStaff, "staff", facts.staff, false);
+    if let Some(list) = &exclusions.staff {
+        found.flag(ExcPartnerStaff, "on_staff_list", list.holds(facts.customer), false);
     }
-    expiry(&exclusions.employers, "employer list within its dates", case, found);
+    expiry(&exclusions.staff, "staff_list_current", case, found);
+    found.flag(ExcTestOrder, "test_order", facts.test_order, false);
+    if let Some(list) = &exclusions.employers {
+        let hits = facts.employers.iter().filter(|employer| list.holds(employer)).count() as i64;
+        found.number(ExcEmployer, "employers_listed", Unit::Count, hits, Relation::AtMost, 0);
+    }
+    expiry(&exclusions.employers, "employer_list_current", case, found);
 }
 
 /// Nobody can be cleared against a list that has run out.
@@ -101,28 +96,15 @@ impl TokenList {
 fn severe(case: &Case<'_>, found: &mut Findings) {
     let (standing, limits) = (case.facts.standing, case.policy.exclusions.severe);
     let months = standing.late_months & MONTHS_MASK;
-    let (late, in_a_row) = (i64::from(months.count_ones()), longest_run(months));
-    let passed = i64::from(standing.dpd_now) <= limits.dpd_now_above
-        && i64::from(standing.worst_dpd_24m) < limits.worst_24m_from
-        && in_a_row < limits.consecutive_late_months
-        && late < limits.late_months
-        && !standing.written_off;
-    let observed = format_compact!(
-        "{} days past due, worst {}, late months {late}, in a row {in_a_row}{}",
-        standing.dpd_now,
-        standing.worst_dpd_24m,
-        if standing.written_off { ", written off" } else { "" }
-    );
-    let required = format_compact!(
-        "at most {} days, worst below {}, late months below {}, in a row below {}, not written off",
-        limits.dpd_now_above,
-        limits.worst_24m_from,
-        limits.late_months,
-        limits.consecutive_late_months
-    );
-    found.judge(ExcSevereDpd, passed, observed, required);
-    let observed = if standing.compensated { "paid by another" } else { "nothing paid by another" };
-    found.judge(ExcCompensated, !standing.compensated, observed, "no guarantor, insurer or buy-back paid");
+    let (now, worst) = (i64::from(standing.dpd_now), i64::from(standing.worst_dpd_24m));
+    let (in_a_row, late) = (longest_run(months), i64::from(months.count_ones()));
+    found.number(ExcSevereDpd, "dpd_now", Unit::Days, now, Relation::AtMost, limits.dpd_now_above);
+    found.number(ExcSevereDpd, "worst_dpd_24m", Unit::Days, worst, Relation::Below, limits.worst_24m_from);
+    let most = limits.consecutive_late_months;
+    found.number(ExcSevereDpd, "late_months_in_a_row", Unit::Count, in_a_row, Relation::Below, most);
+    found.number(ExcSevereDpd, "late_months_24m", Unit::Count, late, Relation::Below, limits.late_months);
+    found.flag(ExcSevereDpd, "written_off", standing.written_off, false);
+    found.flag(ExcCompensated, "compensated", standing.compensated, false);
 }
 
 /// The longest run of set bits: shifting and masking shortens each run by one.
@@ -140,58 +122,39 @@ fn region(case: &Case<'_>, found: &mut Findings) {
     if regions.is_empty() {
         return;
     }
-    let inside = case.facts.region.is_some_and(|region| regions.iter().any(|allowed| allowed == region));
-    let observed = case.facts.region.map_or(Text::const_new("region not known"), Text::from);
-    found.judge(ExcRegion, inside, observed, format_compact!("one of {}", regions.join(", ")));
-    if case.facts.region.is_none() {
+    let region = case.facts.region;
+    let inside = region.is_some_and(|region| regions.has(region));
+    found.word(ExcRegion, "region", inside, region, Relation::OneOf, regions.joined());
+    if region.is_none() {
         found.missing("region");
     }
 }
 
 /// The lender's own verdict; a partner's or platform's does not replace it.
 fn verdict(case: &Case<'_>, found: &mut Findings) {
-    let Some(verdict) = &case.facts.verdict else {
-        found.judge(DataVerdictMissing, false, "no own risk verdict", "own risk verdict");
-        return;
-    };
-    found.judge(
-        DataVerdictMissing,
-        true,
-        format_compact!("by {} {}", verdict.model, verdict.version),
-        "own risk verdict",
-    );
+    let verdict = case.facts.verdict.as_ref();
+    found.flag(DataVerdictMissing, "own_verdict", verdict.is_some(), true);
+    let Some(verdict) = verdict else { return };
     let until = verdict.decided_at.plus_ms(i64::from(verdict.valid_days) * DAY_MS);
-    let required = format_compact!("valid at {}", case.facts.event_time);
-    found.judge(DataVerdictExpired, until >= case.facts.event_time, format_compact!("valid until {until}"), required);
+    let at = case.facts.event_time;
+    found.number(DataVerdictExpired, "verdict_valid_until", Unit::Moment, until.0, Relation::AtLeast, at.0);
     let bands = &case.policy.exclusions.risk_bands;
-    let among = bands.iter().any(|band| band == verdict.band);
-    found.judge(
-        ExcRiskBand,
-        among,
-        format_compact!("band {}", verdict.band),
-        format_compact!("one of {}", bands.join(", ")),
-    );
+    let among = bands.has(verdict.band);
+    found.word(ExcRiskBand, "risk_band", among, Some(verdict.band), Relation::OneOf, bands.joined());
 }
 
 fn burden(case: &Case<'_>, found: &mut Findings) {
     let (facts, exclusions) = (case.facts, &case.policy.exclusions);
     if let Some(max) = exclusions.lenders_max {
-        match facts.lenders {
-            Some(lenders) => found.judge(
-                ExcMultiLender,
-                i64::from(lenders) <= max,
-                format_compact!("{lenders} lenders"),
-                format_compact!("at most {max} lenders"),
-            ),
-            None => found.missing("number of lenders"),
+        match facts.lenders.map(i64::from) {
+            Some(lenders) => _ = found.number(ExcMultiLender, "lenders", Unit::Count, lenders, Relation::AtMost, max),
+            None => found.missing("lenders"),
         }
     }
     if let Some(max) = exclusions.debt_burden_max_ppm {
         match facts.debt_burden_ppm {
-            Some(ppm) => {
-                found.judge(ExcDebtBurden, ppm <= max, percent(ppm), format_compact!("at most {}", percent(max)));
-            }
-            None => found.missing("debt burden"),
+            Some(ppm) => _ = found.number(ExcDebtBurden, "debt_burden", Unit::Ppm, ppm, Relation::AtMost, max),
+            None => found.missing("debt_burden"),
         }
     }
 }

@@ -1,11 +1,7 @@
 //! What judging a trigger collects: one check per rule, and the codes of those that failed.
 
-use compact_str::format_compact;
-
 use super::{Contract, Facts, Policy};
-use crate::domain::decision::Check;
-use crate::domain::events::Flag;
-use crate::domain::words::Word;
+use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::{ReasonCode, Text};
 
 /// One trigger before one policy and the contract of its partner.
@@ -18,73 +14,83 @@ pub(super) struct Case<'a> {
 /// Checks and failing codes, both in the order of judging.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub reasons: Vec<ReasonCode>,
+    pub reasons: Vec<Text>,
     pub checks: Vec<Check>,
 }
 
 impl Findings {
-    /// One rule: what was seen, what was asked. The check carries the code as its name.
-    pub fn judge(&mut self, code: ReasonCode, passed: bool, observed: impl Into<Text>, required: impl Into<Text>) {
-        let name = Text::const_new(code.name());
-        self.checks.push(Check { name, passed, observed: observed.into(), required: required.into() });
-        if !passed && !self.reasons.contains(&code) {
-            self.reasons.push(code);
-        }
+    /// One rule about a number: it passes by its relation, and the answer is given back.
+    pub fn number(
+        &mut self,
+        code: impl Into<Text>,
+        subject: &'static str,
+        unit: Unit,
+        observed: i64,
+        relation: Relation,
+        required: i64,
+    ) -> bool {
+        self.push(Check::number(code, Text::const_new(subject), unit, observed, relation, required))
+    }
+
+    /// One rule about something that is so or not.
+    pub fn flag(&mut self, code: impl Into<Text>, subject: &'static str, observed: bool, required: bool) -> bool {
+        self.push(Check::flag(code, Text::const_new(subject), observed, required))
+    }
+
+    /// One rule about words, judged by the caller.
+    pub fn word(
+        &mut self,
+        code: impl Into<Text>,
+        subject: &'static str,
+        passed: bool,
+        observed: Option<&str>,
+        relation: Relation,
+        required: &Text,
+    ) -> bool {
+        let check = Check::maybe(code, Text::const_new(subject), Unit::Word, None, relation, None);
+        let (observed_word, required_word) = (observed.map(Text::from), Some(required.clone()));
+        self.push(Check { passed, observed_word, required_word, ..check })
     }
 
     /// Something a rule needs is not known: fails closed.
     pub fn missing(&mut self, what: &'static str) {
-        self.judge(
-            ReasonCode::DataMissing,
-            false,
-            format_compact!("{what}: not known"),
-            format_compact!("{what}: known"),
-        );
+        self.flag(ReasonCode::DataMissing, what, false, true);
     }
 
-    /// A flag of the customer that must not be set.
-    pub fn flag(&mut self, flags: u32, flag: Flag, code: ReasonCode) {
-        let set = flags & (1 << flag.ordinal()) != 0;
-        let state = if set { "set" } else { "not set" };
-        self.judge(code, !set, format_compact!("{flag} {state}"), format_compact!("{flag} not set"));
-    }
-}
-
-/// Parts per million as a percentage for people: `1.5 %`.
-pub(super) fn percent(ppm: i64) -> Text {
-    let (whole, parts) = (ppm.unsigned_abs() / 10_000, ppm.unsigned_abs() % 10_000);
-    let sign = if ppm < 0 { "-" } else { "" };
-    match format_compact!("{parts:04}").trim_end_matches('0') {
-        "" => format_compact!("{sign}{whole} %"),
-        digits => format_compact!("{sign}{whole}.{digits} %"),
-    }
-}
-
-/// A duration for people, in its largest whole unit: `7d`, `90s`, `250ms`.
-pub(super) fn length(ms: i64) -> Text {
-    const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    match UNITS.iter().find(|(unit_ms, _)| ms != 0 && ms % unit_ms == 0) {
-        Some((unit_ms, unit)) => format_compact!("{}{unit}", ms / unit_ms),
-        None => format_compact!("{ms}ms"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::read::quantity::percentage;
-    use proptest::prelude::*;
-
-    #[test]
-    fn prints_lengths_in_the_largest_whole_unit() {
-        let lengths = [0, 250, 90_000, 1_800_000, 86_400_000, 90_000_000].map(length);
-        assert_eq!(lengths.each_ref().map(Text::as_str), ["0ms", "250ms", "90s", "30m", "1d", "25h"]);
-    }
-
-    proptest! {
-        #[test]
-        fn printed_percentages_read_back(ppm in -2_000_000_i64..2_000_000) {
-            prop_assert_eq!(percentage(&percent(ppm)), Ok(ppm));
+    pub fn push(&mut self, check: Check) -> bool {
+        let passed = check.passed;
+        if !passed && !self.reasons.contains(&check.code) {
+            self.reasons.push(check.code.clone());
         }
+        self.checks.push(check);
+        passed
+    }
+}
+
+/// A set of words of a policy, sorted, and joined once for the checks that name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    sorted: Vec<Text>,
+    joined: Text,
+}
+
+impl Words {
+    pub fn new(mut words: Vec<Text>) -> Self {
+        let joined = Text::from(words.join(", "));
+        words.sort();
+        Self { sorted: words, joined }
+    }
+
+    pub fn has(&self, word: &str) -> bool {
+        self.sorted.binary_search_by(|known| known.as_str().cmp(word)).is_ok()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// The words in the document's order, separated by commas.
+    pub fn joined(&self) -> &Text {
+        &self.joined
     }
 }

@@ -1,11 +1,12 @@
 //! Gates: what law and contract demand before anything else. No other part of a policy can lift one.
 
-use compact_str::format_compact;
-
-use super::findings::{Case, Findings, length};
-use super::{Dates, Text};
+use super::Dates;
+use super::findings::{Case, Findings};
+use crate::domain::EventTime;
 use crate::domain::ReasonCode::{self, *};
+use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::Flag;
+use crate::domain::words::Word;
 
 /// Flags that always forbid an approach, in the order of `docs/semantics.md`.
 const FLAGS: [(Flag, ReasonCode); 8] = [
@@ -22,46 +23,50 @@ const FLAGS: [(Flag, ReasonCode); 8] = [
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     contract(case, found);
     consent(case, found);
-    for (flag, code) in FLAGS {
-        found.flag(case.facts.flags, flag, code);
-    }
+    flags(&FLAGS, case.facts.flags, found);
     deadline(case, found);
+}
+
+/// Flags of the customer that must not be set.
+pub(super) fn flags(flags: &[(Flag, ReasonCode)], set: u32, found: &mut Findings) {
+    for (flag, code) in flags {
+        found.flag(*code, flag.name(), set & (1 << flag.ordinal()) != 0, false);
+    }
 }
 
 fn contract(case: &Case<'_>, found: &mut Findings) {
     let (contract, at) = (case.contract, case.facts.event_time);
-    let moment = format_compact!("trigger at {at}");
-    found.judge(GatePartnerUnlisted, contract.listed.hold(at), moment.clone(), span("listed", contract.listed));
-    let permitted = if contract.real_time { "real time permitted" } else { "real time not permitted" };
-    found.judge(GateContractForbids, contract.real_time, permitted, "real time permitted");
-    found.judge(GateContractDates, contract.contract.hold(at), moment, span("contract", contract.contract));
+    span(GatePartnerUnlisted, ["listed_from", "listed_until"], contract.listed, at, found);
+    found.flag(GateContractForbids, "real_time_permitted", contract.real_time, true);
+    span(GateContractDates, ["contract_from", "contract_until"], contract.contract, at, found);
 }
 
-fn span(what: &str, dates: Dates) -> Text {
-    let mut text = Text::from(what);
-    if let Some(from) = dates.from {
-        text.push_str(&format_compact!(" from {from}"));
+/// The trigger's event time against both ends, as far as there are any.
+fn span(code: ReasonCode, [from, until]: [&'static str; 2], dates: Dates, at: EventTime, found: &mut Findings) {
+    if let Some(begin) = dates.from {
+        found.number(code, from, Unit::Moment, at.0, Relation::AtLeast, begin.0);
     }
-    if let Some(to) = dates.to {
-        text.push_str(&format_compact!(" until {to}"));
+    if let Some(end) = dates.to {
+        found.number(code, until, Unit::Moment, at.0, Relation::Below, end.0);
     }
-    text
 }
 
 /// Servicing consent is not marketing consent: the fact is the cross-marketing consent given to this lender.
 fn consent(case: &Case<'_>, found: &mut Findings) {
     let at = case.facts.event_time;
-    let (passed, observed) = match case.facts.consent {
-        None => (false, Text::const_new("no consent")),
-        Some(given) if given.withdrawn_at.is_some() => (false, Text::const_new("consent withdrawn")),
-        Some(given) => (given.given_at <= at, format_compact!("text {} given {}", given.text_version, given.given_at)),
-    };
-    found.judge(GateNoConsent, passed, observed, format_compact!("cross-marketing consent given by {at}"));
+    let given = case.facts.consent.map(|given| given.given_at);
+    let (subject, given_at) = ("consent_given_at", given.map(|given| given.0));
+    let passed = given.is_some_and(|given| given <= at);
+    let check = Check::maybe(GateNoConsent, subject, Unit::Moment, given_at, Relation::AtMost, Some(at.0));
+    found.push(Check { passed, ..check });
+    if let Some(withdrawn_at) = case.facts.consent.and_then(|given| given.withdrawn_at) {
+        let subject = "consent_withdrawn_at";
+        found.push(Check::maybe(GateNoConsent, subject, Unit::Moment, Some(withdrawn_at.0), Relation::Is, None));
+    }
 }
 
 fn deadline(case: &Case<'_>, found: &mut Findings) {
-    let within_ms = case.contract.answer_within_ms;
     let age_ms = case.facts.now.ms_since(case.facts.event_time);
-    let observed = format_compact!("{} after the trigger", length(age_ms));
-    found.judge(GateDeadline, age_ms <= within_ms, observed, format_compact!("within {}", length(within_ms)));
+    let within_ms = case.contract.answer_within_ms;
+    found.number(GateDeadline, "answer_age", Unit::Milliseconds, age_ms, Relation::AtMost, within_ms);
 }

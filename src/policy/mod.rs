@@ -15,15 +15,12 @@ mod read;
 mod set;
 pub use contract::{Contract, Dates, GuardTerms};
 pub use facts::Facts;
+pub use findings::Words;
 pub use problem::{Place, Problem};
 pub use set::PolicySet;
 
-use compact_str::format_compact;
-
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
-use crate::domain::decision::Check;
-use crate::domain::words::Word;
-use crate::domain::{EventTime, ReasonCode, Text};
+use crate::domain::{Check, EventTime, ReasonCode, Text};
 use findings::{Case, Findings};
 
 /// What the policy says of one trigger.
@@ -109,8 +106,7 @@ impl Policy {
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
         let mut found = Findings::default();
         let Some(contract) = self.contract(facts.partner) else {
-            let observed = format_compact!("no contract for {}", facts.partner);
-            found.judge(ReasonCode::DataUnknownPartner, false, observed, "a contract for the partner");
+            found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
             return found.no(Arm::Treatment);
         };
         let case = Case { policy: self, contract, facts };
@@ -122,7 +118,7 @@ impl Policy {
             return found.no(Arm::Treatment);
         };
         if self.holdout.as_ref().is_some_and(|holdout| holdout.holds(facts.customer)) {
-            found.judge(ReasonCode::CtrlHoldout, false, "in the holdout", "not in the holdout");
+            found.flag(ReasonCode::CtrlHoldout, "in_holdout", true, false);
             return found.no(Arm::Holdout);
         }
         let proposal = Some(self.terms(&case, chosen));
@@ -148,7 +144,6 @@ impl Policy {
 impl Findings {
     /// A judgement without a proposal.
     fn no(self, arm: Arm) -> Judgement {
-        let reasons = self.reasons.iter().map(|code| Text::const_new(code.name())).collect();
-        Judgement { reasons, checks: self.checks, arm, proposal: None }
+        Judgement { reasons: self.reasons, checks: self.checks, arm, proposal: None }
     }
 }

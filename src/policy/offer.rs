@@ -1,11 +1,10 @@
 //! The offer: the first rule of the policy that fits the kind of customer and the currency, with everything it needs known.
 
-use compact_str::format_compact;
-
 use super::findings::{Case, Findings};
 use crate::domain::ReasonCode::ExcNoOffer;
 use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Coupon, Delivery, LimitMode, Offer};
+use crate::domain::check::{Relation, Unit};
 use crate::domain::events::RepaymentMethod;
 use crate::domain::words::Word;
 use crate::policy::facts::PartnerLimit;
@@ -93,11 +92,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
             Err(Misfit::OtherCustomers | Misfit::NoPriceBelow) => {}
         }
     }
-    let observed = match &chosen {
-        Some(chosen) => format_compact!("offer {}", chosen.offer.offer),
-        None => format_compact!("none of {} offers", case.policy.offers.len()),
-    };
-    found.judge(ExcNoOffer, chosen.is_some(), observed, format_compact!("an offer for {kind} in {currency}"));
+    found.number(ExcNoOffer, "offers_that_fit", Unit::Count, i64::from(chosen.is_some()), Relation::AtLeast, 1);
     if let (None, Some(what)) = (&chosen, unknown) {
         found.missing(what);
     }
@@ -137,7 +132,7 @@ impl OfferRule {
 
 impl LimitRule {
     fn minor(self, partner: &PartnerLimit<'_>) -> Result<Option<i64>, Misfit> {
-        let known = partner.limit_minor.ok_or(Misfit::Unknown("limit given by the partner flow"));
+        let known = partner.limit_minor.ok_or(Misfit::Unknown("partner_limit"));
         match self {
             LimitRule::Same => known.map(Some),
             LimitRule::Plus(ppm) => known.map(|minor| Some(raised(minor, ppm))),
@@ -158,7 +153,7 @@ impl CostRule {
         match self {
             CostRule::Fixed(ppm) => Ok(ppm),
             CostRule::BelowPartner(points) => {
-                let partner = partner.all_in_cost_ppm.ok_or(Misfit::Unknown("all-in cost of the partner flow"))?;
+                let partner = partner.all_in_cost_ppm.ok_or(Misfit::Unknown("partner_all_in_cost"))?;
                 Some(partner.saturating_sub(points)).filter(|ppm| *ppm >= 0).ok_or(Misfit::NoPriceBelow)
             }
         }
@@ -169,7 +164,7 @@ impl TermRule {
     fn months(self, partner: &PartnerLimit<'_>) -> Result<i32, Misfit> {
         match self {
             TermRule::Months(months) => Ok(months),
-            TermRule::Same => partner.term_months.ok_or(Misfit::Unknown("term of the partner flow")),
+            TermRule::Same => partner.term_months.ok_or(Misfit::Unknown("partner_term")),
         }
     }
 }
@@ -178,9 +173,7 @@ impl MethodRule {
     fn name(self, partner: &PartnerLimit<'_>) -> Result<Text, Misfit> {
         let method = match self {
             MethodRule::Fixed(method) => method,
-            MethodRule::Same => {
-                partner.repayment_method.ok_or(Misfit::Unknown("repayment method of the partner flow"))?
-            }
+            MethodRule::Same => partner.repayment_method.ok_or(Misfit::Unknown("partner_repayment_method"))?,
         };
         Ok(Text::const_new(method.name()))
     }

@@ -171,12 +171,8 @@ fn holes_in_journal_and_chain_are_found() {
 
     let chained = |d: &reflow::domain::Decision| d.sequence == 2;
     let decision = bench.world.written.decisions.iter().position(chained).unwrap();
-    bench.world.written.decisions[decision].checks.push(reflow::domain::decision::Check {
-        name: "later".into(),
-        passed: true,
-        observed: "changed".into(),
-        required: "nothing".into(),
-    });
+    let later = reflow::domain::Check::flag("LATER", "changed", true, true);
+    bench.world.written.decisions[decision].checks.push(later);
     bench.finds("prev_hash of sequence 3 is not the hash");
     bench.world.written.decisions.remove(decision);
     bench.finds("sequence 3 where 2 was expected");

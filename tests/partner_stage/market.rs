@@ -61,7 +61,7 @@ pub fn contract(partner: &str) -> Contract {
             horizons: vec![(Text::from("1h"), HOUR_MS), (Text::from("24h"), DAY_MS), (Text::from("7d"), 7 * DAY_MS)],
         },
         quota_per_day: 8,
-        regions: Vec::new(),
+        regions: reflow::policy::Words::default(),
     }
 }
 

@@ -57,8 +57,8 @@ fn an_admission_is_a_reply_a_candidate_and_a_decision() {
     let [yes] = decisions(&out)[..] else { panic!("one decision") };
     assert_eq!((yes.kind, yes.decided_at, yes.drawdown.as_deref()), (DecisionKind::Yes, START, Some("drawdown of a")));
     assert!(yes.reasons.is_empty() && yes.checks.iter().all(|check| check.passed));
-    for name in ["min_n_1h", "min_n_24h", "min_n_7d", "reserved", "quota_day", "deadline", "data"] {
-        assert!(yes.checks.iter().any(|check| check.name == name), "{name}");
+    for name in ["ours_1h", "ours_24h", "ours_7d", "reserved", "admitted_today", "decide_by", "partner_data_stale"] {
+        assert!(yes.checks.iter().any(|check| check.subject == name), "{name}");
     }
     let view = views(&out)[0];
     assert_eq!((view.live_candidates, view.quota_day_used, view.quota_day_max), (1, 1, Some(8)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reflow::domain::words::Word;
-use reflow::domain::{alert, candidate, counter, decision, events, fact, fate, journal, view};
+use reflow::domain::{alert, candidate, check, counter, decision, events, fact, fate, journal, view};
 use reflow::wire::Schema;
 use serde_json::Value as Json;
 
@@ -152,6 +152,8 @@ fn enums_have_the_words_of_the_domain_in_their_order() {
         candidate::CandidateKind,
         candidate::CandidateStatus,
         candidate::LimitMode,
+        check::Relation,
+        check::Unit,
         counter::Counter,
         decision::DecisionKind,
         decision::StageName,

@@ -303,7 +303,7 @@ pub fn contract() -> Contract {
             horizons: Vec::new(),
         },
         quota_per_day: 0,
-        regions: Vec::new(),
+        regions: crate::policy::Words::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::view::{GuardReading, GuardState, PartnerView};
 use crate::domain::words::Word;
-use crate::domain::{Candidate, CandidateKind, CandidateStatus, EventTime, ReasonCode, Text};
+use crate::domain::{Candidate, CandidateKind, CandidateStatus, Check, EventTime, ReasonCode, Text};
 
 /// Most alerts and candidates that are remembered for the view.
 const RECENT_COUNT_MAX: usize = 16;
@@ -32,9 +32,8 @@ pub struct RecentCandidate {
 pub struct Hold {
     pub since: EventTime,
     pub count: i64,
-    /// What was seen and what was asked, as the decision says it.
-    pub observed: Text,
-    pub required: Text,
+    /// The check that failed first, as the decision says it.
+    pub check: Option<Check>,
 }
 
 /// A fall of a partner's drawdown pass that is not our doing: the deepest that was seen.
@@ -88,16 +87,13 @@ impl Chronicle {
     }
 
     fn see_hold(&mut self, decision: &Decision, code: &Text) {
-        let told = ReasonCode::named(code).is_some_and(|code| check_prefix(code).is_some());
+        let told = ReasonCode::named(code).is_some_and(is_room);
         if !told || self.holds.len() >= PARTNERS_COUNT_MAX {
             return;
         }
         let hold = self.holds.entry((decision.partner.clone(), code.clone())).or_insert_with(|| {
-            let prefix = ReasonCode::named(code).and_then(check_prefix).unwrap_or_default();
-            let failed = decision.checks.iter().find(|check| !check.passed && check.name.starts_with(prefix));
-            let (observed, required) =
-                failed.map(|check| (check.observed.clone(), check.required.clone())).unwrap_or_default();
-            Hold { since: decision.decided_at, count: 0, observed, required }
+            let check = decision.checks.iter().find(|check| !check.passed && check.code == *code).cloned();
+            Hold { since: decision.decided_at, count: 0, check }
         });
         hold.count += 1;
         hold.since = hold.since.min(decision.decided_at);
@@ -138,15 +134,10 @@ impl Chronicle {
     }
 }
 
-/// Which check of the partner stage speaks for a code; nothing for codes that are not about room at the partner.
-fn check_prefix(code: ReasonCode) -> Option<&'static str> {
-    match code {
-        ReasonCode::HoldReflowEffect => Some("reflow_effect"),
-        ReasonCode::HoldDrawdownPassFloor => Some("drawdown_pass_floor"),
-        ReasonCode::HoldMinN => Some("min_n"),
-        ReasonCode::HoldQuotaDay => Some("quota_day"),
-        _ => None,
-    }
+/// Codes about room at the partner; others are not told as holds.
+fn is_room(code: ReasonCode) -> bool {
+    use ReasonCode::{HoldDrawdownPassFloor, HoldMinN, HoldQuotaDay, HoldReflowEffect};
+    [HoldReflowEffect, HoldDrawdownPassFloor, HoldMinN, HoldQuotaDay].contains(&code)
 }
 
 fn count(counts: &mut BTreeMap<Text, i64>, code: &Text) {

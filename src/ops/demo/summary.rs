@@ -10,9 +10,11 @@ use super::chronicle::{Chronicle, ForeignFall, Hold};
 use super::latency::Quantiles;
 use super::market::Truth;
 use super::words::{clock, count, points};
+use crate::domain::check::{Check, Unit};
 use crate::domain::fate::FateCounts;
 use crate::domain::words::Word;
 use crate::domain::{ReasonCode, Text};
+use crate::ops::wording;
 
 /// Most reasons that the sentences name.
 const REASONS_NAMED_MAX: usize = 8;
@@ -136,7 +138,7 @@ pub(super) fn most_frequent(counts: &BTreeMap<Text, i64>) -> Vec<(&Text, i64)> {
 }
 
 fn hold_in_words(partner: &str, code: &str, hold: &Hold) -> String {
-    let Hold { since, count: times, observed, required } = hold;
+    let Hold { since, count: times, check } = hold;
     let why = match ReasonCode::named(code) {
         Some(ReasonCode::HoldReflowEffect) => {
             "one more candidate would lower its drawdown pass by more than was agreed"
@@ -146,21 +148,19 @@ fn hold_in_words(partner: &str, code: &str, hold: &Hold) -> String {
         Some(ReasonCode::HoldQuotaDay) => "the quota of the day was used up",
         _ => code,
     };
-    let seen = match (observed.is_empty(), required.is_empty()) {
-        (false, false) => format!(" ({}, {})", in_points(observed), in_points(required)),
-        _ => String::new(),
-    };
+    let seen = check.as_ref().map_or_else(String::new, |check| format!(" ({})", in_points(check)));
     let times = if *times == 1 { "1 candidate was".to_owned() } else { format!("{} candidates were", count(*times)) };
     format!("{partner}: held at {} because {why}{seen}; {times} held back for {code}.", clock(*since))
 }
 
-/// `91234 ppm` as points, wherever it stands in a check's text.
-fn in_points(text: &str) -> String {
-    let Some(rest) = text.strip_suffix(" ppm") else { return text.to_owned() };
-    let (before, number) = rest.rsplit_once(' ').map_or(("", rest), |(before, number)| (before, number));
-    match number.parse() {
-        Ok(ppm) => format!("{before} {} points", points(ppm)).trim_start().to_owned(),
-        Err(_) => text.to_owned(),
+/// What was seen and what was asked; shares as points, because a rate is what moves.
+fn in_points(check: &Check) -> String {
+    match (check.unit, check.observed, check.required) {
+        (Unit::Ppm, Some(observed), Some(required)) => {
+            let relation = check.relation.name().replace('_', " ");
+            format!("{} points, {relation} {} points", points(observed), points(required))
+        }
+        _ => format!("{}, {}", wording::observed(check), wording::required(check)),
     }
 }
 

@@ -8,8 +8,9 @@ use super::summary::{Summary, words};
 use super::view::{PartnerRow, Phase, Progress, Snapshot};
 use crate::domain::alert::{Alert, AlertKind, Severity};
 use crate::domain::candidate::{Arm, CandidateKind, Source};
+use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::counter::Tally;
-use crate::domain::decision::{Check, Decision, DecisionKind, StageName};
+use crate::domain::decision::{Decision, DecisionKind, StageName};
 use crate::domain::fate::FateCounts;
 use crate::domain::time::MINUTE_MS;
 use crate::domain::view::{DataState, GuardReading, GuardState, PartnerView, Rate};
@@ -19,13 +20,7 @@ fn at(minutes: i64) -> EventTime {
     PLAY_DAY_START.plus_ms(minutes * MINUTE_MS)
 }
 
-fn decision(partner: &str, kind: DecisionKind, reasons: &[&str], check: Option<[&str; 3]>, minutes: i64) -> Decision {
-    let checks = check.map(|[name, observed, required]| Check {
-        name: Text::from(name),
-        passed: false,
-        observed: Text::from(observed),
-        required: Text::from(required),
-    });
+fn decision(partner: &str, kind: DecisionKind, reasons: &[&str], check: Option<Check>, minutes: i64) -> Decision {
     Decision {
         decision: Text::default(),
         candidate: Text::default(),
@@ -36,7 +31,7 @@ fn decision(partner: &str, kind: DecisionKind, reasons: &[&str], check: Option<[
         kind,
         stage: StageName::Partner,
         reasons: reasons.iter().map(|code| Text::from(*code)).collect(),
-        checks: checks.into_iter().collect(),
+        checks: check.into_iter().collect(),
         arm: Arm::Treatment,
         policy_version: Text::default(),
         policy_hash: Text::default(),
@@ -105,10 +100,11 @@ fn foreign_decline(partner: &str) -> Alert {
 
 fn told() -> Chronicle {
     let mut chronicle = Chronicle::default();
-    let effect = Some(["reflow_effect_24h", "81234 ppm", "at most 80000 ppm"]);
-    chronicle.see_decision(&decision("p05", DecisionKind::No, &["HOLD_REFLOW_EFFECT"], effect, 320));
+    let (code, subject) = ("HOLD_REFLOW_EFFECT", "reflow_effect_24h");
+    let effect = Some(Check::number(code, subject, Unit::Ppm, 81_234, Relation::AtMost, 80_000));
+    chronicle.see_decision(&decision("p05", DecisionKind::No, &["HOLD_REFLOW_EFFECT"], effect.clone(), 320));
     chronicle.see_decision(&decision("p05", DecisionKind::No, &["HOLD_REFLOW_EFFECT"], effect, 330));
-    let quota = Some(["quota_day", "12", "below 12"]);
+    let quota = Some(Check::number("HOLD_QUOTA_DAY", "admitted_today", Unit::Count, 12, Relation::Below, 12));
     chronicle.see_decision(&decision("p08", DecisionKind::No, &["HOLD_QUOTA_DAY"], quota, 200));
     chronicle.see_decision(&decision("p01", DecisionKind::No, &["GATE_NO_CONSENT"], None, 10));
     chronicle.see_decision(&decision("p01", DecisionKind::Yes, &[], None, 11));

@@ -8,7 +8,7 @@ use super::quantity::{beginning, currency, day, duration, end, sentence, share, 
 use super::tree::Node;
 use crate::domain::Text;
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::policy::{Contract, Dates, GuardTerms};
+use crate::policy::{Contract, Dates, GuardTerms, Words};
 use crate::words;
 
 /// Longest a partner's page may wait for an answer, milliseconds.
@@ -100,7 +100,7 @@ fn contract(fields: Fields<'_, '_>) -> Option<Contract> {
         currency: currency?,
         guard: guard?,
         quota_per_day: quota_per_day?,
-        regions: regions?,
+        regions: Words::new(regions?),
     })
 }
 

@@ -6,6 +6,7 @@ use super::fields::{Fields, Wrong};
 use super::quantity::{end, percentage_up_to, sentence, token, whole};
 use crate::domain::EventTime;
 use crate::domain::words::Word;
+use crate::policy::Words;
 use crate::policy::exclusions::{Exclusions, FLAGS, Severe, TokenList};
 
 /// Highest debt burden a policy may allow, percent of income.
@@ -40,7 +41,7 @@ pub fn read(root: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<
         employers: employers?,
         severe: severe?,
         flags: flags?.iter().fold(0, |bits, flag| bits | 1 << flag.ordinal()),
-        risk_bands: risk_bands?,
+        risk_bands: Words::new(risk_bands?),
         lenders_max: lenders_max?,
         debt_burden_max_ppm: debt_burden_max_ppm?,
     })
