@@ -4,6 +4,7 @@
 //! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod contract;
+pub mod document;
 pub mod facts;
 pub mod problem;
 mod caps;
@@ -14,6 +15,7 @@ mod offer;
 mod read;
 mod set;
 pub use contract::{Contract, Dates, GuardTerms};
+pub use document::{Document, Part};
 pub use facts::Facts;
 pub use findings::Words;
 pub use problem::{Place, Problem};
@@ -72,9 +74,15 @@ pub struct Policy {
 /// Where the document came from, for problems between documents.
 #[derive(Clone, Debug)]
 struct Origin {
+    version: Source,
+    effective_from: Source,
+}
+
+/// Where a value stands.
+#[derive(Clone, Debug)]
+struct Source {
     file: String,
-    version: Place,
-    effective_from: Place,
+    place: Place,
 }
 
 /// What every offer must say; set whenever the policy makes offers.
@@ -88,7 +96,12 @@ struct Texts {
 impl Policy {
     /// Reads and checks one document; `file_name` is only used to say where a problem is.
     pub fn parse(file_name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
-        read::read(file_name, text)
+        Self::read(&Document::of(vec![Part::new(file_name, text)]))
+    }
+
+    /// The same of a document of several files.
+    pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
+        read::read(document)
     }
 
     /// The contract of a partner, if the document has one.

@@ -5,6 +5,8 @@ use std::fmt;
 /// A place in a document; line and column count characters from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// Which file of the document, from 0.
+    pub part: usize,
     pub line: usize,
     pub column: usize,
 }
@@ -21,7 +23,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { line, column } = self.place;
+        let Place { line, column, .. } = self.place;
         write!(f, "{}:{line}:{column}: found {}, expected {}; {}", self.file, self.found, self.expected, self.next)
     }
 }

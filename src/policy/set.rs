@@ -1,6 +1,6 @@
 //! The policy log: which document is in force when.
 
-use super::{Place, Policy, Problem};
+use super::{Policy, Problem, Source};
 use crate::domain::EventTime;
 
 /// The policy log: every version with its effective time.
@@ -20,19 +20,12 @@ impl PolicySet {
             if let Some(other) = earlier.iter().find(|other| other.version == policy.version) {
                 let found = format!("version `{}` again", policy.version);
                 let next = "give the newer document a version of its own";
-                problems.push(clash(policy, policy.origin.version, found, other, other.origin.version, next));
+                problems.push(clash(&policy.origin.version, found, &other.origin.version, next));
             }
             if let Some(other) = earlier.iter().find(|other| other.effective_from == policy.effective_from) {
                 let found = format!("another policy from {} on", policy.effective_from);
                 let next = "let one of them begin at another moment";
-                problems.push(clash(
-                    policy,
-                    policy.origin.effective_from,
-                    found,
-                    other,
-                    other.origin.effective_from,
-                    next,
-                ));
+                problems.push(clash(&policy.origin.effective_from, found, &other.origin.effective_from, next));
             }
         }
         if problems.is_empty() { Ok(Self { versions }) } else { Err(problems) }
@@ -57,7 +50,7 @@ impl PolicySet {
     }
 }
 
-fn clash(policy: &Policy, place: Place, found: String, other: &Policy, at: Place, next: &str) -> Problem {
-    let expected = format!("it once (also in {}:{}:{})", other.origin.file, at.line, at.column);
-    Problem { file: policy.origin.file.clone(), place, found, expected, next: next.to_owned() }
+fn clash(at: &Source, found: String, other: &Source, next: &str) -> Problem {
+    let expected = format!("it once (also in {}:{}:{})", other.file, other.place.line, other.place.column);
+    Problem { file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
 }

@@ -28,19 +28,25 @@ impl Wrong {
 
 /// Collects the problems of one document.
 pub struct Problems<'d> {
-    file: &'d str,
+    /// By the part of a place.
+    files: Vec<&'d str>,
     list: RefCell<Vec<Problem>>,
 }
 
 impl<'d> Problems<'d> {
-    pub fn new(file: &'d str) -> Self {
-        Self { file, list: RefCell::default() }
+    pub fn new(files: impl Iterator<Item = &'d str>) -> Self {
+        Self { files: files.collect(), list: RefCell::default() }
+    }
+
+    /// The file that a place is in.
+    pub fn file(&self, place: Place) -> &'d str {
+        self.files.get(place.part).copied().unwrap_or_default()
     }
 
     pub fn report(&self, place: Place, found: impl Into<String>, wrong: Wrong) {
         let mut list = self.list.borrow_mut();
         if list.len() < PROBLEMS_MAX {
-            let file = self.file.to_owned();
+            let file = self.file(place).to_owned();
             list.push(Problem { file, place, found: found.into(), expected: wrong.expected, next: wrong.next });
         }
     }
@@ -94,8 +100,13 @@ impl<'n, 'd> Fields<'n, 'd> {
         };
         let mut first = FxHashMap::default();
         for entry in entries {
-            if let Some(line) = first.insert(entry.key.as_str(), entry.place.line) {
-                let wrong = Wrong::new(format!("it once (also on line {line})"), "keep one of the two");
+            if let Some(other) = first.insert(entry.key.as_str(), entry.place) {
+                let Place { line, column, .. } = other;
+                let other = match problems.file(other) {
+                    _ if other.part == entry.place.part => format!("on line {line}"),
+                    file => format!("in {file}:{line}:{column}"),
+                };
+                let wrong = Wrong::new(format!("it once (also {other})"), "keep one of the two");
                 problems.report(entry.place, format!("`{}` a second time", entry.key), wrong);
             }
         }

@@ -1,6 +1,6 @@
 //! Typical mistakes, with the exact words their author reads.
 
-use crate::policy::{Policy, PolicySet};
+use crate::policy::{Document, Part, Policy, PolicySet};
 
 const MINIMAL: &str = include_str!("../../../policies/minimal.yaml");
 
@@ -201,4 +201,58 @@ fn a_set_is_ordered_by_time_and_takes_each_version_once() {
              give the newer document a version of its own",
         ]
     );
+}
+
+/// The minimal document in two files, cut where a top-level key begins.
+fn halves(at: &str) -> Vec<Part> {
+    let (head, tail) = MINIMAL.split_once(at).unwrap();
+    vec![Part::new("head.yaml", head), Part::new("tail.yaml", format!("{at}{tail}"))]
+}
+
+#[test]
+fn several_files_are_one_policy() {
+    let policy = Policy::read(&Document::of(halves("\ncontact:"))).unwrap();
+    let mut other = halves("\ncontact:");
+    other.reverse();
+    other[0].file = "another-name.yaml".to_owned();
+    assert_eq!(Policy::read(&Document::of(other)).unwrap().hash, policy.hash, "names and order do not count");
+    let whole = Policy::parse("p.yaml", MINIMAL).unwrap();
+    assert_eq!((whole.version, whole.contracts.len()), (policy.version, policy.contracts.len()));
+    assert_ne!(whole.hash, policy.hash, "the bytes of the whole text are not these");
+}
+
+#[test]
+fn a_key_in_two_files_is_told_with_both_places() {
+    let mut parts = halves("\ncontact:");
+    parts[1].text.push_str("\nversion: again\n");
+    let lines = parts[1].text.lines().count();
+    let found = Policy::read(&Document::of(parts)).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let said = found[0].to_string();
+    assert!(said.starts_with(&format!("tail.yaml:{lines}:1: found `version` a second time")), "{said}");
+    assert!(said.contains("also in head.yaml:"), "{said}");
+}
+
+#[test]
+fn problems_of_several_files_name_their_own_file() {
+    let mut parts = halves("\ncontact:");
+    parts[0].text = parts[0].text.replace("zone: Asia/Shanghai", "zone: Asia/Nowhere");
+    parts[1].text = parts[1].text.replace("cool_down:", "cooldown:");
+    let said: Vec<String> =
+        Policy::read(&Document::of(parts)).unwrap_err().iter().map(|problem| problem.file.clone()).collect();
+    assert_eq!(said, ["head.yaml", "tail.yaml", "tail.yaml"]);
+}
+
+#[test]
+fn another_head_takes_the_place_of_the_documents_own() {
+    let head = "version: back\neffective_from: 2026-06-01T00:00:00Z\nauthor: x\napprover: y\nreason: Back\n";
+    let parts = vec![Part::new("p.yaml", MINIMAL)];
+    let document = Document { parts: parts.clone(), head: Some(Part::new("rollback", head)) };
+    let policy = Policy::read(&document).unwrap();
+    assert_eq!((policy.version.as_str(), policy.effective_from.to_string().as_str()), ("back", "2026-06-01T00:00:00Z"));
+    assert_eq!(policy.contracts.len(), 1);
+    assert_ne!(policy.hash, Document::of(parts.clone()).hash());
+    let more = format!("{head}contact: {{cool_down: 1s}}\n");
+    let found = Policy::read(&Document { parts, head: Some(Part::new("rollback", more)) }).unwrap_err();
+    assert!(found[0].to_string().starts_with("rollback:6:1: found `contact` in a head"), "{}", found[0]);
 }

@@ -6,6 +6,7 @@
 mod contracts;
 mod exclusions;
 mod fields;
+mod merge;
 mod offers;
 pub(super) mod quantity;
 mod tree;
@@ -16,23 +17,20 @@ use fields::{Fields, Problems, Wrong};
 use quantity::{duration, moment, sentence, share, token, whole};
 
 use super::caps::{ContactCap, Holdout};
+use super::document::Document;
 use super::problem::Problem;
-use super::{Origin, Policy, Texts};
+use super::{Origin, Policy, Source, Texts};
 use crate::domain::Text;
 use crate::domain::candidate::Friction;
 
 /// Most candidates a cap may allow in its window.
 const CAP_COUNT_MAX: i64 = 10_000;
 
-pub fn read(file: &str, text: &str) -> Result<Policy, Vec<Problem>> {
-    let problems = Problems::new(file);
-    let policy = match tree::read(text) {
-        Ok(root) => Fields::of(&root, "a policy", &problems).and_then(|fields| policy(file, text, fields)),
-        Err(broken) => {
-            problems.report(broken.place, broken.found, Wrong::new(broken.expected, broken.next));
-            None
-        }
-    };
+pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
+    let problems = Problems::new(document.all().map(|part| part.file.as_str()));
+    let root = merge::tree(document, &problems);
+    let fields = root.as_ref().and_then(|root| Fields::of(root, "a policy", &problems));
+    let policy = fields.and_then(|fields| policy(document.hash(), fields));
     let list = problems.into_list();
     match policy {
         Some(policy) if list.is_empty() => Ok(policy),
@@ -40,7 +38,7 @@ pub fn read(file: &str, text: &str) -> Result<Policy, Vec<Problem>> {
     }
 }
 
-fn policy(file: &str, text: &str, root: Fields<'_, '_>) -> Option<Policy> {
+fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     let version = root.required("version", token);
     let effective_from = root.required("effective_from", moment);
     let author = root.required("author", sentence);
@@ -57,14 +55,14 @@ fn policy(file: &str, text: &str, root: Fields<'_, '_>) -> Option<Policy> {
     };
     let texts = texts(&root);
     let friction = friction(&root);
-    let places = (root.place_of("version"), root.place_of("effective_from"));
+    let origin = Origin { version: source_of(&root, "version"), effective_from: source_of(&root, "effective_from") };
     root.finish();
     reason?;
     Some(Policy {
         version: version?,
-        hash: Text::from(blake3::hash(text.as_bytes()).to_hex().get(..32)?),
+        hash,
         effective_from: effective_from?,
-        origin: Origin { file: file.to_owned(), version: places.0, effective_from: places.1 },
+        origin,
         contracts: contracts?,
         exclusions: exclusions?,
         contact: contact?,
@@ -73,6 +71,11 @@ fn policy(file: &str, text: &str, root: Fields<'_, '_>) -> Option<Policy> {
         texts: texts?,
         friction: friction?,
     })
+}
+
+fn source_of(root: &Fields<'_, '_>, key: &str) -> Source {
+    let place = root.place_of(key);
+    Source { file: root.problems.file(place).to_owned(), place }
 }
 
 /// Who writes a policy does not approve it.

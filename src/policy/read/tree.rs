@@ -7,8 +7,6 @@ use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput, 
 
 use crate::policy::problem::Place;
 
-/// Longest document, bytes: 10,000 contracts of 800 bytes.
-const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Deepest nesting of lists and groups, levels.
 const DEPTH_LEVELS_MAX: usize = 12;
 
@@ -57,13 +55,9 @@ impl Node {
     }
 }
 
-/// Reads the one document of the text.
-pub fn read(text: &str) -> Result<Node, Broken> {
-    if text.len() > DOCUMENT_BYTES_MAX {
-        let (found, expected) = (format!("{} bytes", text.len()), "at most 8 MiB in one document");
-        return Err(Broken { place: Place { line: 1, column: 1 }, found, expected, next: "shorten its lists" });
-    }
-    let mut events = Events::new(text);
+/// Reads the one document of the text, which is that part of a policy.
+pub fn read(part: usize, text: &str) -> Result<Node, Broken> {
+    let mut events = Events::new(part, text);
     let root = loop {
         match events.next()? {
             (Event::StreamStart | Event::DocumentStart(..), _) => {}
@@ -87,26 +81,32 @@ pub fn read(text: &str) -> Result<Node, Broken> {
 }
 
 struct Events<'t> {
+    part: usize,
     parser: Parser<'t, StrInput<'t>>,
 }
 
 impl<'t> Events<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(part: usize, text: &'t str) -> Self {
         let options = options! {
             emit_comments: false,
             disallow_directives: true,
             flow_nesting_limit: DEPTH_LEVELS_MAX,
             block_nesting_limit: DEPTH_LEVELS_MAX,
         };
-        Self { parser: Parser::new_from_str_with_options(text, options) }
+        Self { part, parser: Parser::new_from_str_with_options(text, options) }
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Place), Broken> {
         match self.parser.next() {
-            Some(Ok((event, span))) => Ok((event, place(&span.start))),
-            Some(Err(error)) => Err(syntax(place(error.marker()), error.info())),
+            Some(Ok((event, span))) => Ok((event, self.place(&span.start))),
+            Some(Err(error)) => Err(syntax(self.place(error.marker()), error.info())),
             None => Ok((Event::StreamEnd, Place::default())),
         }
+    }
+
+    /// The parser counts lines from 1 and columns from 0.
+    fn place(&self, marker: &Marker) -> Place {
+        Place { part: self.part, line: marker.line(), column: marker.col() + 1 }
     }
 
     /// The node that begins with this event. The parser bounds the nesting, and so the recursion.
@@ -162,9 +162,4 @@ impl<'t> Events<'t> {
 fn syntax(place: Place, found: String) -> Broken {
     let next = "check indentation, colons, brackets and quotes there and on the line above";
     Broken { place, found, expected: "YAML", next }
-}
-
-/// The parser counts lines from 1 and columns from 0.
-fn place(marker: &Marker) -> Place {
-    Place { line: marker.line(), column: marker.col() + 1 }
 }
