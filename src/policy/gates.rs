@@ -31,7 +31,12 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 fn contract(case: &Case<'_>, found: &mut Findings) {
     let (contract, at) = (case.contract, case.facts.event_time);
     let moment = format_compact!("trigger at {at}");
-    found.judge(GatePartnerUnlisted, contract.listed.hold(at), moment.clone(), span("listed", contract.listed));
+    found.judge(
+        GatePartnerUnlisted,
+        contract.listed.dates.hold(at),
+        moment.clone(),
+        span("listed", contract.listed.dates),
+    );
     let permitted = if contract.real_time { "real time permitted" } else { "real time not permitted" };
     found.judge(GateContractForbids, contract.real_time, permitted, "real time permitted");
     found.judge(GateContractDates, contract.contract.hold(at), moment, span("contract", contract.contract));

@@ -13,7 +13,7 @@ mod gates;
 mod offer;
 mod read;
 mod set;
-pub use contract::{Contract, Dates, GuardTerms};
+pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use facts::Facts;
 pub use problem::{Place, Problem};
 pub use set::PolicySet;
