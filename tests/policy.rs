@@ -7,7 +7,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, ReasonCode, Text};
 use reflow::policy::facts::{ConsentFact, PartnerLimit, Standing};
-use reflow::policy::{Facts, Policy};
+use reflow::policy::{Facts, Horizon, Policy};
 
 const EXAMPLE: &str = include_str!("../policies/example.yaml");
 
@@ -446,10 +446,8 @@ fn without_modes_a_contract_permits_and_reserves_nothing() {
     let policy = Policy::parse("example.yaml", EXAMPLE).unwrap();
     let forbidden = policy.contract("p07").unwrap();
     assert!(!forbidden.real_time && !forbidden.offline && !forbidden.referral);
-    assert_eq!(
-        (forbidden.quota_per_day, forbidden.guard.reserved_max, forbidden.guard.reflow_effect_max_ppm),
-        (0, 0, 0)
-    );
+    assert_eq!((forbidden.quota_per_day, forbidden.guard.reserved_max), (0, 0));
+    assert!(forbidden.guard.horizons.iter().all(|horizon| horizon.effect_max_ppm == 0));
     assert_eq!((forbidden.guard.below_min_n_max, forbidden.valid_for_ms, forbidden.answer_within_ms), (0, 0, 0));
 }
 
@@ -457,9 +455,10 @@ fn without_modes_a_contract_permits_and_reserves_nothing() {
 fn a_proposal_carries_what_the_policy_says() {
     let policy = strict();
     let contract = policy.contract("p01").unwrap();
-    assert_eq!((contract.guard.reflow_effect_max_ppm, contract.guard.drawdown_pass_floor_ppm), (12_500, Some(700_000)));
-    let horizons = [(Text::from("1h"), HOUR_MS), (Text::from("28d"), 28 * DAY_MS)];
+    assert_eq!(contract.guard.drawdown_pass_floor_ppm, Some(700_000));
+    let horizons = ["1h", "28d"].map(|name| Horizon::named(name, 12_500).unwrap());
     assert_eq!(contract.guard.horizons, horizons);
+    assert_eq!(horizons.map(|horizon| horizon.length_ms), [HOUR_MS, 28 * DAY_MS]);
     assert!(contract.triggers_on_risk_passed);
 
     let judgement = policy.judge(&good());

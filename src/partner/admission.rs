@@ -194,10 +194,10 @@ impl Shard {
     pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
         let baseline_ppm = guard::baseline_ppm(&self.drawdowns(partner, guard::BASELINE_MS, now));
         let mut readings = Vec::with_capacity(terms.horizons.len());
-        for (name, length_ms) in &terms.horizons {
-            let drawdowns = self.drawdowns(partner, *length_ms, now);
-            let reserved = self.reserved(partner, *length_ms, now);
-            readings.push(Reading::new(name.clone(), drawdowns, reserved, baseline_ppm));
+        for horizon in &terms.horizons {
+            let drawdowns = self.drawdowns(partner, horizon.length_ms, now);
+            let reserved = self.reserved(partner, horizon.length_ms, now);
+            readings.push(Reading::new(horizon, drawdowns, reserved, baseline_ppm));
         }
         Judgement { readings, live: self.ledger.live(partner) }
     }

@@ -11,7 +11,7 @@ use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::view::{GuardReading, GuardState};
 use crate::domain::{ReasonCode, Text};
-use crate::policy::GuardTerms;
+use crate::policy::{GuardTerms, Horizon};
 
 /// The window over which the counterfactual pass is measured.
 pub const BASELINE_MS: i64 = 28 * DAY_MS;
@@ -38,6 +38,8 @@ pub fn standing_effect_ppm(baseline_ppm: i64, drawdowns: &Drawdowns, reserved: i
 #[derive(Clone, Debug)]
 pub struct Reading {
     pub horizon: Text,
+    /// Most points that the contract allows in this horizon, parts per million.
+    pub effect_max_ppm: i64,
     pub drawdowns: Drawdowns,
     pub reserved: i64,
     pub projected_ppm: i64,
@@ -45,11 +47,18 @@ pub struct Reading {
 }
 
 impl Reading {
-    pub fn new(horizon: Text, drawdowns: Drawdowns, reserved: i64, baseline_ppm: i64) -> Self {
+    pub fn new(horizon: &Horizon, drawdowns: Drawdowns, reserved: i64, baseline_ppm: i64) -> Self {
         let n = drawdowns.concluded().saturating_add(reserved).saturating_add(1);
         let ours = drawdowns.diverted.saturating_add(reserved).saturating_add(1);
         let projected_ppm = ppm_down(drawdowns.disbursed, n).unwrap_or(0);
-        Self { horizon, drawdowns, reserved, projected_ppm, effect_ppm: effect_ppm(baseline_ppm, ours, n) }
+        Self {
+            horizon: horizon.name.clone(),
+            effect_max_ppm: horizon.effect_max_ppm,
+            drawdowns,
+            reserved,
+            projected_ppm,
+            effect_ppm: effect_ppm(baseline_ppm, ours, n),
+        }
     }
 
     /// Diversions and reservations with one more.
@@ -67,7 +76,7 @@ impl Reading {
             return if self.ours() > terms.below_min_n_max { vec![ReasonCode::HoldMinN] } else { Vec::new() };
         }
         let mut failing = Vec::new();
-        if self.effect_ppm > terms.reflow_effect_max_ppm {
+        if self.effect_ppm > self.effect_max_ppm {
             failing.push(ReasonCode::HoldReflowEffect);
         }
         if terms.drawdown_pass_floor_ppm.is_some_and(|floor| self.projected_ppm < floor) {
@@ -84,7 +93,7 @@ impl Reading {
             let ours = Check::number(ReasonCode::HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most);
             return vec![ours];
         }
-        let (effect, most) = (self.effect_ppm, terms.reflow_effect_max_ppm);
+        let (effect, most) = (self.effect_ppm, self.effect_max_ppm);
         let code = ReasonCode::HoldReflowEffect;
         let mut checks = vec![Check::number(code, subject("reflow_effect"), Unit::Ppm, effect, Relation::AtMost, most)];
         if let Some(floor) = terms.drawdown_pass_floor_ppm {
@@ -107,7 +116,7 @@ impl Reading {
             projected_ppm: Some(self.projected_ppm),
             without_reflow_ppm: Some(self.projected_ppm.saturating_add(self.effect_ppm)),
             effect_ppm: Some(self.effect_ppm),
-            effect_max_ppm: Some(terms.reflow_effect_max_ppm),
+            effect_max_ppm: Some(self.effect_max_ppm),
         }
     }
 }
@@ -155,18 +164,17 @@ mod tests {
 
     fn terms() -> GuardTerms {
         GuardTerms {
-            reflow_effect_max_ppm: 20_000,
             drawdown_pass_floor_ppm: Some(700_000),
             min_n: 30,
             below_min_n_max: 2,
             reserved_max: 50,
-            horizons: Vec::new(),
+            ..GuardTerms::default()
         }
     }
 
     fn reading(disbursed: i64, declined: i64, diverted: i64, reserved: i64, q: i64) -> Reading {
         let drawdowns = Drawdowns { disbursed, declined, diverted, ..Drawdowns::default() };
-        Reading::new(Text::from("24h"), drawdowns, reserved, q)
+        Reading::new(&Horizon::named("24h", 20_000).unwrap(), drawdowns, reserved, q)
     }
 
     #[test]

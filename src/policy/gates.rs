@@ -36,7 +36,7 @@ pub(super) fn flags(flags: &[(Flag, ReasonCode)], set: u32, found: &mut Findings
 
 fn contract(case: &Case<'_>, found: &mut Findings) {
     let (contract, at) = (case.contract, case.facts.event_time);
-    span(GatePartnerUnlisted, ["listed_from", "listed_until"], contract.listed, at, found);
+    span(GatePartnerUnlisted, ["listed_from", "listed_until"], contract.listed.dates, at, found);
     found.flag(GateContractForbids, "real_time_permitted", contract.real_time, true);
     span(GateContractDates, ["contract_from", "contract_until"], contract.contract, at, found);
 }

@@ -14,7 +14,7 @@ mod gates;
 mod offer;
 mod read;
 mod set;
-pub use contract::{Contract, Dates, GuardTerms};
+pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use findings::Words;

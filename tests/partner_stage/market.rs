@@ -11,7 +11,7 @@ use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
-use reflow::policy::{Contract, Dates, GuardTerms};
+use reflow::policy::{Contract, GuardTerms, Horizon};
 
 /// 2024-10-04T07:23:00Z.
 pub const START: EventTime = EventTime(20_000 * DAY_MS + 7 * HOUR_MS + 23 * 60_000);
@@ -39,29 +39,21 @@ impl Contracts for Book {
 }
 
 pub fn contract(partner: &str) -> Contract {
+    let horizons = ["1h", "24h", "7d"].iter().filter_map(|name| Horizon::named(name, 50_000)).collect();
     Contract {
-        partner: Text::from(partner),
-        listed: Dates::default(),
-        contract: Dates::default(),
         real_time: true,
-        offline: false,
-        referral: false,
-        triggers_on_risk_passed: false,
         answer_within_ms: 2_000,
         valid_for_ms: VALID_FOR_MS,
-        touchpoint: None,
-        zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
-        currency: Text::from("CNY"),
         guard: GuardTerms {
-            reflow_effect_max_ppm: 50_000,
             drawdown_pass_floor_ppm: Some(600_000),
             min_n: 20,
             below_min_n_max: 3,
             reserved_max: 5,
-            horizons: vec![(Text::from("1h"), HOUR_MS), (Text::from("24h"), DAY_MS), (Text::from("7d"), 7 * DAY_MS)],
+            horizons,
+            ..GuardTerms::default()
         },
         quota_per_day: 8,
-        regions: reflow::policy::Words::default(),
+        ..Contract::forbidding(Text::from(partner), jiff::tz::TimeZone::fixed(jiff::tz::offset(8)), Text::from("CNY"))
     }
 }
 

@@ -132,16 +132,16 @@ impl Oracle {
         let up = |a: i128, b: i128| (a + b - 1) / b;
         let [c, d, _, k, t] = five(28 * DAY_MS);
         let q = if c + d + k + t == 0 { 1_000_000 } else { up(c * 1_000_000, c + d + k + t) };
-        for (_, ms) in &terms.horizons {
-            let [c, d, x, k, t] = five(*ms);
-            let start = window_start(now, *ms);
+        for horizon in &terms.horizons {
+            let [c, d, x, k, t] = five(horizon.length_ms);
+            let start = window_start(now, horizon.length_ms);
             let r = self.live.values().filter(|l| l.partner == partner && l.requested_at.0 >= start).count() as i128;
             let concluded = c + d + x + k + t;
             let n = concluded + r + 1;
             if concluded < i128::from(terms.min_n) {
                 few |= x + r + 1 > i128::from(terms.below_min_n_max);
             } else {
-                effect |= up(q * (x + r + 1), n) > i128::from(terms.reflow_effect_max_ppm);
+                effect |= up(q * (x + r + 1), n) > i128::from(horizon.effect_max_ppm);
                 floor |= terms.drawdown_pass_floor_ppm.is_some_and(|floor| c * 1_000_000 / n < i128::from(floor));
             }
         }

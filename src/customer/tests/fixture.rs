@@ -7,7 +7,7 @@ use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
-use crate::policy::{Contract, Dates, Facts, GuardTerms, Judgement, Terms};
+use crate::policy::{Contract, Facts, Judgement, Terms};
 
 /// 2026-03-10T00:00:00Z, a Tuesday.
 pub const TODAY: CalendarDay = CalendarDay(20_522);
@@ -282,28 +282,10 @@ impl Judge for OnePolicy {
 
 pub fn contract() -> Contract {
     Contract {
-        partner: "p1".into(),
-        listed: Dates::default(),
-        contract: Dates::default(),
         real_time: true,
-        offline: false,
-        referral: false,
-        triggers_on_risk_passed: false,
         answer_within_ms: 2_000,
         valid_for_ms: HOUR_MS,
-        touchpoint: None,
-        zone: jiff::tz::TimeZone::UTC,
-        currency: "CNY".into(),
-        guard: GuardTerms {
-            reflow_effect_max_ppm: 0,
-            drawdown_pass_floor_ppm: None,
-            min_n: 0,
-            below_min_n_max: 0,
-            reserved_max: 0,
-            horizons: Vec::new(),
-        },
-        quota_per_day: 0,
-        regions: crate::policy::Words::default(),
+        ..Contract::forbidding("p1".into(), jiff::tz::TimeZone::UTC, "CNY".into())
     }
 }
 

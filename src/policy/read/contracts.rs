@@ -4,11 +4,14 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use super::fields::{Fields, Problems, Wrong, word};
-use super::quantity::{beginning, currency, day, duration, end, sentence, share, token, whole, zone};
+use super::guard;
+use super::quantity::{beginning, clock, currency, day, duration, end, sentence, token, whole, zone};
 use super::tree::Node;
 use crate::domain::Text;
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::policy::{Contract, Dates, GuardTerms, Words};
+use crate::domain::words::Word;
+use crate::policy::contract::{ApiChannel, Budgets, DataUse, Disclosure, Integration, Listing, Party};
+use crate::policy::{Contract, Dates, Words};
 use crate::words;
 
 /// Longest a partner's page may wait for an answer, milliseconds.
@@ -16,24 +19,15 @@ const ANSWER_WITHIN_MS_MAX: i64 = 24 * HOUR_MS;
 /// Longest a candidate may be acted upon: its reservation counts against the guard until then, milliseconds.
 const VALID_FOR_MS_MAX: i64 = 31 * DAY_MS;
 /// Largest count a contract may state (quota, reservations, cases).
-const COUNT_MAX: i64 = 100_000_000;
-/// The horizons the guard knows.
-const HORIZONS: [(&str, i64); 4] = [("1h", HOUR_MS), ("24h", 24 * HOUR_MS), ("7d", 7 * DAY_MS), ("28d", 28 * DAY_MS)];
+pub(super) const COUNT_MAX: i64 = 100_000_000;
+/// Largest amount a contract may state, minor units.
+const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 
 words! {
     pub enum Mode {
         RealTime = "real_time",
         Offline = "offline",
         Referral = "referral",
-    }
-}
-
-words! {
-    /// Where the customer meets an offer: on our page inside the partner's app, in no page of ours, in our part of the app.
-    pub enum Integration {
-        H5Hosted = "h5_hosted",
-        Api = "api",
-        Sdk = "sdk",
     }
 }
 
@@ -68,6 +62,7 @@ fn contract(fields: Fields<'_, '_>) -> Option<Contract> {
     let partner = fields.required("partner", token);
     let zone = fields.required("zone", zone);
     let currency = fields.required("currency", currency);
+    let day_begins_at_ms = fields.or("day_begins_at", 0, clock);
     // Dates are still checked when the zone is wrong, so that one reading finds everything.
     let days_of = zone.clone().unwrap_or(TimeZone::UTC);
     let listed = listing(&fields, &days_of);
@@ -76,31 +71,39 @@ fn contract(fields: Fields<'_, '_>) -> Option<Contract> {
     let permits = |mode| modes.as_ref().is_some_and(|modes| modes.contains(&mode));
     let any_mode = modes.as_ref().is_some_and(|modes| !modes.is_empty());
     let disclosed = disclosure(&fields, any_mode);
+    let enhancers = parties(&fields, "enhancers", "enhancer", &days_of);
+    let referral_recipients = parties(&fields, "referral_recipients", "recipient", &days_of);
     let regions = fields.list_or("regions", Vec::new(), token);
+    let data_use = fields.list_or("data_use", Vec::new(), word::<DataUse>);
+    let fee_minor = fields.or("fee_per_disbursed_minor", None, amount);
     let (real_time, offline, referral) = (permits(Mode::RealTime), permits(Mode::Offline), permits(Mode::Referral));
     let answering = answering(&fields, real_time);
-    let guard = if real_time || fields.has("guard") { guard(&fields) } else { Some(closed()) };
+    let guard = guard::read(&fields, real_time);
     let quota_per_day = when(&fields, real_time, "quota_per_day", 0, whole(0, COUNT_MAX));
+    let quota_per_hour = fields.or("quota_per_hour", None, |text| whole(0, COUNT_MAX)(text).map(Some));
+    let budgets = budgets(&fields);
     fields.finish();
-    disclosed?;
     modes?;
-    let Answering { triggers_on_risk_passed, answer_within_ms, valid_for_ms, touchpoint } = answering?;
+    let (contract, tail_ms) = term?;
     Some(Contract {
-        partner: partner?,
         listed: listed?,
-        contract: term?,
+        contract,
+        tail_ms,
         real_time,
         offline,
         referral,
-        triggers_on_risk_passed,
-        answer_within_ms,
-        valid_for_ms,
-        touchpoint,
-        zone: zone?,
-        currency: currency?,
+        disclosed: disclosed?,
+        enhancers: enhancers?,
+        referral_recipients: referral_recipients?,
+        day_begins_at_ms: day_begins_at_ms?,
         guard: guard?,
         quota_per_day: quota_per_day?,
+        quota_per_hour: quota_per_hour?,
+        budgets: budgets?,
         regions: Words::new(regions?),
+        data_use: data_use?,
+        fee_minor: fee_minor?,
+        ..answering?.within(Contract::forbidding(partner?, zone?, currency?))
     })
 }
 
@@ -115,22 +118,39 @@ fn when<T>(
     if needed { fields.required(key, read) } else { fields.or(key, otherwise, read) }
 }
 
-/// The partner stands on the published list of cooperation partners, by which document, from when to when, last checked when.
-fn listing(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
+/// Who stands on the published list, by which document, from when to when, last checked when.
+fn listing(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Listing> {
     let listed = fields.group("listed", "`listed`")?;
     let document = listed.required("document", sentence);
     let dates = dates(&listed, zone);
     let checked = listed.required("last_checked", day);
     listed.finish();
-    document.and(checked).and(dates)
+    Some(Listing { document: document?, dates: dates?, last_checked: Some(checked?) })
 }
 
-fn term(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
+/// Others of the contract who must stand on the list too: `{enhancer: g01, listed: {…}}`.
+fn parties(fields: &Fields<'_, '_>, key: &'static str, who: &'static str, zone: &TimeZone) -> Option<Vec<Party>> {
+    if !fields.has(key) {
+        return Some(Vec::new());
+    }
+    let items = fields.problems.items(fields.find(key)?)?;
+    let read = items.iter().map(|item| {
+        let party = Fields::of(item, "an entry of the list", fields.problems)?;
+        let (token, listed) = (party.required(who, token), listing(&party, zone));
+        party.finish();
+        Some(Party { token: token?, listed: listed? })
+    });
+    // Each is read before the first wrong one ends it, so that one reading finds everything.
+    read.collect::<Vec<Option<Party>>>().into_iter().collect()
+}
+
+/// The contract's dates, and its tail in milliseconds.
+fn term(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<(Dates, i64)> {
     let term = fields.group("contract", "`contract`")?;
     let dates = dates(&term, zone);
     let tail = term.or("tail_days", 0, whole(0, 3_660));
     term.finish();
-    tail.and(dates)
+    Some((dates?, tail? * DAY_MS))
 }
 
 /// `from` and `to`; an end that is open must say so.
@@ -146,85 +166,120 @@ fn dates(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
     Some(Dates { from: Some(from), to })
 }
 
-/// Where, in which version and when the partner was told of what the contract permits us.
-fn disclosure(fields: &Fields<'_, '_>, needed: bool) -> Option<()> {
+/// Where, in which version and when the partner was told; the outer `None` means a problem was reported.
+fn disclosure(fields: &Fields<'_, '_>, needed: bool) -> Option<Option<Disclosure>> {
     if !needed && !fields.has("disclosed_to_partner") {
-        return Some(());
+        return Some(None);
     }
     let disclosed = fields.group("disclosed_to_partner", "`disclosed_to_partner`")?;
     let document = disclosed.required("document", sentence);
     let version = disclosed.required("version", sentence);
     let date = disclosed.required("date", day);
     disclosed.finish();
-    document.and(version).and(date).map(|_| ())
+    Some(Some(Disclosure { document: document?, version: version?, date: date? }))
+}
+
+fn amount(text: &str) -> Result<Option<i64>, Wrong> {
+    whole(0, AMOUNT_MINOR_MAX)(text).map(Some)
+}
+
+fn budgets(fields: &Fields<'_, '_>) -> Option<Budgets> {
+    if !fields.has("budgets") {
+        return Some(Budgets::default());
+    }
+    let budgets = fields.group_if_any("budgets", "`budgets`")?;
+    let offers = budgets.or("offers_per_day", None, |text| whole(0, COUNT_MAX)(text).map(Some));
+    let coupon = budgets.or("coupon_minor_per_day", None, amount);
+    let exposure = budgets.or("exposure_minor", None, amount);
+    budgets.finish();
+    Some(Budgets { offers_per_day: offers?, coupon_minor_per_day: coupon?, exposure_minor: exposure? })
 }
 
 struct Answering {
+    integration: Integration,
     triggers_on_risk_passed: bool,
     answer_within_ms: i64,
+    api_channels: Vec<(ApiChannel, i64)>,
     valid_for_ms: i64,
     touchpoint: Option<Text>,
+}
+
+impl Answering {
+    fn within(self, contract: Contract) -> Contract {
+        let Answering {
+            integration,
+            triggers_on_risk_passed,
+            answer_within_ms,
+            api_channels,
+            valid_for_ms,
+            touchpoint,
+        } = self;
+        Contract {
+            integration,
+            triggers_on_risk_passed,
+            answer_within_ms,
+            api_channels,
+            valid_for_ms,
+            touchpoint,
+            ..contract
+        }
+    }
 }
 
 fn answering(fields: &Fields<'_, '_>, needed: bool) -> Option<Answering> {
     let integration = when(fields, needed, "integration", Integration::Api, word::<Integration>);
     let touchpoint = fields.or("touchpoint", None, |text| token(text).map(Some));
     let trigger = when(fields, needed, "trigger", Trigger::Requested, word::<Trigger>);
-    let within = when(fields, needed, "answer_within_ms", 0, whole(1, ANSWER_WITHIN_MS_MAX));
+    let by_channel = fields.has("api_channels");
+    let channels = api_channels(fields);
+    let within = when(fields, needed && !by_channel, "answer_within_ms", 0, whole(1, ANSWER_WITHIN_MS_MAX));
     let valid = when(fields, needed, "valid_for", 0, |text| {
         let too_long =
             || Wrong::new("at most `31d`", "shorten it: a reservation counts against the guard all that time");
         duration(text).and_then(|ms| Some(ms).filter(|ms| *ms <= VALID_FOR_MS_MAX).ok_or_else(too_long))
     });
-    let (integration, touchpoint) = (integration?, touchpoint?);
+    let (integration, touchpoint, api_channels) = (integration?, touchpoint?, channels?);
+    let report = |key, found, wrong| {
+        fields.problems.report(fields.place_of(key), found, wrong);
+        None
+    };
     if needed && integration == Integration::Api && touchpoint.is_some() {
         let wrong =
             Wrong::new("no touchpoint (with `api` there is no page of ours)", "remove it or correct `integration`");
-        fields.problems.report(fields.place_of("touchpoint"), "a touchpoint", wrong);
-        return None;
+        return report("touchpoint", "a touchpoint", wrong);
+    }
+    if by_channel && integration != Integration::Api {
+        let wrong =
+            Wrong::new("`integration: api` (elsewhere there is a page of ours)", "remove it or correct the other");
+        return report("api_channels", "channels without a page", wrong);
+    }
+    if by_channel && fields.has("answer_within_ms") {
+        let wrong = Wrong::new("one of the two", "keep `api_channels`: each channel has its own deadline");
+        return report("answer_within_ms", "`answer_within_ms` beside `api_channels`", wrong);
     }
     Some(Answering {
+        integration,
         triggers_on_risk_passed: trigger? == Trigger::RiskPassed,
-        answer_within_ms: within?,
+        answer_within_ms: api_channels.iter().map(|(_, ms)| *ms).max().unwrap_or(within?),
+        api_channels,
         valid_for_ms: valid?,
         touchpoint,
     })
 }
 
-fn guard(fields: &Fields<'_, '_>) -> Option<GuardTerms> {
-    let guard = fields.group("guard", "`guard`")?;
-    let effect = guard.required("reflow_effect_max", share);
-    let floor = guard.or("drawdown_pass_floor", None, |text| share(text).map(Some));
-    let min_n = guard.required("min_n", whole(1, COUNT_MAX));
-    let below = guard.required("below_min_n_max", whole(0, COUNT_MAX));
-    let reserved = guard.required("reserved_max", whole(0, COUNT_MAX));
-    let horizons = guard.list_needed("horizons", |text| {
-        let known = HORIZONS.iter().find(|(name, _)| *name == text);
-        let wrong = || Wrong::new("one of 1h, 24h, 7d, 28d", "choose one of these");
-        known.map(|(name, ms)| (Text::from(*name), *ms)).ok_or_else(wrong)
-    });
-    guard.finish();
-    let mut horizons = horizons?;
-    horizons.sort_by_key(|(_, ms)| *ms);
-    horizons.dedup();
-    Some(GuardTerms {
-        reflow_effect_max_ppm: effect?,
-        drawdown_pass_floor_ppm: floor?,
-        min_n: min_n?,
-        below_min_n_max: below?,
-        reserved_max: reserved?,
-        horizons,
-    })
-}
-
-/// A guard that admits nobody, for a partner without real time.
-fn closed() -> GuardTerms {
-    GuardTerms {
-        reflow_effect_max_ppm: 0,
-        drawdown_pass_floor_ppm: None,
-        min_n: 1,
-        below_min_n_max: 0,
-        reserved_max: 0,
-        horizons: HORIZONS.iter().map(|(name, ms)| (Text::from(*name), *ms)).collect(),
+/// `{sms: 10m, push: 2m, app: 1h}`: the channels a candidate may carry, each with its deadline after the trigger.
+fn api_channels(fields: &Fields<'_, '_>) -> Option<Vec<(ApiChannel, i64)>> {
+    if !fields.has("api_channels") {
+        return Some(Vec::new());
     }
+    let group = fields.group_if_any("api_channels", "`api_channels`")?;
+    let deadline = |text: &str| {
+        let too_long = || Wrong::new("at most `24h`", "shorten it: an answer later than that is none");
+        duration(text).and_then(|ms| Some(ms).filter(|ms| *ms <= ANSWER_WITHIN_MS_MAX).ok_or_else(too_long))
+    };
+    let all = [ApiChannel::Sms, ApiChannel::Push, ApiChannel::App];
+    let read = all.map(|channel| group.or(channel.name(), None, |text| deadline(text).map(|ms| Some((channel, ms)))));
+    group.finish();
+    let read: Option<Vec<Option<(ApiChannel, i64)>>> = read.into_iter().collect();
+    Some(read?.into_iter().flatten().collect())
 }

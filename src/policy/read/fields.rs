@@ -200,6 +200,11 @@ impl<'n, 'd> Fields<'n, 'd> {
 
     /// Reports the keys that nobody asked for.
     pub fn finish(self) {
+        self.report_unknown();
+    }
+
+    /// As [`Fields::finish`], for a group that is still looked at afterwards.
+    pub fn report_unknown(&self) {
         let asked = self.asked.borrow();
         for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
             let wrong = Wrong::new(format!("one of {}", asked.join(", ")), "correct the key or remove it");

@@ -6,6 +6,7 @@
 mod contracts;
 mod exclusions;
 mod fields;
+mod guard;
 mod merge;
 mod offers;
 pub(super) mod quantity;

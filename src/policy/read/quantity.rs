@@ -72,6 +72,15 @@ pub fn duration(text: &str) -> Result<i64, Wrong> {
     length_ms.filter(|ms| (1..=DURATION_DAYS_MAX * DAY_MS).contains(ms)).ok_or_else(wrong)
 }
 
+/// A time of day such as `06:30`, as milliseconds after midnight.
+pub fn clock(text: &str) -> Result<i64, Wrong> {
+    let wrong =
+        || Wrong::new("a time of day such as `06:30`", "write it in quotes with hours and minutes: `\"06:30\"`");
+    let (hours, minutes) = text.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2).ok_or_else(wrong)?;
+    let part = |text: &str, below: i64| whole(0, below - 1)(text).map_err(|_| wrong());
+    Ok(part(hours, 24)? * HOUR_MS + part(minutes, 60)? * MINUTE_MS)
+}
+
 /// A moment with its offset, RFC 3339.
 pub fn moment(text: &str) -> Result<EventTime, Wrong> {
     let moment = text.parse::<jiff::Timestamp>().ok().map(|moment| EventTime(moment.as_millisecond()));
