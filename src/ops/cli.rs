@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, demo, load, local, moments, partners, run, schemas, topics};
+use super::{decisions, demo, load, local, moments, partners, policy, run, schemas, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -100,6 +100,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Check and try policies
+    Policy {
+        #[command(subcommand)]
+        what: policy::What,
+    },
     /// Show decisions with their reasons
     #[command(
         after_help = "Example: reflow decisions --customer c-0017\n         reflow decisions --partner p01 --since 24h --json"
@@ -172,6 +177,7 @@ fn dispatch(command: Command) -> Ended {
         }
         Command::Topics { what, configured, json } => topics::topics(&configured.load()?, what, json),
         Command::Schemas { what, configured, json } => schemas::schemas(&configured.load()?, what, json),
+        Command::Policy { what } => policy::policy(what),
         Command::Decisions { configured, customer, partner, since, json } => {
             let of = match (customer, partner) {
                 (Some(customer), _) => decisions::Of::Customer(customer),

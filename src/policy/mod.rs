@@ -7,6 +7,7 @@ pub mod contract;
 pub mod document;
 pub mod facts;
 pub mod problem;
+pub mod review;
 mod caps;
 mod exclusions;
 mod findings;
@@ -18,7 +19,7 @@ pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use findings::Words;
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, ProblemCode};
 pub use set::PolicySet;
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
@@ -113,6 +114,16 @@ impl Policy {
     /// All contracts, sorted by partner.
     pub fn contracts(&self) -> &[Contract] {
         &self.contracts
+    }
+
+    /// The names of the offers, in the order in which they are tried.
+    fn offer_names(&self) -> Vec<Text> {
+        self.offers.iter().map(|rule| rule.offer.clone()).collect()
+    }
+
+    /// The same policy as if it made one offer only.
+    fn with_only_offer(&self, number: usize) -> Policy {
+        Policy { offers: self.offers.iter().skip(number).take(1).cloned().collect(), ..self.clone() }
     }
 
     /// Judges one trigger: every rule is judged and every failing code is given.

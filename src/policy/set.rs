@@ -1,6 +1,6 @@
 //! The policy log: which document is in force when.
 
-use super::{Policy, Problem, Source};
+use super::{Policy, Problem, ProblemCode, Source};
 use crate::domain::EventTime;
 
 /// The policy log: every version with its effective time.
@@ -52,5 +52,5 @@ impl PolicySet {
 
 fn clash(at: &Source, found: String, other: &Source, next: &str) -> Problem {
     let expected = format!("it once (also in {}:{}:{})", other.file, other.place.line, other.place.column);
-    Problem { file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
+    Problem { code: ProblemCode::Twice, file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
 }

@@ -19,13 +19,20 @@ use quantity::{duration, moment, sentence, share, token, whole};
 
 use super::caps::{ContactCap, Holdout};
 use super::document::Document;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
 use crate::domain::Text;
 use crate::domain::candidate::Friction;
 
 /// Most candidates a cap may allow in its window.
 const CAP_COUNT_MAX: i64 = 10_000;
+
+pub use tree::Node;
+
+/// The document as a tree; nothing when it is none.
+pub fn tree(document: &Document) -> Option<Node> {
+    merge::tree(document, &Problems::new(document.all().map(|part| part.file.as_str())))
+}
 
 pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let problems = Problems::new(document.all().map(|part| part.file.as_str()));
@@ -84,7 +91,8 @@ fn four_eyes(root: &Fields<'_, '_>, author: Option<&Text>, approver: Option<&Tex
     if let (Some(author), Some(approver)) = (author, approver)
         && author.to_lowercase() == approver.to_lowercase()
     {
-        let wrong = Wrong::new("another person than the author", "let a second person approve the document");
+        let wrong = Wrong::new("another person than the author", "let a second person approve the document")
+            .coded(ProblemCode::FourEyes);
         root.problems.report(root.place_of("approver"), format!("`{approver}`"), wrong);
     }
 }
@@ -115,7 +123,8 @@ fn texts(root: &Fields<'_, '_>) -> Option<Texts> {
         return Some(Texts::default());
     }
     if !root.has("texts") {
-        let wrong = Wrong::new("`texts` as well", "add source_disclosure, opt_out_link, non_personalised_alternative");
+        let wrong = Wrong::new("`texts` as well", "add source_disclosure, opt_out_link, non_personalised_alternative")
+            .coded(ProblemCode::MissingText);
         root.problems.report(root.place_of("offers"), "offers without their texts", wrong);
         return None;
     }
