@@ -4,6 +4,7 @@
 //! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod contract;
+pub mod diff;
 pub mod document;
 pub mod facts;
 pub mod problem;
