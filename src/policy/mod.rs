@@ -14,13 +14,13 @@ mod findings;
 mod gates;
 mod offer;
 mod read;
-mod set;
+pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use findings::Words;
 pub use problem::{Place, Problem};
-pub use set::PolicySet;
+pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
 use crate::domain::{Check, EventTime, ReasonCode, Text};
