@@ -24,14 +24,14 @@ struct Cli {
 
 /// Where the configuration is.
 #[derive(Debug, Args)]
-struct Configured {
+pub struct Configured {
     /// Configuration file (YAML); every setting can also be given as REFLOW_… in the environment
     #[arg(long, env = "REFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Configured {
-    fn load(&self) -> Result<Config, Failure> {
+    pub fn load(&self) -> Result<Config, Failure> {
         config::load(self.config.as_deref(), config::environment::settings()).map_err(Failure::input)
     }
 }
@@ -100,10 +100,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check and try policies
+    /// Check, try and compare policies; publish, show or roll back what the workers judge by
+    #[command(
+        after_help = "Example: reflow policy diff old.yaml new.yaml\n         reflow policy publish new.yaml --config reflow.yaml"
+    )]
     Policy {
         #[command(subcommand)]
-        what: policy::What,
+        what: policy::Do,
     },
     /// Show decisions with their reasons
     #[command(

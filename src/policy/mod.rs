@@ -4,6 +4,7 @@
 //! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod contract;
+pub mod diff;
 pub mod document;
 pub mod facts;
 pub mod problem;
@@ -14,13 +15,13 @@ mod findings;
 mod gates;
 mod offer;
 mod read;
-mod set;
+pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use findings::Words;
 pub use problem::{Place, Problem, ProblemCode};
-pub use set::PolicySet;
+pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
 use crate::domain::{Check, EventTime, ReasonCode, Text};

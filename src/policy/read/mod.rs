@@ -14,6 +14,9 @@ mod tree;
 #[cfg(test)]
 mod mistakes;
 
+pub(super) use merge::HEAD;
+pub(super) use tree::{Entry, Node, Value};
+
 use fields::{Fields, Problems, Wrong};
 use quantity::{duration, moment, sentence, share, token, whole};
 
@@ -26,8 +29,6 @@ use crate::domain::candidate::Friction;
 
 /// Most candidates a cap may allow in its window.
 const CAP_COUNT_MAX: i64 = 10_000;
-
-pub use tree::Node;
 
 /// The document as a tree; nothing when it is none.
 pub fn tree(document: &Document) -> Option<Node> {
@@ -42,6 +43,17 @@ pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let list = problems.into_list();
     match policy {
         Some(policy) if list.is_empty() => Ok(policy),
+        _ => Err(list),
+    }
+}
+
+/// The document as a tree of texts with their places, whatever it says.
+pub fn outline(document: &Document) -> Result<Node, Vec<Problem>> {
+    let problems = Problems::new(document.all().map(|part| part.file.as_str()));
+    let root = merge::tree(document, &problems);
+    let list = problems.into_list();
+    match root {
+        Some(root) if list.is_empty() => Ok(root),
         _ => Err(list),
     }
 }
