@@ -4,13 +4,16 @@ use smallvec::SmallVec;
 
 use super::record::fact::Dated;
 use super::record::{Customer, Profile, ScoreKind};
-use crate::domain::EventTime;
+use super::standing;
 use crate::domain::events::{CloseReason, ConsentPurpose, OutcomeKind, Score};
 use crate::domain::words::Word;
+use crate::domain::{CalendarDay, EventTime};
 use crate::policy::facts::{ContactFact, KnownAt, Person};
 
 /// Contacts of one customer, newest first; few have more than a handful.
 pub type Contacts<'a> = SmallVec<[ContactFact<'a>; 4]>;
+/// Doors at which a customer is past due, with the days.
+pub type Overdue<'a> = SmallVec<[(&'a str, i32); 2]>;
 
 /// The contacts that were made.
 pub fn contacts(customer: &Customer) -> Contacts<'_> {
@@ -19,12 +22,27 @@ pub fn contacts(customer: &Customer) -> Contacts<'_> {
     made.map(|contact| ContactFact { at: contact.at, channel: contact.channel.as_deref() }).collect()
 }
 
+/// Days past due on a day, at each door where something is. Loans are sorted by partner.
+pub fn overdue(customer: &Customer, today: CalendarDay) -> Overdue<'_> {
+    let doors = customer.loans.chunk_by(|a, b| a.partner == b.partner);
+    let overdue = doors.filter_map(|loans| {
+        let days = standing::of_loans(loans, today).dpd_now;
+        loans.first().filter(|_| days > 0).map(|loan| (loan.partner.as_str(), days))
+    });
+    overdue.collect()
+}
+
 /// The person at an event.
-pub fn of<'f>(customer: &'f Customer, at: EventTime, contacts: &'f [ContactFact<'f>]) -> Person<'f> {
+pub fn of<'f>(
+    customer: &'f Customer,
+    at: EventTime,
+    contacts: &'f [ContactFact<'f>],
+    overdue: &'f [(&'f str, i32)],
+) -> Person<'f> {
     let restructured =
         customer.loans.iter().any(|l| l.closed.is_some_and(|closed| closed.reason == CloseReason::Restructured));
     let Some(profile) = customer.profile.as_deref() else {
-        return Person { restructured, contacts, ..Person::default() };
+        return Person { restructured, contacts, overdue, ..Person::default() };
     };
     let traits = &profile.traits;
     let employers = [&traits.employer_form, &traits.employer_report].into_iter().flatten();
@@ -48,6 +66,7 @@ pub fn of<'f>(customer: &'f Customer, at: EventTime, contacts: &'f [ContactFact<
             debt_burden: profile.debt_burden_ppm.map(|Dated { at, .. }| at),
         },
         contacts,
+        overdue,
     }
 }
 

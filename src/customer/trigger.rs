@@ -81,7 +81,8 @@ impl Trigger<'_> {
         let today = contract.map_or(today.utc_day(), |contract| standing::day_in(&contract.zone, today));
         let employers = customer.profile.as_ref().map(|p| p.traits.employers()).unwrap_or_default();
         let contacts = person::contacts(customer);
-        let person = person::of(customer, at, &contacts);
+        let overdue = person::overdue(customer, today);
+        let person = person::of(customer, at, &contacts, &overdue);
         let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person);
         let judgement = policy.judge(&facts);
         let free = !facts.live && !facts.pending;

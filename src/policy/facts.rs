@@ -96,6 +96,8 @@ pub struct Person<'a> {
     /// When the standing authorisation to ask the credit bureau was given.
     pub bureau_given_at: Option<EventTime>,
     pub known_at: KnownAt,
+    /// Days past due now at each door where something is: partner token, days.
+    pub overdue: &'a [(&'a str, i32)],
     /// Contacts that were made, newest first.
     pub contacts: &'a [ContactFact<'a>],
 }

@@ -12,8 +12,11 @@ mod caps;
 mod exclusions;
 mod findings;
 mod gates;
+mod models;
 mod offer;
+mod persons;
 mod read;
+mod rules;
 mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
@@ -64,6 +67,8 @@ pub struct Policy {
     /// Sorted by partner.
     contracts: Vec<Contract>,
     exclusions: exclusions::Exclusions,
+    rules: rules::Rules,
+    models: Option<models::Registry>,
     contact: caps::ContactCap,
     holdout: Option<caps::Holdout>,
     /// In the order in which they are tried.
@@ -128,6 +133,9 @@ impl Policy {
         exclusions::judge(&case, &mut found);
         let chosen = offer::judge(&case, &mut found);
         caps::judge(&case, &mut found);
+        if found.reasons.is_empty() {
+            rules::judge(&case, &mut found);
+        }
         let (Some(chosen), true) = (chosen, found.reasons.is_empty()) else {
             return found.no(Arm::Treatment);
         };

@@ -122,7 +122,7 @@ fn a_condition_is_bounded() {
     assert!(refused(&many).1.starts_with("a longer condition"), "{}", refused(&many).1);
     let deep = format!("{}staff{}", "(".repeat(100), ")".repeat(100));
     assert!(refused(&deep).1.starts_with("a deeper nesting"));
-    for text in ["-".repeat(500) + "1 > 0", "staff?".repeat(80), "lenders-".repeat(60) + "1>0"] {
+    for text in ["staff?".repeat(80), "lenders-".repeat(60) + "1>0"] {
         Condition::compile(&text).map(|condition| condition.text).expect_err("refused");
     }
     let items: Vec<String> = (0..65).map(|item| format!("'{item}'")).collect();

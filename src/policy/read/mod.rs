@@ -8,8 +8,10 @@ mod exclusions;
 mod fields;
 mod guard;
 mod merge;
+mod models;
 mod offers;
 pub(super) mod quantity;
+mod rules;
 mod tree;
 #[cfg(test)]
 mod mistakes;
@@ -47,7 +49,9 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     let reason = root.required("reason", sentence);
     four_eyes(&root, author.as_ref(), approver.as_ref());
     let contracts = root.need("contracts").and_then(|node| contracts::read(node, root.problems));
-    let exclusions = exclusions::read(&root, effective_from);
+    let known = contracts.as_deref().unwrap_or_default();
+    let exclusions = exclusions::read(&root, effective_from, known);
+    let models = models::read(&root, known);
     let contact = contact(&root);
     let holdout = if root.has("holdout") { holdout(&root).map(Some) } else { Some(None) };
     let offers = match root.find("offers") {
@@ -59,13 +63,16 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     let origin = Origin { version: source_of(&root, "version"), effective_from: source_of(&root, "effective_from") };
     root.finish();
     reason?;
+    let (exclusions, rules) = exclusions?;
     Some(Policy {
         version: version?,
         hash,
         effective_from: effective_from?,
         origin,
         contracts: contracts?,
-        exclusions: exclusions?,
+        exclusions,
+        rules,
+        models: models?,
         contact: contact?,
         holdout: holdout?,
         offers: offers?,
