@@ -46,6 +46,11 @@ pub struct Broken {
 }
 
 impl Node {
+    /// A group made of other parts.
+    pub fn group(place: Place, entries: Vec<Entry>) -> Self {
+        Self { place, value: Value::Group(entries), written: None }
+    }
+
     /// What the node is, for a message.
     pub fn describe(&self) -> String {
         match &self.value {
