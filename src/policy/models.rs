@@ -2,6 +2,7 @@
 
 use super::conditions::{Condition, ModelOf, Origin};
 use super::contract::Dates;
+use super::Facts;
 use super::findings::{Case, Findings, Words};
 use crate::domain::ReasonCode::{DataModelUnapproved, DataStale};
 use crate::domain::check::{Relation, Unit};
@@ -65,9 +66,12 @@ impl Registry {
         Self { by_purpose: Purpose::ALL.iter().map(|purpose| of(*purpose)).collect(), models }
     }
 
-    fn find(&self, model: &str, version: &str) -> Option<&Model> {
-        let found = self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&(model, version)));
-        found.ok().and_then(|position| self.models.get(position))
+    /// The model, if it is registered, valid at the moment and approved for this use.
+    fn fit(&self, of: ModelOf, made: Made<'_>, at: EventTime) -> Option<&Model> {
+        let key = (made.model, made.version);
+        let known = self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&key)).ok()?;
+        let (purpose, ..) = of.names();
+        self.models.get(known).filter(|model| model.valid.hold(at) && model.purposes.contains(&purpose))
     }
 }
 
@@ -85,36 +89,51 @@ pub(super) fn approve_reads(condition: &Condition, case: &Case<'_>, found: &mut 
 /// True when there is no registry, nothing was scored, or the model is approved for this use.
 pub(super) fn approve(of: ModelOf, case: &Case<'_>, found: &mut Findings) -> bool {
     let Some(registry) = &case.policy.models else { return true };
-    let (purpose, model_subject, age_subject, made) = of.made(case);
-    let Some(made) = made else { return true };
-    let known = registry.find(made.model, made.version);
-    let fit = known.is_some_and(|model| model.valid.hold(case.facts.event_time) && model.purposes.contains(&purpose));
+    let Some(made) = of.made(case.facts) else { return true };
     let name = compact_str::format_compact!("{} {}", made.model, made.version);
+    let fit = registry.fit(of, made, case.facts.event_time);
+    let (purpose, model_subject, age_subject) = of.names();
     let approved = registry.by_purpose.get(purpose.ordinal()).map(Words::joined).cloned().unwrap_or_default();
-    found.word(DataModelUnapproved, model_subject, fit, Some(&name), Relation::OneOf, &approved);
-    let Some(model) = known.filter(|_| fit) else { return false };
-    let age_days = case.facts.event_time.ms_since(made.at).div_euclid(DAY_MS);
-    found.number(DataStale, age_subject, Unit::Days, age_days, Relation::AtMost, model.max_age_days)
+    found.word(DataModelUnapproved, model_subject, fit.is_some(), Some(&name), Relation::OneOf, &approved);
+    let Some(model) = fit else { return false };
+    found.number(DataStale, age_subject, Unit::Days, made.age_days(case.facts), Relation::AtMost, model.max_age_days)
+}
+
+/// The same without leaving checks, for grades.
+pub(super) fn approves(registry: Option<&Registry>, of: ModelOf, facts: &Facts<'_>) -> bool {
+    let (Some(registry), Some(made)) = (registry, of.made(facts)) else { return true };
+    registry.fit(of, made, facts.event_time).is_some_and(|model| made.age_days(facts) <= model.max_age_days)
+}
+
+impl Made<'_> {
+    fn age_days(&self, facts: &Facts<'_>) -> i64 {
+        facts.event_time.ms_since(self.at).div_euclid(DAY_MS)
+    }
 }
 
 impl ModelOf {
-    fn made<'f>(self, case: &Case<'f>) -> (Purpose, &'static str, &'static str, Option<Made<'f>>) {
-        let facts = case.facts;
-        let scored = |score: &'f Option<crate::domain::events::Score<'f>>| {
-            score.as_ref().map(|s| Made { model: s.model, version: s.version, at: s.scored_at })
-        };
+    /// The purpose, and the subjects of the two checks.
+    fn names(self) -> (Purpose, &'static str, &'static str) {
         match self {
-            Self::Verdict => {
-                let verdict = facts.verdict.as_ref();
-                let made = verdict.map(|v| Made { model: v.model, version: v.version, at: v.decided_at });
-                (Purpose::Verdict, "verdict_model", "verdict_age", made)
-            }
-            Self::Risk => (Purpose::Risk, "risk_model", "risk_score_age", scored(&facts.person.risk)),
-            Self::Response => (Purpose::Response, "response_model", "response_score_age", scored(&facts.person.response)),
-            Self::Conversion => {
-                (Purpose::Conversion, "conversion_model", "conversion_score_age", scored(&facts.person.conversion))
-            }
-            Self::Value => (Purpose::Value, "value_model", "value_score_age", scored(&facts.person.value)),
+            Self::Verdict => (Purpose::Verdict, "verdict_model", "verdict_age"),
+            Self::Risk => (Purpose::Risk, "risk_model", "risk_score_age"),
+            Self::Response => (Purpose::Response, "response_model", "response_score_age"),
+            Self::Conversion => (Purpose::Conversion, "conversion_model", "conversion_score_age"),
+            Self::Value => (Purpose::Value, "value_model", "value_score_age"),
         }
+    }
+
+    fn made<'f>(self, facts: &Facts<'f>) -> Option<Made<'f>> {
+        let person = &facts.person;
+        let score = match self {
+            Self::Verdict => {
+                return facts.verdict.as_ref().map(|v| Made { model: v.model, version: v.version, at: v.decided_at });
+            }
+            Self::Risk => &person.risk,
+            Self::Response => &person.response,
+            Self::Conversion => &person.conversion,
+            Self::Value => &person.value,
+        };
+        score.as_ref().map(|score| Made { model: score.model, version: score.version, at: score.scored_at })
     }
 }
