@@ -99,7 +99,8 @@ impl Profile {
 
     fn bureau_given_at(&self, at: EventTime) -> Option<EventTime> {
         let asked = self.consents.iter().filter(|consent| consent.purpose == ConsentPurpose::CreditBureauQuery);
-        let standing = asked.filter(|consent| consent.withdrawal().is_none()).filter_map(|consent| consent.giving.as_ref());
+        let standing =
+            asked.filter(|consent| consent.withdrawal().is_none()).filter_map(|consent| consent.giving.as_ref());
         standing.map(|giving| giving.given_at).filter(|given| *given <= at).max()
     }
 }

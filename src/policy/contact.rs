@@ -267,7 +267,12 @@ mod tests {
 
     #[test]
     fn quiet_within_a_day_leaves_both_ends() {
-        let noon = Quiet { from: Time::constant(12, 0, 0, 0), to: Time::constant(14, 0, 0, 0), holidays: Vec::new(), expires: None };
+        let noon = Quiet {
+            from: Time::constant(12, 0, 0, 0),
+            to: Time::constant(14, 0, 0, 0),
+            holidays: Vec::new(),
+            expires: None,
+        };
         assert_eq!(open(&noon, "UTC", "2024-06-03T00:00:00Z", "2024-06-04T00:00:00Z").len(), 2);
         // Windows stay bounded however long a candidate lives.
         assert_eq!(open(&noon, "UTC", "2024-06-03T00:00:00Z", "2030-06-03T00:00:00Z").len(), WINDOWS_MAX);
@@ -277,8 +282,12 @@ mod tests {
     fn calendars_begin_in_the_zone() {
         let zone = TimeZoneDatabase::bundled().get("Asia/Shanghai").unwrap();
         // Sunday 23:30 UTC is Monday morning in Shanghai.
-        let begins = [Calendar::Day, Calendar::Week, Calendar::Month].map(|unit| unit.begin(&zone, at("2024-06-30T23:30:00Z")));
-        assert_eq!(begins.map(|begin| begin.to_string()), ["2024-06-30T16:00:00Z", "2024-06-30T16:00:00Z", "2024-06-30T16:00:00Z"]);
+        let begins =
+            [Calendar::Day, Calendar::Week, Calendar::Month].map(|unit| unit.begin(&zone, at("2024-06-30T23:30:00Z")));
+        assert_eq!(
+            begins.map(|begin| begin.to_string()),
+            ["2024-06-30T16:00:00Z", "2024-06-30T16:00:00Z", "2024-06-30T16:00:00Z"]
+        );
         assert_eq!(Calendar::Week.begin(&zone, at("2024-06-30T15:30:00Z")).to_string(), "2024-06-23T16:00:00Z");
     }
 }

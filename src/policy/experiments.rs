@@ -155,7 +155,8 @@ mod tests {
         };
         let challengers = vec![challenger("cheap", 100_000, &["low_price"]), challenger("high", 200_000, &["more"])];
         let trial = Experiments { salt: "x".into(), campaigns: Vec::new(), challengers };
-        let arms: Vec<_> = (0..20_000).map(|n| trial.challenger(&format!("c{n}")).map(|c| c.challenger.as_str())).collect();
+        let arms: Vec<_> =
+            (0..20_000).map(|n| trial.challenger(&format!("c{n}")).map(|c| c.challenger.as_str())).collect();
         let of = |arm| arms.iter().filter(|known| **known == arm).count() as u32;
         let counts = [of(Some("cheap")), of(Some("high")), of(None)];
         let ratio = SampleRatio::of(&counts, &[100_000, 200_000, 700_000]).unwrap();

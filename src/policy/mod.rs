@@ -179,7 +179,11 @@ impl Policy {
             found.flag(ReasonCode::CtrlHoldout, "in_holdout", true, false);
             return found.no(Arm::Holdout);
         }
-        let proposal = Some(Terms { grade: grade.map(|grade| Text::const_new(grade.name())), send_windows: windows, ..self.terms(&case, chosen) });
+        let proposal = Some(Terms {
+            grade: grade.map(|grade| Text::const_new(grade.name())),
+            send_windows: windows,
+            ..self.terms(&case, chosen)
+        });
         Judgement { reasons: Vec::new(), checks: found.checks, arm, proposal }
     }
 

@@ -1,8 +1,8 @@
 //! The registry of models: no score or verdict counts unless its model is approved for that use, now, and fresh enough.
 
+use super::Facts;
 use super::conditions::{Condition, ModelOf, Origin};
 use super::contract::Dates;
-use super::Facts;
 use super::findings::{Case, Findings, Words};
 use crate::domain::ReasonCode::{DataModelUnapproved, DataStale};
 use crate::domain::check::{Relation, Unit};
@@ -69,7 +69,8 @@ impl Registry {
     /// The model, if it is registered, valid at the moment and approved for this use.
     fn fit(&self, of: ModelOf, made: Made<'_>, at: EventTime) -> Option<&Model> {
         let key = (made.model, made.version);
-        let known = self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&key)).ok()?;
+        let known =
+            self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&key)).ok()?;
         let (purpose, ..) = of.names();
         self.models.get(known).filter(|model| model.valid.hold(at) && model.purposes.contains(&purpose))
     }
@@ -83,7 +84,8 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 /// The models of what a condition reads. False: one is not approved, so the condition is not asked.
 pub(super) fn approve_reads(condition: &Condition, case: &Case<'_>, found: &mut Findings) -> bool {
     // Every one of them is judged, so that all failing models are named.
-    condition.reads().iter().filter_map(|variable| variable.model).filter(|model| !approve(*model, case, found)).count() == 0
+    condition.reads().iter().filter_map(|variable| variable.model).filter(|model| !approve(*model, case, found)).count()
+        == 0
 }
 
 /// True when there is no registry, nothing was scored, or the model is approved for this use.

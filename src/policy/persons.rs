@@ -64,7 +64,16 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     }
     if let Some(days) = persons.bureau_days {
         match facts.person.bureau_given_at.map(|given| age_days(case, given)) {
-            Some(age) => _ = found.number(GateBureauAuthorisation, "bureau_authorisation_age", Unit::Days, age, Relation::AtMost, days),
+            Some(age) => {
+                _ = found.number(
+                    GateBureauAuthorisation,
+                    "bureau_authorisation_age",
+                    Unit::Days,
+                    age,
+                    Relation::AtMost,
+                    days,
+                )
+            }
             None => _ = found.flag(GateBureauAuthorisation, "bureau_authorisation", false, true),
         }
     }

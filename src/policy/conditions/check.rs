@@ -164,7 +164,9 @@ impl Walk<'_> {
                     self.variable(name, self.at(argument))?;
                     Ok(Some(format!("{KNOWN}{name}")))
                 }
-                _ => Err(fault(self.at(argument), "an expression", "the name of one variable", "write `known(region)`")),
+                _ => {
+                    Err(fault(self.at(argument), "an expression", "the name of one variable", "write `known(region)`"))
+                }
             },
             _ => Err(fault(at, "`known` of something else", "the name of one variable", "write `known(region)`")),
         }
@@ -176,7 +178,8 @@ impl Walk<'_> {
             return Err(fault(at, found, "no protected attribute, for any purpose", "remove the rule"));
         }
         let Some(variable) = Variable::named(name) else {
-            let near = ALL.iter().map(|known| known.name).filter(|known| alike(known, name)).collect::<Vec<_>>().join(", ");
+            let near =
+                ALL.iter().map(|known| known.name).filter(|known| alike(known, name)).collect::<Vec<_>>().join(", ");
             let next = match near.as_str() {
                 "" => "look its name up in docs/policy.md".to_owned(),
                 near => format!("perhaps {near} is meant"),
@@ -301,9 +304,12 @@ fn literal_type(literal: &LiteralValue, at: usize) -> Result<Typed, Fault> {
             let next = "write shares as parts per million, money as minor units";
             Err(fault(at, "a decimal number", "a whole number", next))
         }
-        LiteralValue::Bytes(_) | LiteralValue::UInt(_) | LiteralValue::Null => {
-            Err(fault(at, "an unusual literal", "a whole number, a text, true or false", "use `known(…)` for what may be absent"))
-        }
+        LiteralValue::Bytes(_) | LiteralValue::UInt(_) | LiteralValue::Null => Err(fault(
+            at,
+            "an unusual literal",
+            "a whole number, a text, true or false",
+            "use `known(…)` for what may be absent",
+        )),
     }
 }
 

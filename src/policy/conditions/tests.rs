@@ -92,18 +92,38 @@ fn a_fault_names_its_place_what_was_expected_and_what_to_do() {
         ("lenders > 'three'", 10, "a text; a number beside `>`; compare like with like"),
         ("region > 'a'", 0, "a text; a number beside `>`; compare like with like"),
         ("amount_minor > dpd_now", 15, "days; money_minor, as on the left; compare like with like"),
-        ("lenders + 1", 0, "a number as the whole condition; something that is true or false; compare it with something"),
-        ("lenders > 1.5", 10, "a decimal number; a whole number; write shares as parts per million, money as minor units"),
-        ("tags.exists(t, t == 'x')", 11, "`all`, `exists`, `map` or `filter`; no repetition: a condition has a fixed length; ask for membership: `\"vip\" in tags`"),
+        (
+            "lenders + 1",
+            0,
+            "a number as the whole condition; something that is true or false; compare it with something",
+        ),
+        (
+            "lenders > 1.5",
+            10,
+            "a decimal number; a whole number; write shares as parts per million, money as minor units",
+        ),
+        (
+            "tags.exists(t, t == 'x')",
+            11,
+            "`all`, `exists`, `map` or `filter`; no repetition: a condition has a fixed length; ask for membership: `\"vip\" in tags`",
+        ),
         ("region.matches('a+')", 14, "`matches(…)`; operators, and of functions only `known`; write it with operators"),
         ("size(tags) > 3", 4, "`size(…)`; operators, and of functions only `known`; write it with operators"),
         ("customer.region == 'a'", 8, "`.region`; variables without parts; use the names of docs/policy.md"),
         ("region in []", 10, "a list of 0; one to 64 items; shorten it, or use a token list"),
         ("region in ['a', 1]", 16, "a number; a text beside `in`; compare like with like"),
-        ("region == null", 10, "an unusual literal; a whole number, a text, true or false; use `known(…)` for what may be absent"),
+        (
+            "region == null",
+            10,
+            "an unusual literal; a whole number, a text, true or false; use `known(…)` for what may be absent",
+        ),
         ("known(1 + 1)", 8, "an expression; the name of one variable; write `known(region)`"),
         ("region == 'a\\n'", 12, "`\\`; text without escapes; write the characters themselves"),
-        ("region == 上海", 10, "`\\u{4e0a}` outside of quotes; names, numbers, texts in quotes and operators; put text in quotes"),
+        (
+            "region == 上海",
+            10,
+            "`\\u{4e0a}` outside of quotes; names, numbers, texts in quotes and operators; put text in quotes",
+        ),
     ];
     for (text, at, said) in cases {
         assert_eq!(refused(text), (at, said.to_owned()), "{text}");
@@ -127,7 +147,22 @@ fn a_condition_is_bounded() {
     }
     let items: Vec<String> = (0..65).map(|item| format!("'{item}'")).collect();
     assert!(refused(&format!("region in [{}]", items.join(","))).1.starts_with("a list of 65"));
-    for text in ["", " ", "\0", "\"", "'", "(", "staff)", "{}", "{'a': 1}.a", "b'1' == b'1'", "1u == 1u", "staff // note", "r'a' == 'a'", "'''a''' == 'a'"] {
+    for text in [
+        "",
+        " ",
+        "\0",
+        "\"",
+        "'",
+        "(",
+        "staff)",
+        "{}",
+        "{'a': 1}.a",
+        "b'1' == b'1'",
+        "1u == 1u",
+        "staff // note",
+        "r'a' == 'a'",
+        "'''a''' == 'a'",
+    ] {
         let _ = Condition::compile(text).map(|condition| condition.holds(&facts()));
     }
 }

@@ -98,8 +98,20 @@ impl Variable {
 
 /// Attributes no condition may read, whatever its purpose: asking for one is refused with its own sentence.
 pub const PROTECTED: [&str; 14] = [
-    "age", "birth_date", "disability", "ethnicity", "gender", "genetic_data", "health", "marital_status", "nationality",
-    "political_opinion", "pregnancy", "race", "religion", "sex",
+    "age",
+    "birth_date",
+    "disability",
+    "ethnicity",
+    "gender",
+    "genetic_data",
+    "health",
+    "marital_status",
+    "nationality",
+    "political_opinion",
+    "pregnancy",
+    "race",
+    "religion",
+    "sex",
 ];
 
 const fn own(name: &'static str, kind: Kind, unit: Unit, read: for<'f> fn(&Facts<'f>) -> Option<Seen<'f>>) -> Variable {

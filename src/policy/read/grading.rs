@@ -28,7 +28,8 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Option<Grad
         every.finish();
         read
     });
-    let offer_to = fields.list_or("offer_to", Vec::new(), |text| word::<Grade>(text).map(|grade| Text::const_new(grade.name())));
+    let offer_to =
+        fields.list_or("offer_to", Vec::new(), |text| word::<Grade>(text).map(|grade| Text::const_new(grade.name())));
     let treatments = each(&fields, "treatments", "a treatment", |fields| treatment(fields, contracts));
     fields.finish();
     let mut look_every_ms = [0; 4];

@@ -6,10 +6,10 @@ use super::fields::{Fields, Wrong, word};
 use super::quantity::{beginning, end, sentence, token, whole};
 use super::rules::each;
 use crate::domain::Text;
+use crate::policy::Contract;
 use crate::policy::conditions::Origin;
 use crate::policy::contract::{DataUse, Dates};
 use crate::policy::models::{Model, Purpose, Registry};
-use crate::policy::Contract;
 
 /// Longest a result may count, days.
 const AGE_DAYS_MAX: i64 = 3_660;
@@ -48,7 +48,11 @@ fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)
     if let Some(contract) = uncovered.filter(|_| supplied) {
         let expected = format!("`selection` in the `data_use` of `{}`", contract.partner);
         let next = "agree on that use with the partner, or use a model without such inputs";
-        fields.problems.report(fields.place_of("inputs"), "a model made from what partners supplied", Wrong::new(expected, next));
+        fields.problems.report(
+            fields.place_of("inputs"),
+            "a model made from what partners supplied",
+            Wrong::new(expected, next),
+        );
     }
     fields.finish();
     let (model, version) = (model?, version?);

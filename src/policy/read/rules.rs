@@ -31,8 +31,7 @@ pub fn condition(fields: &Fields<'_, '_>, key: &'static str) -> Option<Condition
 /// The keys `rules` and `lifts` of the exclusions.
 pub fn read(exclusions: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Rules> {
     let rules = each(exclusions, "rules", "a rule", |fields| rule(fields, contracts));
-    let known = rules.as_deref().unwrap_or_default();
-    let lifts = each(exclusions, "lifts", "a lift", |fields| lift(fields, known));
+    let lifts = each(exclusions, "lifts", "a lift", |fields| lift(fields, rules.as_deref()));
     let (mut rules, lifts) = (rules?, lifts?);
     rules.sort_by_key(|rule| rule.severity);
     Some(Rules { rules, lifts })
@@ -87,7 +86,8 @@ fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> 
     let partners = fields.list_or("partners", Vec::new(), token);
     let when = condition(&fields, "when");
     if let (Some(Owner::Business), Some(Severity::Hard)) = (owner, severity) {
-        let wrong = Wrong::new("`soft` (hard rules are owned by risk or compliance)", "change the owner or the severity");
+        let wrong =
+            Wrong::new("`soft` (hard rules are owned by risk or compliance)", "change the owner or the severity");
         fields.problems.report(fields.place_of("severity"), "`hard`", wrong);
     }
     if let (Some(partners), Some(when)) = (&partners, &when) {
@@ -119,12 +119,7 @@ fn known_partners(fields: &Fields<'_, '_>, partners: &[Text], contracts: &[Contr
 }
 
 /// What a partner supplied is read only where its contract lets it choose customers.
-pub fn permitted(
-    fields: &Fields<'_, '_>,
-    when: &Condition,
-    concerns: impl Fn(&Text) -> bool,
-    contracts: &[Contract],
-) {
+pub fn permitted(fields: &Fields<'_, '_>, when: &Condition, concerns: impl Fn(&Text) -> bool, contracts: &[Contract]) {
     let Some(supplied) = when.reads().iter().find(|read| read.origin == Origin::PartnerSupplied) else { return };
     let any_mode = |contract: &&Contract| contract.real_time || contract.offline || contract.referral;
     let mut asked = contracts.iter().filter(any_mode).filter(|contract| concerns(&contract.partner));
@@ -149,7 +144,7 @@ fn code(text: &str) -> Result<Text, Wrong> {
     Ok(Text::from(text))
 }
 
-fn lift(fields: Fields<'_, '_>, rules: &[Rule]) -> Option<(Lift, Text)> {
+fn lift(fields: Fields<'_, '_>, rules: Option<&[Rule]>) -> Option<(Lift, Text)> {
     let name = fields.required("lift", token);
     let owner = fields.required("owner", word::<Owner>);
     let reason = fields.required("reason", sentence);
@@ -162,11 +157,13 @@ fn lift(fields: Fields<'_, '_>, rules: &[Rule]) -> Option<(Lift, Text)> {
 }
 
 /// Only a soft rule of the document can be lifted, and business lifts only its own.
-fn liftable(text: &str, rules: &[Rule], owner: Option<Owner>) -> Result<Text, Wrong> {
+fn liftable(text: &str, rules: Option<&[Rule]>, owner: Option<Owner>) -> Result<Text, Wrong> {
     let wrong = |expected: &str, next: &str| Err(Wrong::new(expected, next));
     if ReasonCode::named(text).is_some() {
         return wrong("a soft rule of this document", "remove it: nothing lifts what the code itself demands");
     }
+    // Where a rule is wrong itself, that is said first.
+    let Some(rules) = rules else { return Ok(Text::from(text)) };
     match rules.iter().find(|rule| rule.code == text) {
         None => wrong("the code of a rule above", "correct the code"),
         Some(rule) if rule.severity == Severity::Hard => {

@@ -10,9 +10,30 @@ use crate::policy::Contract;
 
 /// Phrases that compare with somebody else's product.
 const COMPARISONS: [&str; 24] = [
-    "better than", "cheaper than", "compared to", "compared with", "faster than", "higher than", "instead of", "less than",
-    "lower than", "more than", "other lender", "other platform", "unlike", "your current lender", "他行", "低于", "优于", "其他平台",
-    "别家", "同行", "比别", "相比", "竞品", "高于",
+    "better than",
+    "cheaper than",
+    "compared to",
+    "compared with",
+    "faster than",
+    "higher than",
+    "instead of",
+    "less than",
+    "lower than",
+    "more than",
+    "other lender",
+    "other platform",
+    "unlike",
+    "your current lender",
+    "他行",
+    "低于",
+    "优于",
+    "其他平台",
+    "别家",
+    "同行",
+    "比别",
+    "相比",
+    "竞品",
+    "高于",
 ];
 
 /// Checks the texts; `None`: a problem was reported.
