@@ -13,6 +13,7 @@ mod codec;
 pub mod contribution;
 mod draft;
 pub mod record;
+mod person;
 mod settle;
 mod standing;
 mod trigger;

@@ -4,12 +4,12 @@ use smallvec::SmallVec;
 
 use super::record::fact::Dated;
 use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
-use super::standing;
+use super::{person, standing};
 use crate::domain::candidate::{CandidateKind, Source};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
-use crate::policy::facts::{ConsentFact, PartnerLimit};
+use crate::policy::facts::{ConsentFact, PartnerLimit, Person};
 use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet};
 
 /// One policy, as far as this stage asks it.
@@ -80,7 +80,10 @@ impl Trigger<'_> {
         let today = self.now.max(at);
         let today = contract.map_or(today.utc_day(), |contract| standing::day_in(&contract.zone, today));
         let employers = customer.profile.as_ref().map(|p| p.traits.employers()).unwrap_or_default();
-        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today));
+        let contacts = person::contacts(customer);
+        let overdue = person::overdue(customer, today);
+        let person = person::of(customer, at, &contacts, &overdue);
+        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person);
         let judgement = policy.judge(&facts);
         let free = !facts.live && !facts.pending;
         Some(match judgement {
@@ -98,6 +101,7 @@ impl Trigger<'_> {
         drawdown: &'f Drawdown,
         employers: &'f [&'f str],
         standing: crate::policy::facts::Standing,
+        person: Person<'f>,
     ) -> Facts<'f> {
         let event = self.event;
         let profile = customer.profile.as_deref();
@@ -129,6 +133,7 @@ impl Trigger<'_> {
             debt_burden_ppm: profile.and_then(|profile| profile.debt_burden_ppm).map(|burden| burden.value),
             own_product: profile.and_then(|profile| profile.own_state()),
             source: self.source,
+            person,
         }
     }
 

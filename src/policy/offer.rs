@@ -82,7 +82,8 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
     let currency = case.facts.limit.currency.unwrap_or(&case.contract.currency);
     let mut unknown = None;
     let mut chosen = None;
-    for rule in &case.policy.offers {
+    let admits = |rule: &&OfferRule| case.policy.experiments.admits(&rule.offer, case.challenger);
+    for rule in case.policy.offers.iter().filter(admits) {
         match rule.offer_for(kind, currency, &case.facts.limit) {
             Ok(offer) => {
                 chosen = Some(Chosen { offer, delivery: rule.delivery(case) });
