@@ -1,8 +1,10 @@
 //! The policies of a process, as the lanes see them: each batch begins with what is known then and keeps it to its end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 
 use crate::policy::PolicySet;
 
@@ -14,7 +16,7 @@ const LOOK_MS: u64 = 10;
 /// The policies that are known now. Asked once per batch and shard.
 #[derive(Debug)]
 pub struct Policies {
-    current: RwLock<Arc<PolicySet>>,
+    current: ArcSwap<PolicySet>,
     began: Instant,
     /// When the end of the log was seen last, milliseconds since `began`.
     seen_ms: AtomicU64,
@@ -35,18 +37,18 @@ impl Policies {
     }
 
     fn new(set: PolicySet, silence_max: Option<Duration>) -> Self {
-        let (current, began) = (RwLock::new(Arc::new(set)), Instant::now());
+        let (current, began) = (ArcSwap::from_pointee(set), Instant::now());
         Self { current, began, seen_ms: AtomicU64::new(0), silence_max }
     }
 
     /// What is known now; it does not change in the hands of who asked.
     pub fn current(&self) -> Arc<PolicySet> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.load_full()
     }
 
     /// From now on this is known.
     pub fn replace(&self, set: PolicySet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        self.current.store(Arc::new(set));
     }
 
     /// The end of the log was seen, at or after that moment.
