@@ -93,7 +93,8 @@ impl PolicySet {
 
     /// The policy in force at an event time: the version with the latest `effective_from` not after it.
     pub fn in_force(&self, at: EventTime) -> Option<&Policy> {
-        self.versions.iter().rev().find(|policy| policy.effective_from <= at).map(Arc::as_ref)
+        let begun = self.versions.partition_point(|policy| policy.effective_from <= at);
+        self.versions.get(begun.checked_sub(1)?).map(Arc::as_ref)
     }
 
     /// The policy of that version and hash.

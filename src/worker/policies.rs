@@ -83,3 +83,36 @@ impl Policies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_never_silent_and_a_log_is_until_its_end_is_seen() {
+        let began = Instant::now();
+        assert!(!Policies::fixed(PolicySet::default()).is_silent());
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::ZERO);
+        while began.elapsed() < Duration::from_millis(2) {
+            std::hint::spin_loop();
+        }
+        assert!(policies.is_silent(), "nothing was seen for longer than it may be");
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::from_secs(3_600));
+        policies.seen(Instant::now());
+        assert!(!policies.is_silent());
+    }
+
+    #[test]
+    fn a_shard_waits_for_the_log_and_says_how_far_it_came() {
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::ZERO);
+        assert_eq!(policies.wait_for(0, || false), Ok(()));
+        assert_eq!(policies.wait_for(1, || true), Err(0), "given up at once");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| policies.wait_for(2, || false));
+            policies.replace(PolicySet::of_log().with(0, Err("junk".to_owned())));
+            policies.replace(policies.current().with(1, Err("junk".to_owned())));
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+        assert_eq!(Policies::fixed(PolicySet::default()).wait_for(9, || true), Ok(()), "files have no log to wait for");
+    }
+}
