@@ -177,6 +177,8 @@ fn a_worker_with_files_does_not_read_the_log_and_nothing_is_published_for_it() {
     assert!(code == 2 && said.contains("policy files"), "{code} {said}");
     let worker = deployment.start();
     assert_eq!(known(&worker).1, "e2e");
+    let (code, said) = policy(&deployment, &["status"]);
+    assert!(code == 0 && said.contains("in_force") && said.contains("current"), "{code} {said}");
     deployment.stop(worker);
 }
 

@@ -1,6 +1,6 @@
 //! `reflow policy publish` and `rollback`: a checked document goes into the log, early enough for every worker to have it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,9 @@ fn log_is_on(config: &Config) -> Ended {
 
 /// Writes a document that may stand in the log, and sees that it does.
 fn put(config: &Config, log: &PolicyLog, policy: &Policy, document: &Document, again: Option<Text>) -> Ended {
-    let file = |part: &Part| PolicyFile { file: part.file.clone(), text: part.text.clone() };
+    // Where it lay on the machine of who publishes it is nobody's business.
+    let name = |file: &str| Path::new(file).file_name().map_or(file.to_owned(), |name| name.display().to_string());
+    let file = |part: &Part| PolicyFile { file: name(&part.file), text: part.text.clone() };
     let record = PolicyRecord {
         version: policy.version.clone(),
         hash: policy.hash.clone(),
