@@ -1,4 +1,5 @@
 //! Rules on persons and of the document's own, models, grades, contact policy, experiments: judged and refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, Source};
