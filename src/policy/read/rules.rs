@@ -11,8 +11,10 @@ use crate::policy::contract::DataUse;
 use crate::policy::findings::Words;
 use crate::policy::rules::{Lift, Owner, Rule, Rules, Severity};
 
-/// Most rules, and most lifts, of a document.
+/// Most rules of a document: reading a hostile condition may take milliseconds.
 const RULES_MAX: usize = 64;
+/// Most lifts.
+const LIFTS_MAX: usize = 16;
 /// Longest code, characters.
 const CODE_LETTERS_MAX: usize = 48;
 
@@ -30,25 +32,24 @@ pub fn condition(fields: &Fields<'_, '_>, key: &'static str) -> Option<Condition
 
 /// The keys `rules` and `lifts` of the exclusions.
 pub fn read(exclusions: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Rules> {
-    let rules = each(exclusions, "rules", "a rule", |fields| rule(fields, contracts));
-    let lifts = each(exclusions, "lifts", "a lift", |fields| lift(fields, rules.as_deref(), contracts));
+    let rules = each(exclusions, ("rules", "a rule", RULES_MAX), |fields| rule(fields, contracts));
+    let lifts = each(exclusions, ("lifts", "a lift", LIFTS_MAX), |fields| lift(fields, rules.as_deref(), contracts));
     let (mut rules, lifts) = (rules?, lifts?);
     rules.sort_by_key(|rule| rule.severity);
     Some(Rules { rules, lifts })
 }
 
-/// The items of an optional list of groups, bounded; `None`: a problem was reported.
+/// The items of an optional list of groups: its key, what an item is, how many at most. `None`: a problem was reported.
 pub fn each<T>(
     parent: &Fields<'_, '_>,
-    key: &'static str,
-    what: &'static str,
+    (key, what, most): (&'static str, &'static str, usize),
     read: impl Fn(Fields<'_, '_>) -> Option<(T, Text)>,
 ) -> Option<Vec<T>> {
     if !parent.has(key) {
         return Some(Vec::new());
     }
     let node = parent.find(key)?;
-    let items = bounded(node, parent.problems)?;
+    let items = bounded(node, most, parent.problems)?;
     let mut names: Vec<Text> = Vec::with_capacity(items.len());
     let mut taken = Vec::with_capacity(items.len());
     for item in items {
@@ -64,10 +65,10 @@ pub fn each<T>(
     (taken.len() == items.len()).then_some(taken)
 }
 
-fn bounded<'n>(node: &'n Node, problems: &Problems<'_>) -> Option<&'n [Node]> {
+fn bounded<'n>(node: &'n Node, most: usize, problems: &Problems<'_>) -> Option<&'n [Node]> {
     let items = problems.items(node)?;
-    if items.is_empty() || items.len() > RULES_MAX {
-        let wrong = Wrong::new(format!("one to {RULES_MAX} items"), "remove the key, or join some of them");
+    if items.is_empty() || items.len() > most {
+        let wrong = Wrong::new(format!("one to {most} items"), "remove the key, or join some of them");
         problems.report(node.place, format!("a list of {}", items.len()), wrong);
         return None;
     }

@@ -38,6 +38,8 @@ const COMPARISONS: [&str; 24] = [
     "高于",
 ];
 
+/// Most templates.
+const TEMPLATES_MAX: usize = 256;
 /// Longest text, characters.
 const TEXT_LETTERS_MAX: usize = 2_000;
 
@@ -49,7 +51,7 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<()> {
     let fields = root.group_if_any("templates", "`templates`")?;
     let names = fields.list_or("partner_names", Vec::new(), sentence)?;
     let unsaid = Unsaid::new(contracts, &names)?;
-    let texts = each(&fields, "texts", "a template", |fields| template(fields, &unsaid));
+    let texts = each(&fields, ("texts", "a template", TEMPLATES_MAX), |fields| template(fields, &unsaid));
     fields.finish();
     texts.map(|_| ())
 }
