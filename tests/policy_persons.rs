@@ -1,4 +1,5 @@
 //! Rules on persons and of the document's own, models, grades, contact policy, experiments: judged and refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, Source};
@@ -135,7 +136,7 @@ fn each_rule_on_persons_gives_its_code_at_its_boundary() {
     assert_eq!(reasons(&policy, &good()), Vec::<String>::new());
     type Change = fn(&mut Facts<'static>);
     let declined: Change = |f| {
-        (f.own_product, f.person.own_product_at) = (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS)))
+        (f.own_product, f.person.own_product_at) = (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS)));
     };
     let cases: &[(Change, &[&str])] = &[
         (|f| f.customer = "t1", &["EXC_TEST_ORDER"]),
@@ -145,7 +146,7 @@ fn each_rule_on_persons_gives_its_code_at_its_boundary() {
         (
             |f| {
                 (f.own_product, f.person.own_product_at) =
-                    (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS + 1)))
+                    (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS + 1)));
             },
             &["EXC_OWN_DECLINED"],
         ),
@@ -185,7 +186,7 @@ const RULES: &str = r#"  rules:
       owner: risk
       severity: hard
       when: restructured || worst_dpd_24m >= 45
-    - code: GATE_BURDEN
+    - code: EXC_BURDEN
       text: {en: Burden, zh: 负债}
       owner: compliance
       severity: soft
@@ -195,7 +196,7 @@ const RULES: &str = r#"  rules:
     - lift: vip
       owner: compliance
       reason: Served by a person
-      codes: [EXC_MANY_LENDERS_NEWCOMER, GATE_BURDEN]
+      codes: [EXC_MANY_LENDERS_NEWCOMER, EXC_BURDEN]
       when: '"vip" in tags'
 "#;
 
@@ -221,8 +222,24 @@ fn rules_of_the_document_are_judged_and_only_soft_ones_are_lifted() {
             .any(|check| check.code == "EXC_MANY_LENDERS_NEWCOMER" && check.subject == "vip" && check.passed)
     );
     // The texts are there for whoever explains a no.
-    let rule = policy.rules().rules.iter().find(|rule| rule.code == "GATE_BURDEN").unwrap();
+    let rule = policy.rules().rules.iter().find(|rule| rule.code == "EXC_BURDEN").unwrap();
     assert_eq!((rule.text_en.as_str(), rule.text_zh.as_str()), ("Burden", "负债"));
+}
+
+#[test]
+fn a_lift_by_an_unapproved_score_lifts_nothing() {
+    let rules = RULES.replacen("when: '\"vip\" in tags'", "when: response_score > 100000", 1);
+    let many = |f: &mut Facts<'static>| f.lenders = Some(6);
+    assert_eq!(reasons(&policy(&rules, "", MODELS), &with(many)), Vec::<String>::new());
+    let stale = |f: &mut Facts<'static>| {
+        many(f);
+        f.person.response.as_mut().unwrap().scored_at = AT.plus_ms(-11 * DAY_MS);
+    };
+    assert_eq!(reasons(&policy(&rules, "", MODELS), &with(stale)), ["EXC_MANY_LENDERS_NEWCOMER"]);
+    // Nor may it read what the partner supplied without the contract's word.
+    let region = document(&RULES.replacen("when: '\"vip\" in tags'", "when: region == 'r01'", 1), "", "");
+    let found = Policy::parse("p.yaml", &region.replacen("    data_use: [selection]\n", "", 1)).expect_err("refused");
+    assert!(said(&found)[0].contains("`region`, which the partner supplied"), "{found:?}");
 }
 
 #[test]
@@ -269,15 +286,21 @@ fn nothing_of_marketing_reaches_around_a_hard_rule() {
         ]
     );
     assert_eq!(
-        next(refused(&lift("business", "GATE_BURDEN"), "", "")),
-        ["`GATE_BURDEN`, expected a rule that business owns; let risk or compliance own the lift"]
+        next(refused(&lift("business", "EXC_BURDEN"), "", "")),
+        ["`EXC_BURDEN`, expected a rule that business owns; let risk or compliance own the lift"]
     );
     let hard = RULES.replacen("owner: risk", "owner: business", 1);
     assert_eq!(
         next(refused(&hard, "", "")),
         ["`hard`, expected `soft` (hard rules are owned by risk or compliance); change the owner or the severity"]
     );
-    let taken = RULES.replacen("code: GATE_BURDEN", "code: GATE_OPT_OUT", 1).replacen(", GATE_BURDEN", "", 1);
+    let gate = RULES.replace("EXC_BURDEN", "GATE_BURDEN");
+    assert_eq!(
+        next(refused(&gate, "", ""))[0],
+        "a soft gate, expected `hard` (a gate is law or contract); make it hard, or give it an EXC_ code"
+    );
+    let taken = RULES.replacen("severity: soft\n      partners", "severity: hard\n      partners", 1);
+    let taken = taken.replacen("code: EXC_BURDEN", "code: GATE_OPT_OUT", 1).replacen(", EXC_BURDEN", "", 1);
     assert_eq!(
         next(refused(&taken, "", "")),
         ["`GATE_OPT_OUT`, expected a code of its own; choose another: this one has a meaning already"]

@@ -104,3 +104,75 @@ impl Profile {
         standing.map(|giving| giving.given_at).filter(|given| *given <= at).max()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::record::{Closed, Consent, Contact, Giving, Loan, ScoreFact};
+
+    const AT: EventTime = EventTime(1_700_000_000_000);
+
+    fn contact(at: i64, kind: OutcomeKind) -> Contact {
+        Contact { at: AT.plus_ms(at), event: "e".into(), kind, channel: Some("sms".into()) }
+    }
+
+    fn consent(purpose: ConsentPurpose, given: i64, withdrawn: Option<i64>) -> Consent {
+        let giving =
+            Giving { given_at: AT.plus_ms(given), consent: "k".into(), text_version: "1".into(), collected_via: None };
+        let withdrawn_at = withdrawn.map(|at| AT.plus_ms(at));
+        Consent { purpose, controller: "us".into(), recipient: None, giving: Some(giving), withdrawn_at }
+    }
+
+    #[test]
+    fn a_person_is_read_from_the_record() {
+        let score = |kind, value_ppm| ScoreFact {
+            kind,
+            at: AT,
+            scored_at: AT,
+            value_ppm,
+            model: "m".into(),
+            version: "1".into(),
+        };
+        let profile = Profile {
+            tags: Some(Dated { at: AT, value: vec!["vip".into()] }),
+            zone: Some(Dated { at: AT, value: "Asia/Shanghai".into() }),
+            lenders: Some(Dated { at: AT.plus_ms(-5), value: 3 }),
+            own_limit_minor: Some(Dated { at: AT, value: 7 }),
+            scores: vec![score(ScoreKind::Risk, 11), score(ScoreKind::Value, 22)],
+            consents: vec![
+                consent(ConsentPurpose::MarketingOwn, -9, None),
+                consent(ConsentPurpose::LoanServicing, -9, Some(-8)),
+                consent(ConsentPurpose::Collection, 1, None),
+                consent(ConsentPurpose::CreditBureauQuery, -7, Some(-8)),
+            ],
+            contacts: vec![
+                contact(3, OutcomeKind::Accepted),
+                contact(2, OutcomeKind::Failed),
+                contact(1, OutcomeKind::Delivered),
+            ],
+            ..Profile::default()
+        };
+        let restructured = Closed { at: AT, reason: CloseReason::Restructured, day: AT.utc_day() };
+        let loan = Loan { closed: Some(restructured), ..Loan::new("p1", "l1") };
+        let customer = Customer { profile: Some(Box::new(profile)), loans: vec![loan], ..Customer::default() };
+        let made = contacts(&customer);
+        assert_eq!(made.as_slice(), [ContactFact { at: AT.plus_ms(1), channel: Some("sms") }]);
+        let person = of(&customer, AT, &made, &[]);
+        assert_eq!(person.risk.map(|score| score.value_ppm), Some(11));
+        assert_eq!((person.response, person.value.map(|score| score.value_ppm)), (None, Some(22)));
+        assert_eq!(
+            (person.tags.map(<[_]>::len), person.zone, person.own_limit_minor),
+            (Some(1), Some("Asia/Shanghai"), Some(7))
+        );
+        // Withdrawn, or given after the event: no consent.
+        assert_eq!(
+            person.purposes,
+            1 << ConsentPurpose::MarketingOwn.ordinal() | 1 << ConsentPurpose::CreditBureauQuery.ordinal()
+        );
+        assert_eq!(person.bureau_given_at, Some(AT.plus_ms(-7)));
+        assert_eq!(person.known_at.lenders, Some(AT.plus_ms(-5)));
+        assert_eq!((person.reachable, person.restructured), (Some(false), true));
+        let nobody = Customer::default();
+        assert_eq!(of(&nobody, AT, &[], &[]).reachable, None);
+    }
+}

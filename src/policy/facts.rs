@@ -85,7 +85,7 @@ pub struct Person<'a> {
     /// IANA name of the zone the customer lives in.
     pub zone: Option<&'a str>,
     pub own_limit_minor: Option<i64>,
-    /// Since when the own product is in its state.
+    /// When the own product was last said to be in its state.
     pub own_product_at: Option<EventTime>,
     /// A loan, or an instalment of one, was restructured.
     pub restructured: bool,

@@ -1,7 +1,7 @@
 //! Policy documents: parse, check, judge.
 //!
 //! A document is text; [`Policy::parse`] turns it into a checked policy or into everything that is wrong with it. A checked
-//! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
+//! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, then what is written in CEL, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod conditions;
 pub mod contact;

@@ -3,7 +3,7 @@
 use super::exclusions::{TokenList, expiry};
 use super::findings::{Case, Findings};
 use crate::domain::ReasonCode::*;
-use crate::domain::check::{Relation, Unit};
+use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::OwnProductState;
 use crate::domain::time::DAY_MS;
 use crate::domain::{EventTime, Text};
@@ -63,19 +63,10 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
         found.flag(ExcRestructured, "restructured", facts.person.restructured, false);
     }
     if let Some(days) = persons.bureau_days {
-        match facts.person.bureau_given_at.map(|given| age_days(case, given)) {
-            Some(age) => {
-                _ = found.number(
-                    GateBureauAuthorisation,
-                    "bureau_authorisation_age",
-                    Unit::Days,
-                    age,
-                    Relation::AtMost,
-                    days,
-                )
-            }
-            None => _ = found.flag(GateBureauAuthorisation, "bureau_authorisation", false, true),
-        }
+        let subject = "bureau_authorisation_age";
+        let age = facts.person.bureau_given_at.map(|given| age_days(case, given));
+        let check = Check::maybe(GateBureauAuthorisation, subject, Unit::Days, age, Relation::AtMost, Some(days));
+        found.push(Check { passed: age.is_some_and(|age| age <= days), ..check });
     }
     let known = facts.person.known_at;
     let ages = [

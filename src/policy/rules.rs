@@ -71,7 +71,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
         let holds = rule.when.holds(case.facts);
         let lift = match (holds, rule.severity) {
             (Ok(false), _) | (_, Severity::Hard) => None,
-            _ => rules.lifts.iter().find(|lift| lift.codes.has(&rule.code) && lift.when.holds(case.facts) == Ok(true)),
+            _ => rules.lifts.iter().find(|lift| lift.codes.has(&rule.code) && lift.holds(case)),
         };
         if let Some(lift) = lift {
             found.push(Check::flag(rule.code.clone(), lift.name.clone(), true, true));
@@ -81,6 +81,15 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
             Ok(holds) => _ = found.push(Check::flag(rule.code.clone(), rule.subject.clone(), holds, false)),
             Err(open) => missing(open, found),
         }
+    }
+}
+
+impl Lift {
+    /// It holds, and by approved models only.
+    fn holds(&self, case: &Case<'_>) -> bool {
+        let registry = case.policy.models.as_ref();
+        let mut read = self.when.reads().iter().filter_map(|variable| variable.model);
+        read.all(|model| models::approves(registry, model, case.facts)) && self.when.holds(case.facts) == Ok(true)
     }
 }
 

@@ -4,7 +4,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, opera
 use cel::parser::{ParseErrors, Parser};
 
 use super::variables::{Kind, PROTECTED, Variable};
-use super::{ALL, DEPTH_LEVELS_MAX, Fault, ITEMS_MAX, KNOWN, LENGTH_MAX, NODES_MAX};
+use super::{ALL, DEPTH_LEVELS_MAX, Fault, ITEMS_MAX, KNOWN_SLOTS, LENGTH_MAX, NODES_MAX, SLOTS, slot};
 use crate::domain::check::Unit;
 
 /// A checked expression and what it reads.
@@ -85,7 +85,9 @@ fn syntax(text: &str, errors: &ParseErrors) -> Fault {
         before + usize::try_from(error.pos.1).unwrap_or(0).saturating_sub(1)
     });
     let at = at.min(text.chars().count().saturating_sub(1));
-    let found = first.map_or_else(String::new, |error| format!(" ({})", error.msg.lines().next().unwrap_or_default()));
+    // What the parser says of itself in its own words helps nobody.
+    let said = first.and_then(|error| error.msg.lines().next()).filter(|said| !said.contains("Error("));
+    let found = said.map_or_else(String::new, |said| format!(" ({said})"));
     let found = format!("what is no condition{found}");
     let expected = "a condition such as `lenders > 3 && region in [\"r01\", \"r02\"]`";
     fault(at, found, expected, "correct it there or just before")
@@ -131,7 +133,11 @@ impl Walk<'_> {
         }
         match &mut part.expr {
             Expr::Literal(literal) => literal_type(literal, at),
-            Expr::Ident(name) => self.variable(name, at),
+            Expr::Ident(name) => {
+                let (typed, variable) = self.variable(name, at)?;
+                *name = slot(variable, SLOTS).unwrap_or_default();
+                Ok(typed)
+            }
             Expr::Call(call) => self.call(call, at, depth),
             Expr::List(_) => {
                 Err(fault(at, "a list", "a list only on the right of `in`", "write `region in [\"r01\", \"r02\"]`"))
@@ -161,8 +167,8 @@ impl Walk<'_> {
         match call.args.as_slice() {
             [argument] => match &argument.expr {
                 Expr::Ident(name) => {
-                    self.variable(name, self.at(argument))?;
-                    Ok(Some(format!("{KNOWN}{name}")))
+                    let (_, variable) = self.variable(name, self.at(argument))?;
+                    Ok(slot(variable, KNOWN_SLOTS))
                 }
                 _ => {
                     Err(fault(self.at(argument), "an expression", "the name of one variable", "write `known(region)`"))
@@ -172,7 +178,7 @@ impl Walk<'_> {
         }
     }
 
-    fn variable(&mut self, name: &str, at: usize) -> Result<Typed, Fault> {
+    fn variable(&mut self, name: &str, at: usize) -> Result<(Typed, &'static Variable), Fault> {
         if PROTECTED.contains(&name) {
             let found = format!("`{name}`");
             return Err(fault(at, found, "no protected attribute, for any purpose", "remove the rule"));
@@ -190,7 +196,7 @@ impl Walk<'_> {
             self.reads.push(variable);
         }
         let unit = matches!(variable.kind, Kind::Number).then_some(variable.unit);
-        Ok(Typed { kind: variable.kind, unit })
+        Ok((Typed { kind: variable.kind, unit }, variable))
     }
 
     fn call(&mut self, call: &mut CallExpr, at: usize, depth: usize) -> Result<Typed, Fault> {

@@ -26,8 +26,21 @@ pub const DEPTH_LEVELS_MAX: usize = 24;
 /// Most items of a list such as `["r01", "r02"]`.
 pub const ITEMS_MAX: usize = 64;
 
-/// A name of this form stands for "the variable is known"; no document can write it.
-const KNOWN: &str = "known:";
+/// Checked expressions name a variable by one letter: its position in the table, from here on. No document can write these.
+const SLOTS: u32 = 0xE000;
+/// The same for the question whether a variable is known.
+const KNOWN_SLOTS: u32 = 0xE800;
+
+/// The name a checked expression gives to a variable, or to the question whether it is known.
+fn slot(variable: &Variable, first: u32) -> Option<String> {
+    let position = ALL.iter().position(|known| known.name == variable.name)?;
+    char::from_u32(first + u32::try_from(position).ok()?).map(String::from)
+}
+
+/// The variable that a letter stands for.
+fn at_slot(letter: char, first: u32) -> Option<&'static Variable> {
+    ALL.get(usize::try_from(u32::from(letter).checked_sub(first)?).ok()?)
+}
 
 /// A condition that was checked when its document was read.
 #[derive(Clone, Debug)]
@@ -93,7 +106,8 @@ impl Condition {
         match Value::resolve(&self.expression, &context) {
             Ok(Value::Bool(answer)) => Ok(answer),
             Err(ExecutionError::UndeclaredReference(name)) => {
-                Err(Variable::named(&name).map_or(Open::Arithmetic, |variable| Open::Missing(variable.name)))
+                let variable = name.chars().next().and_then(|letter| at_slot(letter, SLOTS));
+                Err(variable.map_or(Open::Arithmetic, |variable| Open::Missing(variable.name)))
             }
             Ok(_) | Err(_) => Err(Open::Arithmetic),
         }
@@ -105,11 +119,11 @@ struct Known<'f>(&'f Facts<'f>);
 
 impl VariableResolver for Known<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        if let Some(asked) = name.strip_prefix(KNOWN) {
-            let known = Variable::named(asked)?.read(self.0).is_some();
-            return Some(variables::Seen::Flag(known).value());
+        let letter = name.chars().next()?;
+        if let Some(asked) = at_slot(letter, KNOWN_SLOTS) {
+            return Some(variables::Seen::Flag(asked.read(self.0).is_some()).value());
         }
-        Variable::named(name)?.read(self.0).map(variables::Seen::value)
+        at_slot(letter, SLOTS)?.read(self.0).map(variables::Seen::value)
     }
 }
 

@@ -81,7 +81,18 @@ fn what_is_not_known_leaves_the_question_open_and_is_named() {
     assert_eq!(answer("known(debt_burden_ppm) && debt_burden_ppm > 500000"), Ok(false));
     // Arithmetic that leaves its range is no answer either.
     assert_eq!(answer("amount_minor / (lenders - 4) > 1"), Err(Open::Arithmetic));
-    assert_eq!(answer("9223372036854775807 + lenders > 1"), Err(Open::Arithmetic));
+    for text in [
+        "9223372036854775807 + lenders > 1",
+        "amount_minor % (lenders - 4) > 1",
+        "(-9223372036854775807 - lenders) > 1",
+        "(-9223372036854775807 - lenders + 3) / (lenders - 5) > 1",
+        "-(-9223372036854775807 - lenders + 3) > 1",
+        "9223372036854775807 * lenders > 1",
+    ] {
+        assert_eq!(answer(text), Err(Open::Arithmetic), "{text}");
+    }
+    // The one remainder that a processor cannot take: an answer or none, but never the end of the process.
+    let _ = answer("(-9223372036854775807 - lenders + 3) % (lenders - 5) > 1");
 }
 
 #[test]

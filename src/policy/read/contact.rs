@@ -24,7 +24,7 @@ pub fn read(root: &Fields<'_, '_>) -> Option<Contact> {
     let contacts = if contact.has("contacts") { cap(&contact, "contacts").map(Some) } else { Some(None) };
     let zone = contact.or("zone", None, |text| zone(text).map(Some));
     let quiet = if contact.has("quiet_hours") { quiet(&contact).map(Some) } else { Some(None) };
-    let permissions = each(&contact, "permissions", "a permission", permission);
+    let permissions = each(&contact, ("permissions", "a permission", CONTACT_CHANNELS.len()), permission);
     let response = contact.or("response_from", None, |text| share(text).map(Some));
     contact.finish();
     Some(Contact {

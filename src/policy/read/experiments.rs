@@ -7,6 +7,10 @@ use crate::domain::Text;
 use crate::policy::experiments::{CampaignHoldout, Challenger, Experiments, Holdout};
 use crate::policy::findings::Words;
 
+/// Most campaigns with a holdout of their own.
+const CAMPAIGNS_MAX: usize = 256;
+/// Most challengers: with champion and holdout as many arms as can be compared.
+const CHALLENGERS_MAX: usize = 6;
 /// All customers, parts per million.
 const ALL_PPM: i64 = 1_000_000;
 
@@ -27,8 +31,9 @@ pub fn read(root: &Fields<'_, '_>, offers: &[&Text]) -> Option<Experiments> {
     }
     let fields = root.group_if_any("experiments", "`experiments`")?;
     let salt = fields.required("salt", token);
-    let campaigns = each(&fields, "campaigns", "a campaign", campaign);
-    let challengers = each(&fields, "challengers", "a challenger", |fields| challenger(fields, offers));
+    let campaigns = each(&fields, ("campaigns", "a campaign", CAMPAIGNS_MAX), campaign);
+    let challengers =
+        each(&fields, ("challengers", "a challenger", CHALLENGERS_MAX), |fields| challenger(fields, offers));
     let taken: i64 = challengers.iter().flatten().map(|challenger| challenger.share_ppm).sum();
     if taken > ALL_PPM {
         let wrong = Wrong::new("at most 100 % together", "leave some customers to the champion");

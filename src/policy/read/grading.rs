@@ -9,6 +9,9 @@ use crate::policy::Contract;
 use crate::policy::findings::Words;
 use crate::policy::grading::{Action, Grade, Grading, Reach, Steps, Strong, Treatment, Weak};
 
+/// Most strong rules, and most weak ones.
+const RULES_MAX: usize = 32;
+const TREATMENTS_MAX: usize = 16;
 /// Most points of one weak rule, and of a band.
 const POINTS_MAX: i64 = 100_000;
 
@@ -18,8 +21,8 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Option<Grad
         return Some(None);
     }
     let fields = root.group_if_any("grading", "`grading`")?;
-    let strong = each(&fields, "strong", "a strong rule", |fields| strong(fields, contracts));
-    let weak = each(&fields, "weak", "a weak rule", |fields| weak(fields, contracts));
+    let strong = each(&fields, ("strong", "a strong rule", RULES_MAX), |fields| strong(fields, contracts));
+    let weak = each(&fields, ("weak", "a weak rule", RULES_MAX), |fields| weak(fields, contracts));
     let any_weak = fields.has("weak");
     let points = steps(&fields, "points_from", any_weak, whole(1, POINTS_MAX));
     let risk_score = steps(&fields, "risk_score_from", false, share);
@@ -30,7 +33,8 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Option<Grad
     });
     let offer_to =
         fields.list_or("offer_to", Vec::new(), |text| word::<Grade>(text).map(|grade| Text::const_new(grade.name())));
-    let treatments = each(&fields, "treatments", "a treatment", |fields| treatment(fields, contracts));
+    let treatments =
+        each(&fields, ("treatments", "a treatment", TREATMENTS_MAX), |fields| treatment(fields, contracts));
     fields.finish();
     let mut look_every_ms = [0; 4];
     for (slot, every) in look_every_ms.iter_mut().zip(look_every?) {

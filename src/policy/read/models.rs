@@ -11,6 +11,8 @@ use crate::policy::conditions::Origin;
 use crate::policy::contract::{DataUse, Dates};
 use crate::policy::models::{Model, Purpose, Registry};
 
+/// Most versions of models.
+const MODELS_MAX: usize = 256;
 /// Longest a result may count, days.
 const AGE_DAYS_MAX: i64 = 3_660;
 
@@ -19,7 +21,8 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Option<Regi
     if !root.has("models") {
         return Some(None);
     }
-    each(root, "models", "a model", |fields| model(fields, contracts)).map(|models| Some(Registry::new(models)))
+    each(root, ("models", "a model", MODELS_MAX), |fields| model(fields, contracts))
+        .map(|models| Some(Registry::new(models)))
 }
 
 fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)> {

@@ -11,8 +11,10 @@ use crate::policy::contract::DataUse;
 use crate::policy::findings::Words;
 use crate::policy::rules::{Lift, Owner, Rule, Rules, Severity};
 
-/// Most rules, and most lifts, of a document.
+/// Most rules of a document: reading a hostile condition may take milliseconds.
 const RULES_MAX: usize = 64;
+/// Most lifts.
+const LIFTS_MAX: usize = 16;
 /// Longest code, characters.
 const CODE_LETTERS_MAX: usize = 48;
 
@@ -30,25 +32,24 @@ pub fn condition(fields: &Fields<'_, '_>, key: &'static str) -> Option<Condition
 
 /// The keys `rules` and `lifts` of the exclusions.
 pub fn read(exclusions: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Rules> {
-    let rules = each(exclusions, "rules", "a rule", |fields| rule(fields, contracts));
-    let lifts = each(exclusions, "lifts", "a lift", |fields| lift(fields, rules.as_deref()));
+    let rules = each(exclusions, ("rules", "a rule", RULES_MAX), |fields| rule(fields, contracts));
+    let lifts = each(exclusions, ("lifts", "a lift", LIFTS_MAX), |fields| lift(fields, rules.as_deref(), contracts));
     let (mut rules, lifts) = (rules?, lifts?);
     rules.sort_by_key(|rule| rule.severity);
     Some(Rules { rules, lifts })
 }
 
-/// The items of an optional list of groups, bounded; `None`: a problem was reported.
+/// The items of an optional list of groups: its key, what an item is, how many at most. `None`: a problem was reported.
 pub fn each<T>(
     parent: &Fields<'_, '_>,
-    key: &'static str,
-    what: &'static str,
+    (key, what, most): (&'static str, &'static str, usize),
     read: impl Fn(Fields<'_, '_>) -> Option<(T, Text)>,
 ) -> Option<Vec<T>> {
     if !parent.has(key) {
         return Some(Vec::new());
     }
     let node = parent.find(key)?;
-    let items = bounded(node, parent.problems)?;
+    let items = bounded(node, most, parent.problems)?;
     let mut names: Vec<Text> = Vec::with_capacity(items.len());
     let mut taken = Vec::with_capacity(items.len());
     for item in items {
@@ -64,10 +65,10 @@ pub fn each<T>(
     (taken.len() == items.len()).then_some(taken)
 }
 
-fn bounded<'n>(node: &'n Node, problems: &Problems<'_>) -> Option<&'n [Node]> {
+fn bounded<'n>(node: &'n Node, most: usize, problems: &Problems<'_>) -> Option<&'n [Node]> {
     let items = problems.items(node)?;
-    if items.is_empty() || items.len() > RULES_MAX {
-        let wrong = Wrong::new(format!("one to {RULES_MAX} items"), "remove the key, or join some of them");
+    if items.is_empty() || items.len() > most {
+        let wrong = Wrong::new(format!("one to {most} items"), "remove the key, or join some of them");
         problems.report(node.place, format!("a list of {}", items.len()), wrong);
         return None;
     }
@@ -83,16 +84,21 @@ fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> 
     });
     let owner = fields.required("owner", word::<Owner>);
     let severity = fields.required("severity", word::<Severity>);
-    let partners = fields.list_or("partners", Vec::new(), token);
+    let partners = fields.list_or("partners", Vec::new(), |text| known_partner(text, contracts)).map(Words::new);
     let when = condition(&fields, "when");
     if let (Some(Owner::Business), Some(Severity::Hard)) = (owner, severity) {
         let wrong =
             Wrong::new("`soft` (hard rules are owned by risk or compliance)", "change the owner or the severity");
         fields.problems.report(fields.place_of("severity"), "`hard`", wrong);
     }
+    if let (Some(code), Some(Severity::Soft)) = (&code, severity)
+        && code.starts_with("GATE_")
+    {
+        let wrong = Wrong::new("`hard` (a gate is law or contract)", "make it hard, or give it an EXC_ code");
+        fields.problems.report(fields.place_of("severity"), "a soft gate", wrong);
+    }
     if let (Some(partners), Some(when)) = (&partners, &when) {
-        known_partners(&fields, partners, contracts);
-        permitted(&fields, when, |partner| partners.is_empty() || partners.contains(partner), contracts);
+        permitted(&fields, when, |partner| partners.is_empty() || partners.has(partner), contracts);
     }
     fields.finish();
     let [text_en, text_zh] = text?;
@@ -104,18 +110,16 @@ fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> 
         text_zh: text_zh?,
         owner: owner?,
         severity: severity?,
-        partners: Words::new(partners?),
+        partners: partners?,
         when: when?,
     };
     Some((rule, code))
 }
 
-fn known_partners(fields: &Fields<'_, '_>, partners: &[Text], contracts: &[Contract]) {
-    let unknown = partners.iter().find(|partner| !contracts.iter().any(|contract| contract.partner == **partner));
-    if let Some(partner) = unknown.filter(|_| !contracts.is_empty()) {
-        let wrong = Wrong::new("partners that have a contract here", "correct the token");
-        fields.problems.report(fields.place_of("partners"), format!("`{partner}`"), wrong);
-    }
+/// A partner with a contract; contracts are sorted by partner, and there are none when they could not be read.
+fn known_partner(text: &str, contracts: &[Contract]) -> Result<Text, Wrong> {
+    let known = contracts.is_empty() || contracts.binary_search_by(|known| known.partner.as_str().cmp(text)).is_ok();
+    known.then(|| Text::from(text)).ok_or_else(|| Wrong::new("a partner that has a contract here", "correct the token"))
 }
 
 /// What a partner supplied is read only where its contract lets it choose customers.
@@ -144,12 +148,15 @@ fn code(text: &str) -> Result<Text, Wrong> {
     Ok(Text::from(text))
 }
 
-fn lift(fields: Fields<'_, '_>, rules: Option<&[Rule]>) -> Option<(Lift, Text)> {
+fn lift(fields: Fields<'_, '_>, rules: Option<&[Rule]>, contracts: &[Contract]) -> Option<(Lift, Text)> {
     let name = fields.required("lift", token);
     let owner = fields.required("owner", word::<Owner>);
     let reason = fields.required("reason", sentence);
     let codes = fields.list_needed("codes", |text| liftable(text, rules, owner));
     let when = condition(&fields, "when");
+    if let Some(when) = &when {
+        permitted(&fields, when, |_| true, contracts);
+    }
     fields.finish();
     reason?;
     let name = name?;

@@ -1,6 +1,8 @@
 //! The `templates` part: what is said to customers. A text that names a partner, or measures us against another's product, is
 //! refused.
 
+use aho_corasick::AhoCorasick;
+
 use super::fields::{Fields, Problems, Wrong};
 use super::quantity::{sentence, token};
 use super::rules::each;
@@ -36,62 +38,86 @@ const COMPARISONS: [&str; 24] = [
     "高于",
 ];
 
+/// Most templates.
+const TEMPLATES_MAX: usize = 256;
+/// Longest text, characters.
+const TEXT_LETTERS_MAX: usize = 2_000;
+
 /// Checks the texts; `None`: a problem was reported.
 pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<()> {
     if !root.has("templates") {
         return Some(());
     }
     let fields = root.group_if_any("templates", "`templates`")?;
-    let mut names = fields.list_or("partner_names", Vec::new(), sentence)?;
-    names.extend(contracts.iter().map(|contract| contract.partner.clone()));
-    let texts = each(&fields, "texts", "a template", |fields| template(fields, &names));
+    let names = fields.list_or("partner_names", Vec::new(), sentence)?;
+    let unsaid = Unsaid::new(contracts, &names)?;
+    let texts = each(&fields, ("texts", "a template", TEMPLATES_MAX), |fields| template(fields, &unsaid));
     fields.finish();
     texts.map(|_| ())
 }
 
-fn template(fields: Fields<'_, '_>, names: &[Text]) -> Option<((), Text)> {
+fn template(fields: Fields<'_, '_>, unsaid: &Unsaid) -> Option<((), Text)> {
     let template = fields.required("template", token);
     for language in ["en", "zh"] {
         if let Some(node) = fields.need(language) {
-            fair(node, names, fields.problems);
+            unsaid.check(node, fields.problems);
         }
     }
     fields.finish();
     template.map(|template| ((), template))
 }
 
-fn fair(node: &Node, names: &[Text], problems: &Problems<'_>) {
-    let Value::Text(text) = &node.value else {
-        problems.scalar(node, sentence);
-        return;
-    };
-    // Lower case letter by letter keeps every character where it stands.
-    let said: Vec<char> = text.chars().map(|letter| letter.to_lowercase().next().unwrap_or(letter)).collect();
-    for name in names {
-        if let Some(at) = said_at(&said, name) {
-            let wrong = Wrong::new("no partner's name", "speak of the lender's own product only");
-            problems.report(node.place_of(at), format!("`{name}`, a partner"), wrong);
-        }
+/// Everything that must not be said, found in one pass however many partners there are.
+struct Unsaid {
+    /// Partners' names first, then comparisons.
+    phrases: Vec<Text>,
+    partners: usize,
+    finder: AhoCorasick,
+}
+
+impl Unsaid {
+    fn new(contracts: &[Contract], names: &[Text]) -> Option<Self> {
+        let tokens = contracts.iter().map(|contract| &contract.partner);
+        let mut phrases: Vec<Text> = tokens.chain(names).cloned().collect();
+        let partners = phrases.len();
+        phrases.extend(COMPARISONS.map(Text::const_new));
+        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(&phrases).ok()?;
+        Some(Self { phrases, partners, finder })
     }
-    for phrase in COMPARISONS {
-        if let Some(at) = said_at(&said, phrase) {
-            let wrong = Wrong::new("no comparison with another's product", "say what the offer is");
-            problems.report(node.place_of(at), format!("`{phrase}`"), wrong);
+
+    fn check(&self, node: &Node, problems: &Problems<'_>) {
+        let Value::Text(text) = &node.value else {
+            problems.scalar(node, sentence);
+            return;
+        };
+        if text.chars().count() > TEXT_LETTERS_MAX {
+            let wrong = Wrong::new(format!("at most {TEXT_LETTERS_MAX} characters"), "shorten it");
+            problems.report(node.place, "a longer text", wrong);
+            return;
+        }
+        let mut told: Vec<usize> = Vec::new();
+        for found in self.finder.find_overlapping_iter(text.as_str()) {
+            let phrase = found.pattern().as_usize();
+            if told.contains(&phrase) || !apart(text, found.start(), found.end()) {
+                continue;
+            }
+            told.push(phrase);
+            let (partner, expected, next) = match phrase < self.partners {
+                true => (", a partner", "no partner's name", "speak of the lender's own product only"),
+                false => ("", "no comparison with another's product", "say what the offer is"),
+            };
+            let name = self.phrases.get(phrase).map_or("", Text::as_str);
+            let at = text.get(..found.start()).map_or(0, |before| before.chars().count());
+            problems.report(node.place_of(at), format!("`{name}`{partner}"), Wrong::new(expected, next));
         }
     }
 }
 
-/// Where a phrase is said, as words of its own where it is written in Latin letters.
-fn said_at(said: &[char], phrase: &str) -> Option<usize> {
-    let phrase: Vec<char> = phrase.chars().map(|letter| letter.to_lowercase().next().unwrap_or(letter)).collect();
-    let apart = |letter: Option<&char>| letter.is_none_or(|letter| !letter.is_ascii_alphanumeric());
-    let first_latin = phrase.first().is_some_and(char::is_ascii_alphanumeric);
-    let last_latin = phrase.last().is_some_and(char::is_ascii_alphanumeric);
-    (0..said.len()).find(|at| {
-        let end = at + phrase.len();
-        let before = at.checked_sub(1).and_then(|at| said.get(at));
-        said.get(*at..end) == Some(phrase.as_slice())
-            && (!first_latin || apart(before))
-            && (!last_latin || apart(said.get(end)))
-    })
+/// What is written in Latin letters counts as words of its own only: `p01` is not said in `p0123`.
+fn apart(text: &str, start: usize, end: usize) -> bool {
+    let latin = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+    let (before, after) = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
+    let said = text.get(start..end).unwrap_or_default();
+    !(latin(said.chars().next()) && latin(before.chars().next_back())
+        || latin(said.chars().next_back()) && latin(after.chars().next()))
 }
