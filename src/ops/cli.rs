@@ -189,6 +189,7 @@ fn dispatch(command: Command) -> Ended {
             let since = since.map(|since| moment(&since, clock::wall())).transpose()?;
             decisions::decisions(&configured.load()?, &of, since, json)
         }
+        Command::Policy { what: PolicyWhat::Test { json, paths } } => policy::test::test(&paths, json),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod policies;
 pub mod policy;
 pub mod reading;
 pub mod run;
+pub mod scene;
 pub mod schemas;
 pub mod source;
 pub mod sources;

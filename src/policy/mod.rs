@@ -14,7 +14,7 @@ mod exclusions;
 mod findings;
 mod gates;
 mod offer;
-mod read;
+pub(crate) mod read;
 pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};

@@ -5,12 +5,12 @@
 
 mod contracts;
 mod exclusions;
-mod fields;
+pub(crate) mod fields;
 mod guard;
-mod merge;
+pub(crate) mod merge;
 mod offers;
-pub(super) mod quantity;
-mod tree;
+pub(crate) mod quantity;
+pub(crate) mod tree;
 #[cfg(test)]
 mod mistakes;
 

@@ -11,13 +11,13 @@ use crate::policy::problem::Place;
 const DEPTH_LEVELS_MAX: usize = 12;
 
 /// A value and where it starts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     pub place: Place,
     pub value: Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// A key without a value, `~` or `null`.
     Empty,
@@ -27,7 +27,7 @@ pub enum Value {
 }
 
 /// One `key: value` of a group, in the order of the document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     pub key: String,
     pub place: Place,
