@@ -221,8 +221,18 @@ impl<'c> Reader<'c> {
             .or("repayment_method", "equal_instalment")
             .or("currency", "CNY")
             .or("risk_verdict", verdict);
-        let application = application_id(&approved);
-        Some(vec![person, approved.or("application", application)])
+        // At several partners the same: each with a limit of its own.
+        let partners = match fields.find("partners") {
+            Some(node) => events::texts(fields, node)?,
+            None => vec![approved.text("partner").to_owned()],
+        };
+        let mut written = vec![person];
+        for partner in partners {
+            let at_partner = approved.clone().with("partner", partner);
+            let application = application_id(&at_partner);
+            written.push(at_partner.or("application", application));
+        }
+        Some(written)
     }
 
     /// A drawdown that is asked for, with an id of its own.

@@ -1,6 +1,6 @@
 //! Both stages wired in memory: what one says, the other hears at once. Time passes only when it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Shards};
 use crate::domain::candidate::Source;
@@ -19,6 +19,8 @@ pub struct World {
     policies: [PolicySet; 2],
     now: EventTime,
     offset: i64,
+    /// Customer shards that took something and have not said what came of it.
+    touched: BTreeSet<usize>,
     /// When each live candidate runs out.
     expiries: BTreeMap<Text, EventTime>,
     /// Decisions, candidates, views and alerts, in the order in which they were said.
@@ -33,8 +35,16 @@ impl World {
         config.partner.view_every_ms = 0;
         let customers = (0..shards).map(|shard| customer::Shard::new(config.customer_settings(shard))).collect();
         let partner = partner::Shard::new(config.partner_settings(0));
-        let mut world =
-            Self { customers, partner, policies, now: start, offset: 0, expiries: BTreeMap::new(), said: Vec::new() };
+        let mut world = Self {
+            customers,
+            partner,
+            policies,
+            now: start,
+            offset: 0,
+            touched: BTreeSet::new(),
+            expiries: BTreeMap::new(),
+            said: Vec::new(),
+        };
         world.beat(start, start);
         world
     }
@@ -74,6 +84,7 @@ impl World {
 
     fn take_one(&mut self, event: &Event<'_>) -> Fate {
         let shard = partition_of(event.customer().unwrap_or_default().as_bytes(), self.customers.len() as i32);
+        self.touched.extend(usize::try_from(shard));
         self.offset += 1;
         let topic = match event {
             Event::Application(_) => "reflow.applications",
@@ -103,10 +114,11 @@ impl World {
     /// Carries bundles and replies to and fro until nobody has anything to say.
     fn settle(&mut self) {
         loop {
-            let bundles = self.seal_customers();
-            if bundles.is_empty() {
+            let touched = std::mem::take(&mut self.touched);
+            if touched.is_empty() {
                 return;
             }
+            let bundles = self.seal_customers(&touched);
             let replies = self.hear(&bundles, self.now);
             self.answer(&replies);
         }
@@ -116,7 +128,8 @@ impl World {
     /// time, so that no shard looks silent because another spoke first.
     fn beat(&mut self, before: EventTime, now: EventTime) {
         self.now = now;
-        let bundles = self.seal_customers();
+        let all: BTreeSet<usize> = (0..self.customers.len()).collect();
+        let bundles = self.seal_customers(&all);
         let replies = self.hear(&bundles, before);
         self.answer(&replies);
         self.tick_partner();
@@ -130,10 +143,10 @@ impl World {
         self.settle();
     }
 
-    fn seal_customers(&mut self) -> Vec<FactBundle> {
+    fn seal_customers(&mut self, shards: &BTreeSet<usize>) -> Vec<FactBundle> {
         let mut out = Vec::new();
         let version = self.policies[0].in_force(self.now).map_or("", |policy| policy.version.as_str());
-        for shard in &mut self.customers {
+        for (_, shard) in self.customers.iter_mut().enumerate().filter(|(number, _)| shards.contains(number)) {
             shard.seal(self.now, 0, version, &mut out);
             shard.hand_over();
             shard.commit();
@@ -160,6 +173,7 @@ impl World {
 
     fn answer(&mut self, replies: &[(i32, Reply)]) {
         for (shard, reply) in replies {
+            self.touched.extend(usize::try_from(*shard));
             if let Some(owner) = usize::try_from(*shard).ok().and_then(|shard| self.customers.get_mut(shard)) {
                 owner.step(customer::Input::Reply(reply), self.now, &self.policies[0], &mut Vec::new());
             }
