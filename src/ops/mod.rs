@@ -5,6 +5,7 @@ pub mod cli;
 pub mod decisions;
 pub mod demo;
 pub mod exit;
+pub mod explain;
 pub mod load;
 pub mod local;
 pub mod mapping;
