@@ -21,7 +21,7 @@ fn root() -> PathBuf {
 }
 
 fn played() -> Vec<Result<Tested, String>> {
-    files(&[root()]).expect("the scenarios").iter().map(|file| one(file)).collect()
+    files(&[root()]).unwrap().iter().map(|file| one(file)).collect()
 }
 
 #[test]
@@ -56,13 +56,13 @@ fn every_code_that_is_given_has_its_scenario() {
 }
 
 fn play(text: &str) -> Result<Tested, String> {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().unwrap();
     // Policies are named as seen from the scenario, so the one of the real ones lies above.
     let policy = "market.policy.yaml";
-    std::fs::copy(root().join(policy), dir.path().join(policy)).expect("the policy");
+    std::fs::copy(root().join(policy), dir.path().join(policy)).unwrap();
     let file = dir.path().join("made").join("made.yaml");
-    std::fs::create_dir(dir.path().join("made")).expect("a folder below");
-    std::fs::write(&file, text).expect("a scenario");
+    std::fs::create_dir(dir.path().join("made")).unwrap();
+    std::fs::write(&file, text).unwrap();
     one(&file)
 }
 
@@ -109,7 +109,7 @@ fn what_is_no_scenario_says_where_and_what_was_expected() {
 }
 
 fn explained(scenario: &str, language: Language) -> (String, String) {
-    let account = account_of(&root().join(scenario), None, language).expect("a decision");
+    let account = account_of(&root().join(scenario), None, language).unwrap();
     (account.in_words(), account.page())
 }
 

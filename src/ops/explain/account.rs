@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::consent::Consent;
 use super::flip::{self, Flip};
 use super::guard::{self, Reading};
 use crate::domain::check::Check;
@@ -24,6 +25,7 @@ pub struct Account {
     pub guard: Vec<Reading>,
     /// What was offered, if something was.
     pub candidate: Option<Candidate>,
+    pub consent: Option<Consent>,
 }
 
 /// One failing code.
@@ -51,7 +53,7 @@ pub struct Line {
 }
 
 impl Account {
-    pub fn of(decision: Decision, candidate: Option<Candidate>, language: Language) -> Self {
+    pub fn of(decision: Decision, candidate: Option<Candidate>, consent: Option<Consent>, language: Language) -> Self {
         let guard = guard::readings(&decision.checks);
         let reasons = decision.reasons.iter().map(|code| reason(code, &decision, &guard, language)).collect();
         Self {
@@ -61,6 +63,7 @@ impl Account {
             checks: decision.checks.iter().map(|check| line(check, language)).collect(),
             guard,
             candidate,
+            consent,
             decision,
         }
     }
@@ -68,11 +71,6 @@ impl Account {
     /// The reasons that a person is told.
     pub fn told(&self) -> impl Iterator<Item = &Reason> {
         self.principal.iter().filter_map(|code| self.reasons.iter().find(|reason| reason.code == *code))
-    }
-
-    /// The check of that subject, if the decision has one.
-    pub fn check(&self, subject: &str) -> Option<&Check> {
-        self.decision.checks.iter().find(|check| check.subject == subject)
     }
 }
 

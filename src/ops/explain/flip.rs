@@ -145,8 +145,10 @@ fn effect(check: &Check, guard: &[Reading], language: Language) -> Option<String
             format!("after {more} more drawdowns in {horizon}, or with a promise of {promise}")
         }
         (Some(more), Language::Chinese) => format!("{horizon}内再有 {more} 笔用信,或承诺上限为 {promise}"),
-        (None, Language::English) => format!("with a promise of {promise}, or when earlier candidates have ended"),
-        (None, Language::Chinese) => format!("承诺上限为 {promise},或在途候选了结后"),
+        (None, Language::English) => {
+            format!("with a promise of {promise} for {horizon}, or when earlier candidates have ended")
+        }
+        (None, Language::Chinese) => format!("{horizon}承诺上限为 {promise},或在途候选了结后"),
     })
 }
 
@@ -154,6 +156,6 @@ fn otherwise(check: &Check, language: Language) -> String {
     let (subject, required) = (wording::subject(check, language), wording::required(check, language));
     match language {
         Language::English => format!("when {subject} is {required}"),
-        Language::Chinese => format!("{subject}为{required}时"),
+        Language::Chinese => format!("满足:{subject} {required}"),
     }
 }

@@ -1,6 +1,7 @@
 //! `reflow explain`: one decision as its readers need it, or what would be decided about events that are not there yet.
 
 mod account;
+mod consent;
 mod flip;
 mod guard;
 mod page;
@@ -52,7 +53,11 @@ pub fn written(config: &Config, which: &Which, shape: &Shape) -> Ended {
         Which::At(customer, at) => at_or_before(config, customer, *at)?,
     };
     let candidate = candidate(config, &decision)?;
-    tell(&Account::of(decision, candidate, shape.lang), shape)
+    let consent = match candidate.as_ref().map(|made| made.right_to_act.consent.as_str()) {
+        Some(evidence) => consent::written(config, &decision.customer, evidence)?,
+        None => consent::checked(&decision),
+    };
+    tell(&Account::of(decision, candidate, consent, shape.lang), shape)
 }
 
 fn at_or_before(config: &Config, customer: &str, at: EventTime) -> Result<Decision, Failure> {
@@ -93,12 +98,18 @@ pub fn account_of(events: &Path, policy: Option<&Path>, language: Language) -> R
         .map_err(|error| Failure::input(format!("{name}: {error}; --event takes a file of events (docs/policy.md)")))?;
     let scene = scene::read(events, &text, policy)
         .map_err(|problems| Failure::input(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let mut heard = scene::play(&scene).heard;
+    let played = scene::play(&scene);
+    let (mut heard, world) = (played.heard, played.world);
     let decision = heard.decisions.pop().ok_or_else(|| {
         Failure::finding(format!("{name}: nothing was decided; no drawdown triggers a decision under this policy"))
     })?;
     let candidate = heard.candidates.remove(&decision.customer).filter(|made| made.candidate == decision.candidate);
-    Ok(Account::of(decision, candidate, language))
+    let record = world.customer(&decision.customer);
+    let consent = match candidate.as_ref().map(|made| made.right_to_act.consent.as_str()) {
+        Some(evidence) => record.and_then(|record| consent::recorded(&record, evidence)),
+        None => consent::checked(&decision),
+    };
+    Ok(Account::of(decision, candidate, consent, language))
 }
 
 fn tell(account: &Account, shape: &Shape) -> Ended {

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::words::verdict;
 use crate::domain::decision::DecisionKind;
 use crate::domain::words::Word;
-use crate::domain::{Candidate, EventTime};
+use crate::domain::{Candidate, EventTime, Text};
 use crate::ops::wording::{percent, pick};
 
 const STYLE: &str = "body{font:11pt/1.5 serif;max-width:42em;margin:2em auto;color:#000}h1{font-size:16pt}h2{font-size:12pt;\
@@ -105,17 +105,18 @@ fn source(account: &Account) -> Rows {
 
 fn consent(account: &Account) -> Rows {
     let say = |english, chinese| pick(account.language, english, chinese);
-    let moment = |subject| account.check(subject).and_then(|check| check.observed).map(EventTime);
-    let none = say("none that is valid", "无有效同意").to_owned();
-    let given = moment("consent_given_at").map_or(none.clone(), |at| at.to_string());
-    let text = account.check("consent_given_at").and_then(|check| check.observed_word.clone());
+    let Some(consent) = account.consent.as_ref().filter(|consent| consent.given_at.is_some()) else {
+        return vec![row(say("Given", "给予时间"), say("none that is valid", "无有效同意"))];
+    };
+    let moment = |at: Option<EventTime>| at.map(|at| at.to_string());
     let rows = [
-        Some(row(say("Given", "给予时间"), given)),
-        text.map(|text| row(say("Text, version", "文本版本"), text.as_str())),
-        moment("consent_withdrawn_at").map(|at| row(say("Withdrawn", "撤回时间"), at.to_string())),
-        account.candidate.as_ref().map(|made| row(say("Evidence", "凭证"), made.right_to_act.consent.as_str())),
+        (say("Given", "给予时间"), moment(consent.given_at)),
+        (say("Text, version", "文本版本"), consent.text_version.as_ref().map(Text::to_string)),
+        (say("Withdrawn", "撤回时间"), moment(consent.withdrawn_at)),
+        (say("Collected through", "征得方式"), consent.collected_via.as_ref().map(Text::to_string)),
+        (say("Evidence", "凭证"), consent.consent.as_ref().map(Text::to_string)),
     ];
-    rows.into_iter().flatten().collect()
+    rows.into_iter().filter_map(|(label, value)| value.map(|value| row(label, value))).collect()
 }
 
 fn rule(account: &Account) -> Rows {

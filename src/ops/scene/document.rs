@@ -11,10 +11,14 @@ use crate::policy::read::fields::{Fields, Problems, Wrong};
 use crate::policy::read::merge;
 use crate::policy::read::quantity::{moment, sentence, whole, zone};
 use crate::policy::read::tree::{self, Entry, Node, Value};
-use crate::policy::{Document, Part, Policy, PolicySet, Problem};
+use crate::policy::{Document, Part, Place, Policy, PolicySet, Problem};
 
 /// Where a scenario begins when it does not say: a Monday morning in Shanghai.
 const START: &str = "2024-06-03T09:00:00+08:00";
+/// Longest scenario, bytes.
+const SCENARIO_BYTES_MAX: usize = 1 << 20;
+/// Most steps of one scenario.
+const STEPS_MAX: usize = 10_000;
 /// Most customer shards.
 const SHARDS_MAX: i64 = 16;
 
@@ -34,6 +38,11 @@ pub struct Scene {
 pub fn read(file: &Path, text: &str, policy: Option<&Path>) -> Result<Scene, Vec<Problem>> {
     let name = file.display().to_string();
     let problems = Problems::new(std::iter::once(name.as_str()));
+    if text.len() > SCENARIO_BYTES_MAX {
+        let wrong = Wrong::new("at most 1 MiB in one scenario", "make several of it");
+        problems.report(Place::default(), format!("{} bytes", text.len()), wrong);
+        return Err(problems.into_list());
+    }
     let scene = match tree::read(0, text) {
         Ok(root) => scene(file, &name, &root, policy, &problems),
         Err(broken) => {
@@ -59,6 +68,11 @@ fn scene(file: &Path, name: &str, root: &Node, policy: Option<&Path>, problems: 
     let calendar = Calendar { zone, start: start? };
     let mut reader = Reader::new(&calendar);
     let items = fields.need("steps").and_then(|node| problems.items(node)).unwrap_or_default();
+    if items.len() > STEPS_MAX {
+        let wrong = Wrong::new(format!("at most {STEPS_MAX} steps"), "make several scenarios of it");
+        problems.report(fields.place_of("steps"), format!("{} steps", items.len()), wrong);
+        return None;
+    }
     let steps = items.iter().filter_map(|item| reader.step(item, problems)).collect();
     fields.finish();
     Some(Scene {
