@@ -60,13 +60,9 @@ mod tests {
         }
     }
 
-    /// `REFLOW_WRITE_DOCS=1 cargo test reasons` writes the page anew.
     #[test]
     fn the_page_in_docs_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reasons.md");
-        if std::env::var_os("REFLOW_WRITE_DOCS").is_some() {
-            std::fs::write(path, page()).unwrap();
-        }
         let known = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             known == page(),
