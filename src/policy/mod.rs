@@ -20,7 +20,7 @@ mod findings;
 mod gates;
 mod offer;
 mod persons;
-mod read;
+pub(crate) mod read;
 pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};

@@ -7,16 +7,16 @@ mod contact;
 mod contracts;
 mod exclusions;
 mod experiments;
-mod fields;
+pub(crate) mod fields;
 mod grading;
 mod guard;
-mod merge;
+pub(crate) mod merge;
 mod models;
 mod offers;
-pub(super) mod quantity;
+pub(crate) mod quantity;
 mod rules;
 mod templates;
-mod tree;
+pub(crate) mod tree;
 #[cfg(test)]
 mod mistakes;
 
