@@ -17,6 +17,7 @@ use super::Cursor;
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
+use crate::planted::{self, Bug};
 
 /// Most working copies that are kept for the next batch, with their buffers.
 const COPIES_KEPT_MAX: usize = 8_192;
@@ -286,6 +287,15 @@ impl<V: Packed> Records<V> {
         let (start, mut value) = ((cursor.slot as usize).min(self.slots.len()), Vec::new());
         let end = start.saturating_add(most).min(self.slots.len());
         for (slot, cell) in (start as u32..).zip(&self.slots[start..end]) {
+            if planted::is(Bug::ImageWithUncommittedSlots) {
+                if let Some((token, bytes)) = self.current(slot) {
+                    value.clear();
+                    begin_value::<V>(slot, &mut value);
+                    value.extend_from_slice(&bytes);
+                    show(token.as_bytes(), &value);
+                }
+                continue;
+            }
             let Some(cell) = cell else { continue };
             let cell = self.slab.get(*cell);
             value.clear();
