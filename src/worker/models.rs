@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::{DashMap, DashSet};
 
-use super::shard::Closed;
+use super::open_batch::Closed;
 use crate::bus::producer::Phases;
 use crate::bus::registry::{Registry, State};
 use crate::domain::decision::{DecisionKind, StageName};
