@@ -66,7 +66,6 @@ pub struct Counted {
 pub fn told(config: &Config) -> Config {
     let mut config = config.clone();
     config.kafka.properties.insert("debug".to_owned(), "eos".to_owned());
-    config.kafka.properties.insert("log_level".to_owned(), "7".to_owned());
     config
 }
 
