@@ -6,7 +6,7 @@ use reflow::domain::events::{Flag, RepaymentMethod, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, ReasonCode, Text};
-use reflow::policy::facts::{ConsentFact, PartnerLimit, Standing};
+use reflow::policy::facts::{ConsentFact, Holdings, PartnerLimit, Standing};
 use reflow::policy::{Facts, Horizon, Policy};
 
 const EXAMPLE: &str = include_str!("../policies/example.yaml");
@@ -140,6 +140,9 @@ fn good() -> Facts<'static> {
         lenders: Some(3),
         debt_burden_ppm: Some(500_000),
         own_product: None,
+        risk_bearing: None,
+        enhancer: None,
+        holdings: Holdings::default(),
         source: &SOURCE,
     }
 }
