@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, LimitMode, Source};
-use reflow::domain::events::{Flag, RepaymentMethod, RiskVerdict};
+use reflow::domain::events::{Flag, RepaymentMethod, RiskBearing, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, ReasonCode, Text};
@@ -260,8 +260,14 @@ fn every_code_of_the_customer_stage_has_its_case() {
     let elsewhere = |code: &&str| {
         let partner_stage = ["DATA_STALE", "DATA_POLICY_CHANGED", "HOLD_PARTNER_PAUSED", "HOLD_REFLOW_EFFECT"];
         let guard = ["HOLD_DRAWDOWN_PASS_FLOOR", "HOLD_MIN_N", "HOLD_QUOTA_DAY", "DATA_NO_POLICY"];
-        let later = ["GATE_QUIET_HOURS", "GATE_PRICE_CAP", "EXC_EXPOSURE_CAP"];
-        code.starts_with("END_") || partner_stage.contains(code) || guard.contains(code) || later.contains(code)
+        let later = ["GATE_QUIET_HOURS", "HOLD_AVG_COST"];
+        let rules = ["GATE_ENHANCER_UNLISTED", "GATE_PRICE_CAP", "EXC_EXPOSURE_CAP", "EXC_OWN_PRODUCT"];
+        code.starts_with("END_")
+            || code.starts_with("FAIR_")
+            || rules.contains(code)
+            || partner_stage.contains(code)
+            || guard.contains(code)
+            || later.contains(code)
     };
     let covered: Vec<&str> = CHANGES.iter().flat_map(|(_, _, codes)| *codes).copied().collect();
     let by_document: Vec<&str> = DOCUMENTS.iter().flat_map(|(_, _, codes)| *codes).copied().collect();
@@ -500,6 +506,8 @@ fn the_example_judges_its_market() {
         let mut facts = good();
         (facts.partner, facts.kind, facts.limit.currency, facts.customer) = (partner, kind, currency, "c-market-1");
         (facts.now, facts.region) = (AT, Some("r02"));
+        facts.risk_bearing = Some(if partner == "p04" { RiskBearing::Enhanced } else { RiskBearing::Funder });
+        facts.enhancer = (partner == "p04").then_some("guarantor-1");
         let judgement = policy.judge(&facts);
         let codes = judgement.reasons.iter().map(Text::to_string).collect::<Vec<_>>().join(" ");
         judgement.proposal.map_or(codes, |terms| terms.offer.offer.to_string())

@@ -61,6 +61,9 @@ words! {
         DataPolicyChanged = "DATA_POLICY_CHANGED",
         /// A mark on a yes: a person must look at it before it is acted upon.
         FairReviewRequired = "FAIR_REVIEW_REQUIRED",
+        /// What a policy is refused for: terms by score, device, door or channel; by a protected attribute; existing customers worse off.
+        FairSelectionTerms = "FAIR_SELECTION_TERMS",
+        FairProtected = "FAIR_PROTECTED",
         FairExistingWorse = "FAIR_EXISTING_WORSE",
         /// Marks on revocations: what ended the candidate.
         EndDrawdownDisbursed = "END_DRAWDOWN_DISBURSED",

@@ -1,7 +1,7 @@
 //! Gates: what law and contract demand before anything else. No other part of a policy can lift one.
 
-use super::{Dates, permission};
 use super::findings::{Case, Findings};
+use super::{Dates, permission};
 use crate::domain::EventTime;
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Check, Relation, Unit};

@@ -4,7 +4,6 @@
 use super::findings::{Case, Findings};
 use super::{Contract, Policy};
 use crate::domain::ReasonCode::{self, *};
-use crate::domain::check::Relation;
 use crate::domain::events::RiskBearing;
 use crate::domain::{EventTime, Text};
 
@@ -22,9 +21,7 @@ pub(super) fn judge_enhancer(case: &Case<'_>, found: &mut Findings) {
         return;
     }
     let listed = facts.enhancer.is_some_and(|enhancer| case.contract.enhancer_listed(enhancer, facts.event_time));
-    let observed = facts.enhancer.unwrap_or("unknown");
-    let parties: Vec<&str> = case.contract.enhancers.iter().map(|party| party.token.as_str()).collect();
-    found.word(GateEnhancerUnlisted, "enhancer", listed, observed, Relation::OneOf, parties.join(", "));
+    found.flag(GateEnhancerUnlisted, "enhancer_listed", listed, true);
 }
 
 /// What ties a customer to one partner.

@@ -4,12 +4,14 @@
 //! is no tree stops at its first. What may be left out has a default that permits nothing more than the key would.
 
 mod contracts;
+mod costs;
 mod exclusions;
 mod fields;
 mod guard;
 mod merge;
 mod offers;
 pub(super) mod quantity;
+mod segments;
 mod tree;
 #[cfg(test)]
 mod mistakes;
@@ -21,8 +23,8 @@ use super::caps::{ContactCap, Holdout};
 use super::document::Document;
 use super::problem::Problem;
 use super::{Origin, Policy, Source, Texts};
-use crate::domain::Text;
-use crate::domain::candidate::Friction;
+use crate::domain::candidate::{Friction, PrefillField};
+use crate::domain::{EventTime, Text};
 
 /// Most candidates a cap may allow in its window.
 const CAP_COUNT_MAX: i64 = 10_000;
@@ -54,21 +56,34 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         Some(node) => offers::read(node, root.problems),
         None => Some(Vec::new()),
     };
+    let licence = costs::licence(&root);
+    let known = licence.as_ref().and_then(Option::as_ref);
+    let exposure = costs::exposure(&root, known);
+    let prices = costs::prices(&root, known);
+    let segments = segments::read(&root);
+    let fairness = segments::fairness(&root);
     let texts = texts(&root);
     let friction = friction(&root);
     let origin = Origin { version: source_of(&root, "version"), effective_from: source_of(&root, "effective_from") };
     root.finish();
     reason?;
+    licence?;
+    let (mut contracts, prices) = (contracts?, prices?);
+    costs::average_caps(&mut contracts, &prices);
     Some(Policy {
         version: version?,
         hash,
         effective_from: effective_from?,
         origin,
-        contracts: contracts?,
+        contracts,
         exclusions: exclusions?,
         contact: contact?,
         holdout: holdout?,
         offers: offers?,
+        exposure: exposure?,
+        prices,
+        segments: segments?,
+        fairness: fairness?,
         texts: texts?,
         friction: friction?,
     })
@@ -133,5 +148,7 @@ fn texts(root: &Fields<'_, '_>) -> Option<Texts> {
 fn friction(root: &Fields<'_, '_>) -> Option<Friction> {
     let must_confirm = root.list_or("must_confirm", Vec::new(), token);
     let steps_skipped = root.list_or("steps_skipped", Vec::new(), token);
-    Some(Friction { must_confirm: must_confirm?, steps_skipped: steps_skipped?, ..Friction::default() })
+    let prefill = root.list_or("prefill", Vec::new(), token);
+    let fields = prefill?.into_iter().map(|field| PrefillField { field, as_of: EventTime::default() }).collect();
+    Some(Friction { fields, must_confirm: must_confirm?, steps_skipped: steps_skipped?, ..Friction::default() })
 }
