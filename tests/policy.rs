@@ -506,6 +506,7 @@ fn the_example_judges_its_market() {
         let mut facts = good();
         (facts.partner, facts.kind, facts.limit.currency, facts.customer) = (partner, kind, currency, "c-market-1");
         (facts.now, facts.region) = (AT, Some("r02"));
+        facts.holdings.history.disbursed_elsewhere = u32::from(kind == CandidateKind::ReturningRt);
         facts.risk_bearing = Some(if partner == "p04" { RiskBearing::Enhanced } else { RiskBearing::Funder });
         facts.enhancer = (partner == "p04").then_some("guarantor-1");
         let judgement = policy.judge(&facts);
