@@ -6,6 +6,7 @@ pub mod identity;
 pub mod memory;
 pub mod native;
 pub mod outbox;
+pub mod policy_log;
 pub mod producer;
 pub mod registry;
 pub mod restore;

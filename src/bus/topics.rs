@@ -27,6 +27,7 @@ words! {
         Journal = "journal",
         CustomerChangelog = "customer-changelog",
         PartnerChangelog = "partner-changelog",
+        Policies = "policies",
     }
 }
 
@@ -35,12 +36,17 @@ words! {
 pub enum Spread {
     Customers,
     Partners,
+    /// One partition: an order of all records.
+    One,
     /// One partition per [`NEIGHBOURS`] shards of either stage: a transaction touches few of them.
     Neighbours,
 }
 
 /// Shards with neighbouring numbers, which a lane mostly carries together, that share a partition of the journal.
 const NEIGHBOURS: i32 = 16;
+
+/// Largest record of the policy log, bytes: a document of 8 MiB with what stands around it.
+pub const POLICY_RECORD_BYTES_MAX: usize = 9 << 20;
 
 /// What becomes of old records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +55,8 @@ pub enum Cleanup {
     Compact,
     /// Kept for that many hours.
     Hours(i64),
-    /// Kept until somebody deletes them: internal topics carry increments and never expire unread.
+    /// Kept until somebody deletes them: internal topics carry increments and never expire unread, and what a decision was
+    /// judged by is part of its audit.
     Forever,
 }
 
@@ -74,7 +81,7 @@ const DAYS_400: Cleanup = Cleanup::Hours(400 * 24);
 impl Topic {
     pub fn layout(self) -> Layout {
         use Cleanup::{Compact, Forever};
-        use Spread::{Customers, Neighbours, Partners};
+        use Spread::{Customers, Neighbours, One, Partners};
         let customer = Some(StageName::Customer);
         let (key, spread, cleanup, schema, read_by, first) = match self {
             Topic::Replies => ("customer", Customers, Forever, Some(Schema::Reply), customer, true),
@@ -98,6 +105,7 @@ impl Topic {
             Topic::Journal => ("stage and shard", Neighbours, DAYS_400, Some(Schema::Journal), None, false),
             Topic::CustomerChangelog => ("state key", Customers, Compact, None, None, false),
             Topic::PartnerChangelog => ("state key", Partners, Compact, None, None, false),
+            Topic::Policies => ("version", One, Forever, Some(Schema::Policy), None, false),
         };
         Layout { topic: self, key, spread, cleanup, schema, read_by, first }
     }
@@ -137,6 +145,7 @@ impl Topics {
         match topic.layout().spread {
             Spread::Customers => self.customer_shards,
             Spread::Partners => self.partner_shards,
+            Spread::One => 1,
             Spread::Neighbours => (self.customer_shards.max(self.partner_shards) - 1) / NEIGHBOURS + 1,
         }
     }

@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::Config;
+use crate::bus::topics::POLICY_RECORD_BYTES_MAX;
 use crate::domain::decision::StageName;
 
 /// Settings a user may not change: changing one breaks a promise.
@@ -132,6 +133,13 @@ impl Config {
             .set("queue.buffering.max.kbytes", LANE_PRODUCED_KIB_MAX)
             .set("linger.ms", "20")
             .set("compression.type", "lz4");
+        self.with_properties(client)
+    }
+
+    /// Settings of the producer of policies: few records, and large ones.
+    pub fn publisher(&self) -> ClientConfig {
+        let mut client = self.loader();
+        client.set("message.max.bytes", POLICY_RECORD_BYTES_MAX.to_string());
         self.with_properties(client)
     }
 

@@ -8,6 +8,9 @@ use super::Config;
 use super::environment::PREFIX;
 use super::kafka::FIXED;
 
+/// Least lead time of a policy, seconds.
+const LEAD_SECS_MIN: i64 = 5;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{file}: {error}; give a readable file with --config or REFLOW_CONFIG")]
@@ -103,6 +106,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         if value < 1 {
             return wrong(setting, format!("is {value}; expected 1 or more"));
         }
+    }
+    if config.policy.lead_secs < LEAD_SECS_MIN {
+        let lead = config.policy.lead_secs;
+        return wrong(
+            "policy.lead_secs",
+            format!("is {lead}; expected {LEAD_SECS_MIN} or more: so long may a look at the log take"),
+        );
     }
     if config.stages.is_empty() {
         return wrong("stages", "is empty; expected customer, partner or both".to_owned());

@@ -45,8 +45,10 @@ pub struct Config {
     /// Stable number of this process among its peers; part of the transactional ids.
     pub instance: u32,
     pub clock: Clock,
-    /// Policy files; the newest in force judges. None: panes only, no candidates.
+    /// Policies, each a file or the directory of its files. With any, the policy log is off; with none, policies come from the
+    /// log (`reflow policy publish`), and while that is empty there are panes only, no candidates.
     pub policies: Vec<PathBuf>,
+    pub policy: Policy,
     pub transaction: Transaction,
     pub customer: Customer,
     pub partner: Partner,
@@ -125,6 +127,15 @@ pub struct Customer {
     pub heartbeat_secs: i64,
 }
 
+/// The policy log.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Least time between publishing a policy and its effective time, seconds of event time: within it every worker has read
+    /// it. A worker that has not heard from the log for that long decides nothing until it has.
+    pub lead_secs: i64,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Partner {
@@ -201,6 +212,7 @@ impl Default for Config {
             instance: 0,
             clock: Clock::default(),
             policies: Vec::new(),
+            policy: Policy::default(),
             transaction: Transaction::default(),
             customer: Customer::default(),
             partner: Partner::default(),
@@ -278,6 +290,12 @@ impl Default for Partner {
             idle_after_secs: 300,
             view_every_ms: 1_000,
         }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { lead_secs: 300 }
     }
 }
 

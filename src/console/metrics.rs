@@ -29,6 +29,12 @@ struct PartnerRate {
     window: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PolicySet {
+    digest: String,
+    newest: String,
+}
+
 /// Everything as of now.
 pub fn exposition(models: &Models, lanes: u64) -> String {
     let mut registry = Registry::with_prefix("reflow");
@@ -58,6 +64,7 @@ pub fn exposition(models: &Models, lanes: u64) -> String {
     );
     shards(&mut registry, models, lanes);
     schema_registry(&mut registry, models);
+    policies(&mut registry, models);
     rates(&mut registry, models);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -104,7 +111,31 @@ fn schema_registry(registry: &mut Registry, models: &Models) {
     let rows = [
         ("schema_registry_up", "1 while the schema registry answers", i64::from(schemas.answers)),
         ("schema_ids_asked", "Schema ids that are being asked for", schemas.asked as i64),
-        ("shards_waiting_for_schema", "Shards that wait for a writer's schema", schemas.waiting as i64),
+        ("shards_waiting_for_schema", "Shards that wait for a writer's schema or for policies", schemas.waiting as i64),
+    ];
+    for (name, help, value) in rows {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
+}
+
+/// Which policies are known. Workers that know the same have the same digest.
+fn policies(registry: &mut Registry, models: &Models) {
+    let Some(policies) = models.policies.get() else { return };
+    let set = policies.current();
+    let known = Family::<PolicySet, Gauge>::default();
+    let newest = set.newest().map(|policy| policy.version.to_string()).unwrap_or_default();
+    known.get_or_create(&PolicySet { digest: set.digest().to_string(), newest }).set(set.versions().count() as i64);
+    registry.register("policies_known", "Policy versions known, by their digest", known);
+    let rows = [
+        ("policies_rejected", "Records of the policy log that are no policy", set.rejected_since(0).count() as i64),
+        ("policy_offset", "Next offset of the policy log; -1 where policies come from files", set.next().unwrap_or(-1)),
+        (
+            "policy_log_current",
+            "0 when the policy log is silent and nothing is decided",
+            i64::from(!policies.is_silent()),
+        ),
     ];
     for (name, help, value) in rows {
         let gauge: Gauge = Gauge::default();

@@ -236,6 +236,7 @@ impl Shard {
             backlog,
             policy_version: Text::from(policy_version),
             fates: FateCounts::default(),
+            policy_offset: None,
         };
         self.bundles.seal(&header, &self.clocks, &self.settings, out);
     }

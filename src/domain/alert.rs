@@ -19,6 +19,8 @@ words! {
         ForeignDecline = "foreign_decline",
         PartnerStale = "partner_stale",
         NegativeCount = "negative_count",
+        /// A record of the policy log is no policy; what was in force stays.
+        PolicyRejected = "policy_rejected",
     }
 }
 

@@ -81,8 +81,21 @@ pub struct BundleHeader {
     pub backlog: i64,
     pub policy_version: Text,
     pub fates: FateCounts,
+    /// Next offset of the policy log as far as the shard knew it; who judges a proposal has to know as much. None where
+    /// policies come from files. Set by the worker.
+    pub policy_offset: Option<i64>,
 }
-record!(BundleHeader { source_shard, source_shards, sequence, now, high_event_time, backlog, policy_version, fates });
+record!(BundleHeader {
+    source_shard,
+    source_shards,
+    sequence,
+    now,
+    high_event_time,
+    backlog,
+    policy_version,
+    fates,
+    policy_offset
+});
 
 /// Everything one customer shard has to say to one partner-stage partition in one transaction (`reflow.partner-facts`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

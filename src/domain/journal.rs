@@ -53,5 +53,23 @@ pub struct JournalEntry {
     pub runs: Vec<Run>,
     pub fates: FateCounts,
     pub outputs: Vec<OutputDigest>,
+    /// Next offset of the policy log: what lies before it was known. None where policies come from files.
+    pub policy_offset: Option<i64>,
+    /// Digest of all policies that were known.
+    pub policy_digest: Option<Text>,
 }
-record!(JournalEntry { stage, shard, sequence, writer, build, now, policy_version, policy_hash, runs, fates, outputs });
+record!(JournalEntry {
+    stage,
+    shard,
+    sequence,
+    writer,
+    build,
+    now,
+    policy_version,
+    policy_hash,
+    runs,
+    fates,
+    outputs,
+    policy_offset,
+    policy_digest
+});

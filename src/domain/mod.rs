@@ -15,6 +15,7 @@ pub mod fate;
 pub mod journal;
 pub mod output;
 pub mod partition;
+pub mod policy_record;
 pub mod reason;
 pub mod time;
 pub mod view;
@@ -28,6 +29,7 @@ pub use events::{ApplicationEvent, Command, CustomerEvent, Outcome, RepaymentEve
 pub use fact::{Delta, FactBundle, Proposal, Reply, Settlement};
 pub use fate::{DeadLetter, Fate};
 pub use output::Output;
+pub use policy_record::PolicyRecord;
 pub use reason::ReasonCode;
 pub use time::{CalendarDay, EventTime};
 

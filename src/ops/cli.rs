@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, demo, load, local, moments, partners, run, schemas, topics};
+use super::{decisions, demo, load, local, moments, partners, policy, run, schemas, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -24,14 +24,14 @@ struct Cli {
 
 /// Where the configuration is.
 #[derive(Debug, Args)]
-struct Configured {
+pub struct Configured {
     /// Configuration file (YAML); every setting can also be given as REFLOW_… in the environment
     #[arg(long, env = "REFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Configured {
-    fn load(&self) -> Result<Config, Failure> {
+    pub fn load(&self) -> Result<Config, Failure> {
         config::load(self.config.as_deref(), config::environment::settings()).map_err(Failure::input)
     }
 }
@@ -99,6 +99,14 @@ enum Command {
         /// JSON instead of a table
         #[arg(long)]
         json: bool,
+    },
+    /// Check, try and compare policies; publish, show or roll back what the workers judge by
+    #[command(
+        after_help = "Example: reflow policy diff old.yaml new.yaml\n         reflow policy publish new.yaml --config reflow.yaml"
+    )]
+    Policy {
+        #[command(subcommand)]
+        what: policy::Do,
     },
     /// Show decisions with their reasons
     #[command(
@@ -172,6 +180,7 @@ fn dispatch(command: Command) -> Ended {
         }
         Command::Topics { what, configured, json } => topics::topics(&configured.load()?, what, json),
         Command::Schemas { what, configured, json } => schemas::schemas(&configured.load()?, what, json),
+        Command::Policy { what } => policy::policy(what),
         Command::Decisions { configured, customer, partner, since, json } => {
             let of = match (customer, partner) {
                 (Some(customer), _) => decisions::Of::Customer(customer),

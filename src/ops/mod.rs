@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod moments;
 pub mod partners;
 pub mod policies;
+pub mod policy;
 pub mod reading;
 pub mod run;
 pub mod schemas;

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::exit::{Ended, Failure};
 use super::{policies, schemas, topics};
+use crate::bus::registry::Registry;
 use crate::config::{Config, redacted_yaml};
 use crate::console;
 use crate::telemetry::events;
+use crate::wire::SchemaIds;
+use crate::worker::follower::Follower;
 use crate::worker::lane::Assignment;
 use crate::worker::watchdog::{Verdict, Watchdog};
 use crate::worker::{self, Shared, Worker};
@@ -23,7 +26,7 @@ pub fn check(config: &Config) -> Ended {
     let loaded = policies::load(&config.policies)?;
     print!("{}", redacted_yaml(config));
     let policy = loaded.newest().map_or_else(
-        || "no policy: panes only, no candidates".to_owned(),
+        || "no policy files: policies come from the policy log (`reflow policy status`)".to_owned(),
         |policy| format!("policy {} ({}) in force from {}", policy.version, policy.hash, policy.effective_from),
     );
     eprintln!("{policy}");
@@ -32,13 +35,21 @@ pub fn check(config: &Config) -> Ended {
 
 /// Runs until a signal or a failure beyond repair.
 pub fn run(config: Config) -> Ended {
-    let policies = policies::load(&config.policies)?;
+    let files = policies::load(&config.policies)?;
     let stop = stop_on_signals()?;
     wait_for("the broker", &stop, |wait| topics::require_within(&config, wait))?;
     let (ids, registry) = wait_for("the schema registry", &stop, |_| schemas::known(&config))?;
+    let ids = Arc::new(ids);
+    let follower = match config.policies.is_empty() {
+        true => Some(wait_for("the policy log", &stop, |_| follow(&config, &ids, &registry))?),
+        false => None,
+    };
     let began = Instant::now();
     let listen = config.http.listen.clone();
-    let shared = Shared { ids: Arc::new(ids), registry, ..Shared::new(config, policies) };
+    let mut shared = Shared { ids, registry, ..Shared::new(config, files) };
+    if let Some(follower) = &follower {
+        shared.policies = follower.policies();
+    }
     let worker = worker::start(&shared, |_| Assignment::Group).map_err(Failure::reach)?;
     let differ = Arc::new(OnceLock::new());
     let _watchdog = watch(&shared, &worker, &stop, &differ)?;
@@ -57,6 +68,11 @@ pub fn run(config: Config) -> Ended {
         |error: worker::WorkerError| if error.is_final() { Failure::input(error) } else { Failure::reach(error) };
     let ended = worker.join().map_err(failed);
     differ.get().map_or(ended, |said: &String| Err(Failure::input(said)))
+}
+
+/// Reads the policy log and goes on reading it.
+fn follow(config: &Config, ids: &Arc<SchemaIds>, registry: &Option<Arc<Registry>>) -> Result<Follower, Failure> {
+    Follower::start(config, ids.clone(), registry.clone()).map_err(Failure::reach)
 }
 
 /// Starts the watchdog. A lane that hangs cannot be waited for, so the process ends at once; topics that changed let it end

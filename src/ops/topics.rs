@@ -8,7 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use serde::Serialize;
 
 use super::exit::{Ended, Failure};
-use crate::bus::topics::{Cleanup, Topic, Topics};
+use crate::bus::topics::{Cleanup, POLICY_RECORD_BYTES_MAX, Topic, Topics};
 use crate::config::Config;
 use crate::domain::decision::StageName;
 use crate::domain::time::HOUR_MS;
@@ -34,6 +34,9 @@ pub struct Row {
 
 fn settings(topic: Topic) -> BTreeMap<&'static str, String> {
     let mut settings = BTreeMap::from([("compression.type", "producer".to_owned())]);
+    if topic == Topic::Policies {
+        settings.insert("max.message.bytes", POLICY_RECORD_BYTES_MAX.to_string());
+    }
     match topic.layout().cleanup {
         Cleanup::Compact => {
             settings.insert("cleanup.policy", "compact".to_owned());

@@ -89,6 +89,15 @@ impl Words {
         self.sorted.is_empty()
     }
 
+    /// Any of them, for trying a policy.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(Text::as_str)
+    }
+
+    pub fn first(&self) -> Option<&str> {
+        self.sorted.first().map(Text::as_str)
+    }
+
     /// The words in the document's order, separated by commas.
     pub fn joined(&self) -> &Text {
         &self.joined

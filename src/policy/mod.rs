@@ -4,9 +4,11 @@
 //! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
 pub mod contract;
+pub mod diff;
 pub mod document;
 pub mod facts;
 pub mod problem;
+pub mod review;
 mod caps;
 mod cost;
 mod exclusions;
@@ -18,16 +20,16 @@ mod offer;
 mod permission;
 mod read;
 mod segments;
-mod set;
+pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use fairness::{barred_from_terms, is_protected};
 pub use findings::Words;
 pub use permission::{OfflinePermission, Tie};
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, ProblemCode};
 pub use segments::{Activity, Segment};
-pub use set::PolicySet;
+pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
 use crate::domain::{Check, EventTime, ReasonCode, Text};
@@ -127,6 +129,16 @@ impl Policy {
     /// All contracts, sorted by partner.
     pub fn contracts(&self) -> &[Contract] {
         &self.contracts
+    }
+
+    /// The names of the offers, in the order in which they are tried.
+    fn offer_names(&self) -> Vec<Text> {
+        self.offers.iter().map(|rule| rule.offer.clone()).collect()
+    }
+
+    /// The same policy as if it made one offer only.
+    fn with_only_offer(&self, number: usize) -> Policy {
+        Policy { offers: self.offers.iter().skip(number).take(1).cloned().collect(), ..self.clone() }
     }
 
     /// Judges one trigger: every rule is judged and every failing code is given.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::words;
+
 /// A place in a document; line and column count characters from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -11,9 +13,47 @@ pub struct Place {
     pub column: usize,
 }
 
+words! {
+    /// What kind of thing is wrong. The first kinds make a document no policy; from `NeverFires` on they are findings
+    /// about one that is.
+    pub enum ProblemCode {
+        Syntax = "POL_SYNTAX",
+        TooLarge = "POL_TOO_LARGE",
+        UnknownKey = "POL_UNKNOWN_KEY",
+        MissingKey = "POL_MISSING_KEY",
+        DuplicateKey = "POL_DUPLICATE_KEY",
+        /// A list where a value is expected, and the like.
+        Shape = "POL_SHAPE",
+        Value = "POL_VALUE",
+        /// The same partner, offer or version a second time.
+        Twice = "POL_TWICE",
+        /// Two statements that cannot both hold.
+        Contradiction = "POL_CONTRADICTION",
+        FourEyes = "POL_FOUR_EYES",
+        MissingText = "POL_MISSING_TEXT",
+        /// A condition that does not compile, or that has no bound.
+        Condition = "POL_CONDITION",
+        UnknownName = "POL_UNKNOWN_NAME",
+        Protected = "POL_PROTECTED",
+        Unfair = "POL_UNFAIR",
+        NeverFires = "POL_NEVER_FIRES",
+        Shadowed = "POL_SHADOWED",
+        QuotaBelowStep = "POL_QUOTA_BELOW_STEP",
+        WorseOffer = "POL_WORSE_OFFER",
+        CostAboveCap = "POL_COST_ABOVE_CAP",
+        Reachable = "POL_REACHABLE_AROUND",
+        FailsOpen = "POL_FAILS_OPEN",
+        RunsOut = "POL_RUNS_OUT",
+        /// A clause that reads as a promised minimum approval, which a platform may not set.
+        MinPassRate = "LAW_MIN_PASS_RATE",
+        GuardBasis = "POL_GUARD_BASIS",
+    }
+}
+
 /// One problem: where, what was found, what was expected, what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    pub code: ProblemCode,
     pub file: String,
     pub place: Place,
     pub found: String,

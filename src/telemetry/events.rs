@@ -68,3 +68,32 @@ pub fn lane_ended(stage: StageName, lane: u32, error: &dyn Display) {
 pub fn worker_ready(lanes: u64, took: Duration) {
     info!(lanes, took_ms = took.as_millis() as u64, "ready");
 }
+
+/// The policy log was read to its end.
+pub fn policies_known(digest: &str, versions: usize, newest: &str, next: i64) {
+    info!(digest, versions, newest, policy_offset = next, "policies known");
+}
+
+/// A published policy was read; it judges from its effective time on. The digest is that of all policies known then.
+pub fn policy_read(offset: i64, digest: &str, versions: usize) {
+    info!(offset, digest, versions, "policy read");
+}
+
+/// A record of the log is no policy: what was in force stays.
+pub fn policy_rejected(offset: i64, version: &str, detail: &str) {
+    error!(offset, version, detail, "policy rejected; what was in force stays");
+}
+
+/// For so long that a policy may be in force that is not known here; nothing is decided until the log is heard again.
+pub fn policy_log_silent(silent: bool, reason: &str) {
+    if silent {
+        error!(reason, "the policy log is silent: nothing is decided until it is heard again");
+    } else {
+        info!("the policy log is heard again");
+    }
+}
+
+/// The policy log ends before what a proposal was judged by: it is another log.
+pub fn policy_log_behind(shard: i32, told: i64, known: i64) {
+    error!(shard, told, known, "the policy log ends before what a proposal was judged by; was it made anew?");
+}

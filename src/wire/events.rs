@@ -28,7 +28,8 @@ pub fn decode_event_body(schema: Schema, body: &[u8]) -> Result<Event<'_>, WireE
         | Schema::PartnerPane
         | Schema::Alert
         | Schema::DeadLetter
-        | Schema::Journal => Err(WireError::NotAnEvent(schema)),
+        | Schema::Journal
+        | Schema::Policy => Err(WireError::NotAnEvent(schema)),
     }
 }
 

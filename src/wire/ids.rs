@@ -3,7 +3,7 @@
 use super::Schema;
 use crate::domain::words::Word;
 
-/// Which id each schema has in the Confluent header. Without a registry: 1 to 14 in the order of [`Schema`].
+/// Which id each schema has in the Confluent header. Without a registry: 1 to 15 in the order of [`Schema`].
 #[derive(Clone, Debug)]
 pub struct SchemaIds([u32; Schema::ALL.len()]);
 
@@ -41,7 +41,7 @@ mod tests {
         for schema in Schema::ALL {
             assert_eq!(ids.schema_of(ids.id(*schema)), Some(*schema));
         }
-        assert_eq!((ids.schema_of(0), ids.schema_of(15)), (None, None));
+        assert_eq!((ids.schema_of(0), ids.schema_of(16)), (None, None));
     }
 
     #[test]

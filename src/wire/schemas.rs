@@ -19,6 +19,7 @@ words! {
         Alert = "alert",
         DeadLetter = "dead_letter",
         Journal = "journal",
+        Policy = "policy",
     }
 }
 
@@ -40,6 +41,7 @@ impl Schema {
             Schema::Alert => include_str!("../../schemas/alert.avsc"),
             Schema::DeadLetter => include_str!("../../schemas/dead_letter.avsc"),
             Schema::Journal => include_str!("../../schemas/journal.avsc"),
+            Schema::Policy => include_str!("../../schemas/policy.avsc"),
         }
     }
 

@@ -170,7 +170,7 @@ impl Lane {
             return Ok(());
         }
         let Some(mut taken) = self.turn() else { return self.begin_anew() };
-        if self.shared.registry.is_some() {
+        if self.shared.registry.is_some() || self.shared.policies.is_followed() {
             taken += self.release()?;
         }
         self.look_up(taken);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::{DashMap, DashSet};
 
+use super::policies::Policies;
 use super::shard::Closed;
 use crate::bus::producer::Phases;
 use crate::bus::registry::{Registry, State};
@@ -42,10 +43,11 @@ pub struct Schemas {
 pub struct Models {
     pub partners: DashMap<Text, PartnerView>,
     pub shards: DashMap<(StageName, i32), ShardState>,
-    /// Shards that wait for a writer's schema.
+    /// Shards that wait for a writer's schema or for policies.
     pub waiting: DashSet<(StageName, i32)>,
     /// Knows the schemas of other writers, where there is a registry.
     pub registry: OnceLock<Arc<Registry>>,
+    pub policies: OnceLock<Arc<Policies>>,
     /// Noes by code, both stages.
     pub reasons: DashMap<Text, u64>,
     pub decisions: DashMap<DecisionKind, u64>,

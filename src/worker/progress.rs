@@ -8,7 +8,7 @@ use crate::record;
 /// First byte of the changelog key of the progress entry; the tables of a stage use other tags.
 pub const PROGRESS_KEY: &[u8] = b"p";
 
-/// Next offset of one input topic of the shard.
+/// Next offset of one input topic of the shard, or of the policy log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub topic: Topic,
@@ -54,6 +54,11 @@ impl Progress {
     /// The next offset to read, where one is known.
     pub fn next(&self, topic: Topic) -> Option<i64> {
         self.positions.iter().find(|position| position.topic == topic).map(|position| position.next)
+    }
+
+    /// The positions of the stage's inputs. How far the policy log was known stands beside them and is nobody's offset.
+    pub fn inputs(&self) -> impl Iterator<Item = &Position> {
+        self.positions.iter().filter(|position| position.topic != Topic::Policies)
     }
 
     pub fn advance(&mut self, topic: Topic, next: i64) {

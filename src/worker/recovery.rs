@@ -2,7 +2,7 @@
 //! changelog alone. Shards are shared out among threads, and those of a thread are read together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::shard::{ShardRunner, Shared};
 use super::stage::Stage;
 use crate::bus::Topic;
 use crate::bus::identity::Identity;
-use crate::bus::restore::{Extent, Restorer, Stretch};
+use crate::bus::restore::{Extent, RestoreError, Restorer, Stretch};
 use crate::domain::Text;
 use crate::domain::decision::StageName;
 use crate::store::image::{Header, Log};
@@ -156,6 +156,7 @@ impl Recovery<'_> {
                 return Err(Refusal::NoProgress { stage, shard, changelog });
             }
             self.check(stretch.shard, progress)?;
+            self.know(stretch.shard, progress)?;
             recovered.known = stretch.high;
             done.push(recovered);
         }
@@ -254,6 +255,17 @@ impl Recovery<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Waits until the policy log is known as far as the shard has been judged by it: another worker may have read more.
+    fn know(&self, shard: i32, progress: &Progress) -> Result<(), Refusal> {
+        let (stage, policies) = (self.stage, &self.shared.policies);
+        let told = progress.next(Topic::Policies).unwrap_or(0);
+        let ends = || self.cancel.load(Ordering::Relaxed);
+        policies.wait_for(told, ends).map_err(|known| match ends() {
+            true => Refusal::Restore(RestoreError::Cancelled),
+            false => Refusal::PolicyLog { stage, shard, told, known },
+        })
     }
 
     /// Errs unless the state was made for what is configured.

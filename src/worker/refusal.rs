@@ -49,6 +49,11 @@ pub enum Refusal {
          wrote it, or a newer one"
     )]
     Format { stage: StageName, shard: i32, found: i32, reads: i32 },
+    #[error(
+        "shard {stage} {shard}: it was judged by the policy log up to offset {told}, and the log ends at {known}: the topic was \
+         deleted or made anew, or kafka.prefix is another one. Put the log back: `reflow policy status` shows what is there"
+    )]
+    PolicyLog { stage: StageName, shard: i32, told: i64, known: i64 },
     #[error("the threads that restore the shards could not be run; the log says more")]
     Thread,
 }

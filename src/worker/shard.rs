@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::encode;
+use super::knowing::{Behind, stamp};
+use super::policies::Policies;
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
 use super::stage::{Raw, Stage};
@@ -45,7 +47,7 @@ pub struct Shared {
     pub ids: Arc<SchemaIds>,
     /// Knows the schemas of other writers, where there is a registry.
     pub registry: Option<Arc<Registry>>,
-    pub policies: Arc<PolicySet>,
+    pub policies: Arc<Policies>,
     pub clock: Arc<Clock>,
 }
 
@@ -66,7 +68,7 @@ impl Shared {
             names: Arc::new(names),
             ids: Arc::new(SchemaIds::default()),
             registry: None,
-            policies: Arc::new(policies),
+            policies: Arc::new(Policies::fixed(policies)),
             clock: Arc::new(clock),
             config: Arc::new(config),
         }
@@ -88,24 +90,27 @@ pub struct Closed {
 
 /// One shard of one stage with everything that belongs to it.
 pub struct ShardRunner {
-    shared: Shared,
-    stage: Stage,
-    shard: i32,
+    pub(super) shared: Shared,
+    pub(super) stage: Stage,
+    pub(super) shard: i32,
     committed: Progress,
     /// As of the batch in flight.
     in_flight: Option<Progress>,
-    progress: Progress,
+    pub(super) progress: Progress,
     open: bool,
-    now: EventTime,
+    pub(super) now: EventTime,
     runs: Vec<Run>,
     closed: Closed,
-    outputs: Vec<Output>,
+    pub(super) outputs: Vec<Output>,
     dead: Vec<(DeadLetter, Vec<u8>)>,
     /// The open batch answers somebody.
     replies: bool,
-    reading: Reading,
-    /// Records that wait for a writer's schema, and all that came after the first of them.
-    held: VecDeque<Held>,
+    pub(super) reading: Reading,
+    /// Records that wait for a writer's schema or for policies, and all that came after the first of them.
+    pub(super) held: VecDeque<Held>,
+    /// What the open batch is judged by, from its first record to its last.
+    pub(super) policies: Arc<PolicySet>,
+    pub(super) behind: Behind,
 }
 
 impl ShardRunner {
@@ -132,6 +137,8 @@ impl ShardRunner {
             replies: false,
             reading: Reading::new(shared.registry.clone()),
             held: VecDeque::new(),
+            policies: shared.policies.current(),
+            behind: Behind::default(),
         }
     }
 
@@ -217,17 +224,21 @@ impl ShardRunner {
     /// Opens a batch unless one is open; `now` is read here, once.
     pub fn open(&mut self) {
         if !self.open {
-            self.open = true;
-            self.now = self.shared.clock.now(self.progress.high, self.progress.now);
+            self.begin(self.shared.clock.now(self.progress.high, self.progress.now));
         }
     }
 
     /// Opens a batch as of `now` (the file runner has one clock for all shards).
     pub fn open_at(&mut self, now: EventTime) {
         if !self.open {
-            self.open = true;
-            self.now = now.max(self.progress.now);
+            self.begin(now.max(self.progress.now));
         }
+    }
+
+    fn begin(&mut self, now: EventTime) {
+        self.open = true;
+        self.now = now;
+        self.know();
     }
 
     /// True when, under an event clock, the data have run so far ahead of the batch's `now` that it has to be read anew: what
@@ -253,7 +264,7 @@ impl ShardRunner {
             super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
             let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
-            self.stage.take(raw, body, self.now, &self.shared.policies, &mut self.outputs)
+            self.stage.take(raw, body, self.now, &self.policies, &mut self.outputs)
         };
         self.replies |= self.outputs[said..].iter().any(|output| matches!(output, Output::Reply { .. }));
         if let Some(time) = taken.event_time {
@@ -277,47 +288,6 @@ impl ShardRunner {
         self.journal_record(raw.topic, raw.offset);
     }
 
-    /// Puts a record aside when nothing is known yet of the schema it was written with, or when another of this shard waits for
-    /// that already; true when it was.
-    pub fn hold(&mut self, raw: Raw<'_>) -> bool {
-        if self.held.is_empty() && !self.must_wait(&raw) {
-            return false;
-        }
-        self.held.push_back(Held::of(raw));
-        true
-    }
-
-    fn must_wait(&mut self, raw: &Raw<'_>) -> bool {
-        if self.shared.registry.is_none() {
-            return false;
-        }
-        let (Some(value), Some(schema)) = (raw.value, raw.topic.layout().schema) else { return false };
-        value.len() <= self.shared.config.transaction.record_bytes_max
-            && self.reading.must_wait(schema, value, &self.shared.ids)
-    }
-
-    /// Records that were put aside.
-    pub fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    /// Applies what was put aside as far as it can be read by now; returns how many records.
-    pub fn release(&mut self) -> usize {
-        let (mut taken, shared) = (0, self.shared.clone());
-        while let Some(held) = self.held.pop_front() {
-            let headers = || held.headers.clone();
-            let raw = held.raw(&shared, self.shard, &headers);
-            if self.has_run_ahead() || self.must_wait(&raw) {
-                self.held.push_front(held);
-                break;
-            }
-            self.open();
-            self.take(raw);
-            taken += 1;
-        }
-        taken
-    }
-
     /// A tick, when something is due.
     pub fn tick(&mut self) {
         let now = self.shared.clock.now(self.progress.high, self.progress.now).max(self.now);
@@ -336,7 +306,7 @@ impl ShardRunner {
     }
 
     fn tick_open(&mut self) {
-        self.stage.tick(self.now, &self.shared.policies, &mut self.outputs);
+        self.stage.tick(self.now, &self.policies, &mut self.outputs);
         self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
     }
 
@@ -344,9 +314,10 @@ impl ShardRunner {
     pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output)) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
-        self.stage.seal(self.now, BACKLOG_UNKNOWN, &shared.policies, &mut self.outputs);
+        self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.outputs);
         for mut output in self.outputs.drain(..) {
             chain(&mut output, self.shard, &mut self.progress);
+            stamp(&mut output, &self.policies);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
             seen(output);
         }
@@ -396,9 +367,9 @@ impl ShardRunner {
     pub fn moved(&self) -> impl Iterator<Item = (Topic, i64)> {
         let (before, now) = (&self.committed, &self.progress);
         let moved = |position: &&Position| before.next(position.topic) != Some(position.next);
-        let still = if now.positions.iter().any(|position| moved(&position)) { 0 } else { 1 };
-        let standing = now.positions.iter().take(still);
-        now.positions.iter().filter(moved).chain(standing).map(|position| (position.topic, position.next))
+        let still = if now.inputs().any(|position| moved(&position)) { 0 } else { 1 };
+        let standing = now.inputs().take(still);
+        now.inputs().filter(moved).chain(standing).map(|position| (position.topic, position.next))
     }
 
     fn clear(&mut self) {
@@ -445,7 +416,7 @@ impl ShardRunner {
     }
 
     fn journal_entry(&mut self, outputs: Vec<OutputDigest>) -> JournalEntry {
-        let policy = self.shared.policies.in_force(self.now);
+        let policy = self.policies.in_force(self.now);
         JournalEntry {
             stage: self.stage.name(),
             shard: self.shard,
@@ -458,6 +429,8 @@ impl ShardRunner {
             runs: std::mem::take(&mut self.runs),
             fates: self.closed.fates,
             outputs,
+            policy_offset: self.policies.next(),
+            policy_digest: Some(self.policies.digest().clone()),
         }
     }
 }

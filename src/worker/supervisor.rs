@@ -56,6 +56,7 @@ pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> R
     if let Some(registry) = &shared.registry {
         let _ = worker.models.registry.set(registry.clone());
     }
+    let _ = worker.models.policies.set(shared.policies.clone());
     for stage in &shared.config.stages {
         let lanes = match stage {
             StageName::Customer => shared.config.lanes.customer,

@@ -164,7 +164,7 @@ impl Lane {
             .shards
             .values()
             .flat_map(|runner| {
-                runner.committed().positions.iter().map(|position| (position.topic, runner.shard(), position.next))
+                runner.committed().inputs().map(|position| (position.topic, runner.shard(), position.next))
             })
             .collect();
         Ok(self.inbox.assign(&from)?)

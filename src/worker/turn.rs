@@ -27,9 +27,12 @@ impl Batch {
 }
 
 impl Lane {
-    /// Takes records of all inputs, urgent topics first; returns how many, none when a position has fallen out of the log: the
+    /// Takes records of all inputs, urgent topics first, unless a policy may be in force that is not known; returns how many, none when a position has fallen out of the log: the
     /// state has to be taken anew, which tells the gap.
     pub(super) fn turn(&mut self) -> Option<usize> {
+        if self.shared.policies.is_silent() {
+            return Some(0);
+        }
         let limits = self.shared.config.transaction;
         let mut taken = 0;
         for (urgent, most) in [(true, limits.urgent_records_per_turn_max), (false, limits.other_records_per_turn_max)] {
@@ -77,7 +80,7 @@ impl Lane {
         Some(taken)
     }
 
-    /// Lets shards that wait for a writer's schema go on when it is known, and pauses the inputs of those that still wait: no
+    /// Lets shards that wait for a writer's schema or for policies go on when they are known, and pauses the inputs of those that still wait: no
     /// other shard waits for them.
     pub(super) fn release(&mut self) -> Result<usize, LaneError> {
         let mut taken = 0;

@@ -23,6 +23,7 @@ mod killing;
 mod market;
 mod nightly;
 mod partners;
+mod policies;
 #[cfg(feature = "planted")]
 mod planted;
 mod poison;

@@ -159,6 +159,7 @@ impl Stage {
             backlog: 0,
             policy_version: Text::from("v1"),
             fates: FateCounts::default(),
+            policy_offset: None,
         };
         FactBundle { header, clocks: Vec::new(), deltas: Vec::new(), settlements: Vec::new(), proposals: Vec::new() }
     }

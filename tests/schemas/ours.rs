@@ -7,8 +7,8 @@ use reflow::domain::codec::{self, Avro, CodecError};
 use reflow::domain::journal::JournalEntry;
 use reflow::domain::view::{PartnerPane, PartnerView};
 use reflow::domain::{
-    ApplicationEvent, Candidate, Command, CustomerEvent, DeadLetter, Decision, FactBundle, Outcome, RepaymentEvent,
-    Reply,
+    ApplicationEvent, Candidate, Command, CustomerEvent, DeadLetter, Decision, FactBundle, Outcome, PolicyRecord,
+    RepaymentEvent, Reply,
 };
 use reflow::wire::Schema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ macro_rules! by_type {
             Schema::Alert => $function::<Alert>($($argument),*),
             Schema::DeadLetter => $function::<DeadLetter>($($argument),*),
             Schema::Journal => $function::<JournalEntry>($($argument),*),
+            Schema::Policy => $function::<PolicyRecord>($($argument),*),
         }
     };
 }

@@ -14,6 +14,8 @@ use reflow::worker::stage::Raw;
 use reflow::worker::{ShardRunner, Shared};
 use reflow_oracle::dice::Dice;
 
+use crate::reloads::Reloads;
+
 /// A record as it lies in a topic that a stage reads.
 #[derive(Clone, Debug)]
 pub struct Lying {
@@ -69,6 +71,8 @@ pub struct Bench {
     pub undone: u64,
     pub restored: u64,
     pub imaged: u64,
+    /// Policies that are published before a record is taken.
+    pub reloads: Option<Reloads>,
 }
 
 /// A fuzzy image: a few entries at a time, each as it is committed at that moment.
@@ -83,7 +87,10 @@ struct Image {
 
 impl Bench {
     pub fn new(config: Config, policies: PolicySet, faults: Faults, seed: u64) -> Bench {
-        let shared = Shared::new(config, policies);
+        Self::on(Shared::new(config, policies), faults, seed)
+    }
+
+    pub fn on(shared: Shared, faults: Faults, seed: u64) -> Bench {
         let runners = |stage, shards| (0..shards).map(|shard| ShardRunner::new(stage, shard, &shared)).collect();
         Bench {
             customers: runners(StageName::Customer, shared.topics.customer_shards),
@@ -100,6 +107,7 @@ impl Bench {
             undone: 0,
             restored: 0,
             imaged: 0,
+            reloads: None,
         }
     }
 
@@ -183,11 +191,15 @@ impl Bench {
         let shared = self.shared.clone();
         self.outbox.clear();
         let mut outbox = std::mem::take(&mut self.outbox);
+        let mut reloads = self.reloads.take();
         let runner = self.runner(batch.stage, batch.shard);
         if batch.tick_first {
             runner.tick_at(batch.now);
         }
         for (topic, record) in records {
+            if let Some(reloads) = &mut reloads {
+                reloads.maybe(batch.now);
+            }
             runner.open_at(batch.now);
             runner.take(Raw {
                 topic: *topic,
@@ -204,7 +216,7 @@ impl Bench {
             runner.tick_at(batch.now);
         }
         if !runner.is_open() {
-            self.outbox = outbox;
+            (self.outbox, self.reloads) = (outbox, reloads);
             return None;
         }
         runner.close(&mut outbox, |_| {});
@@ -216,7 +228,7 @@ impl Bench {
             value: record.value.map(own),
         });
         let written = written.collect();
-        self.outbox = outbox;
+        (self.outbox, self.reloads) = (outbox, reloads);
         Some(written)
     }
 

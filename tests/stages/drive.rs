@@ -105,10 +105,15 @@ struct Drive {
 
 /// Runs a plan to its end.
 pub fn run(plan: &Plan) -> Ran {
-    let policies = plan.policies();
     let mut config = Config::default();
     config.shards.customer = plan.customer_shards;
     config.shards.partner = plan.partner_shards;
+    run_on(plan, Bench::new(config, plan.policies().set, plan.faults.clone(), plan.seed))
+}
+
+/// The same on a bench that is there.
+pub fn run_on(plan: &Plan, bench: Bench) -> Ran {
+    let policies = plan.policies();
     let rules = Rules { zones: policies.zones.clone(), ..Rules::default() };
     let mut market = match plan.storm {
         Some(records) => Market::of_storm(plan.seed, &plan.size, records, &rules),
@@ -118,7 +123,7 @@ pub fn run(plan: &Plan) -> Ran {
         market.add_poison();
     }
     let mut drive = Drive {
-        bench: Bench::new(config, policies.set.clone(), plan.faults.clone(), plan.seed),
+        bench,
         market,
         dice: Dice::new(plan.seed ^ 0x7157),
         events: BTreeMap::new(),

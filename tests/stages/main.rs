@@ -9,6 +9,7 @@ mod market;
 #[cfg(feature = "planted")]
 mod planted;
 mod policy;
+mod reloads;
 mod storm;
 
 use std::collections::BTreeMap;

@@ -134,14 +134,18 @@ fn parse(text: &str) -> Policy {
     Policy::parse("oracle.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-/// One version that lets much happen: quotas, cap and cool-down of the first version are wide, the rest is the same.
-pub fn wide(customers: usize) -> Policies {
-    let text = FIRST
+/// The first version with wide quotas, cap and cool-down.
+pub fn wide_text() -> String {
+    FIRST
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
         .replace("{count: 2, window: 20d}", "{count: 4, window: 2h}")
-        .replace("cool_down: 1d", "cool_down: 10m");
-    let policy = parse(&text);
+        .replace("cool_down: 1d", "cool_down: 10m")
+}
+
+/// One version that lets much happen: quotas, cap and cool-down of the first version are wide, the rest is the same.
+pub fn wide(customers: usize) -> Policies {
+    let policy = parse(&wide_text());
     let mut twin = first_twin(&policy.hash, customers);
     for contract in twin.contracts.values_mut() {
         contract.quota_per_day *= 20;

@@ -117,7 +117,7 @@ impl<L: Listener> Engine<L> {
             runner.open_at(self.now);
             runner.take(raw(&self.shared, event.topic, shard, offset, Some(&event.key), Some(&event.value), &headers));
         }
-        if !self.shared.policies.is_empty() {
+        if !self.shared.policies.current().is_empty() {
             // Candidates need shards that are known to be current; panes alone do not.
             self.customers.iter_mut().for_each(|runner| runner.tick_at(self.now));
         }
@@ -139,7 +139,7 @@ impl<L: Listener> Engine<L> {
                     &Vec::new,
                 ));
             }
-            if !self.shared.policies.is_empty() {
+            if !self.shared.policies.current().is_empty() {
                 runner.tick_at(self.now);
             }
         }

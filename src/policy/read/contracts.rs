@@ -10,6 +10,7 @@ use super::tree::Node;
 use crate::domain::Text;
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::words::Word;
+use crate::policy::ProblemCode;
 use crate::policy::contract::{ApiChannel, Budgets, DataUse, Disclosure, Integration, Listing, Party};
 use crate::policy::{Contract, Dates, Words};
 use crate::words;
@@ -49,7 +50,8 @@ pub fn read(node: &Node, problems: &Problems<'_>) -> Option<Vec<Contract>> {
         let Some(contract) = contract(fields) else { continue };
         if let Some(line) = seen.insert(contract.partner.clone(), place.line) {
             let wrong =
-                Wrong::new(format!("one contract a partner (also on line {line})"), "merge or remove one of them");
+                Wrong::new(format!("one contract a partner (also on line {line})"), "merge or remove one of them")
+                    .coded(ProblemCode::Twice);
             problems.report(place, format!("`{}` again", contract.partner), wrong);
         }
         contracts.push(contract);
@@ -159,7 +161,8 @@ pub(super) fn dates(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
     let to = fields.required("to", |text| if text == "open" { Ok(None) } else { end(text, zone).map(Some) });
     let (from, to) = (from?, to?);
     if to.is_some_and(|to| to <= from) {
-        let wrong = Wrong::new(format!("an end after the start ({from})"), "correct one of the two dates");
+        let wrong = Wrong::new(format!("an end after the start ({from})"), "correct one of the two dates")
+            .coded(ProblemCode::Contradiction);
         fields.problems.report(fields.place_of("to"), "an end before the start", wrong);
         return None;
     }
@@ -246,16 +249,19 @@ fn answering(fields: &Fields<'_, '_>, needed: bool) -> Option<Answering> {
     };
     if needed && integration == Integration::Api && touchpoint.is_some() {
         let wrong =
-            Wrong::new("no touchpoint (with `api` there is no page of ours)", "remove it or correct `integration`");
+            Wrong::new("no touchpoint (with `api` there is no page of ours)", "remove it or correct `integration`")
+                .coded(ProblemCode::Contradiction);
         return report("touchpoint", "a touchpoint", wrong);
     }
     if by_channel && integration != Integration::Api {
         let wrong =
-            Wrong::new("`integration: api` (elsewhere there is a page of ours)", "remove it or correct the other");
+            Wrong::new("`integration: api` (elsewhere there is a page of ours)", "remove it or correct the other")
+                .coded(ProblemCode::Contradiction);
         return report("api_channels", "channels without a page", wrong);
     }
     if by_channel && fields.has("answer_within_ms") {
-        let wrong = Wrong::new("one of the two", "keep `api_channels`: each channel has its own deadline");
+        let wrong = Wrong::new("one of the two", "keep `api_channels`: each channel has its own deadline")
+            .coded(ProblemCode::Contradiction);
         return report("answer_within_ms", "`answer_within_ms` beside `api_channels`", wrong);
     }
     Some(Answering {

@@ -6,6 +6,7 @@ use super::fields::{Fields, Wrong};
 use super::quantity::{end, percentage_up_to, sentence, token, whole};
 use crate::domain::EventTime;
 use crate::domain::words::Word;
+use crate::policy::ProblemCode;
 use crate::policy::Words;
 use crate::policy::exclusions::{Exclusions, FLAGS, Severe, TokenList};
 
@@ -60,7 +61,8 @@ fn list(fields: &Fields<'_, '_>, key: &'static str, effective_from: Option<Event
     list.finish();
     let expires = expires?;
     if let Some(from) = effective_from.filter(|from| expires <= *from) {
-        let wrong = Wrong::new(format!("a day after `effective_from` ({from})"), "renew the list before it is used");
+        let wrong = Wrong::new(format!("a day after `effective_from` ({from})"), "renew the list before it is used")
+            .coded(ProblemCode::Contradiction);
         fields.problems.report(place, "a list that has run out before the policy begins", wrong);
         return None;
     }

@@ -8,21 +8,30 @@ use rustc_hash::FxHashMap;
 
 use super::tree::{Entry, Node, Value};
 use crate::domain::words::Word;
-use crate::policy::problem::{Place, Problem};
+use crate::policy::problem::{Place, Problem, ProblemCode};
 
 /// Problems reported for one document; further ones are dropped.
 const PROBLEMS_MAX: usize = 200;
 
+/// Longest text of a document that a problem repeats, characters.
+const FOUND_CHARS_MAX: usize = 200;
+
 /// What a scalar should have been, and how to mend it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wrong {
+    pub code: ProblemCode,
     pub expected: String,
     pub next: String,
 }
 
 impl Wrong {
     pub fn new(expected: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { expected: expected.into(), next: next.into() }
+        Self { code: ProblemCode::Value, expected: expected.into(), next: next.into() }
+    }
+
+    /// The same as another kind of problem than a wrong value.
+    pub fn coded(self, code: ProblemCode) -> Self {
+        Self { code, ..self }
     }
 }
 
@@ -47,7 +56,14 @@ impl<'d> Problems<'d> {
         let mut list = self.list.borrow_mut();
         if list.len() < PROBLEMS_MAX {
             let file = self.file(place).to_owned();
-            list.push(Problem { file, place, found: found.into(), expected: wrong.expected, next: wrong.next });
+            list.push(Problem {
+                code: wrong.code,
+                file,
+                place,
+                found: clipped(found.into()),
+                expected: wrong.expected,
+                next: wrong.next,
+            });
         }
     }
 
@@ -62,7 +78,7 @@ impl<'d> Problems<'d> {
     pub fn scalar<T>(&self, node: &Node, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
         let value = match &node.value {
             Value::Text(text) => read(text),
-            _ => Err(Wrong::new("one value", "write the value on the line of its key")),
+            _ => Err(Wrong::new("one value", "write the value on the line of its key").coded(ProblemCode::Shape)),
         };
         value.map_err(|wrong| self.report(node.place, node.describe(), wrong)).ok()
     }
@@ -72,12 +88,21 @@ impl<'d> Problems<'d> {
         match &node.value {
             Value::List(items) => Some(items),
             _ => {
-                let wrong = Wrong::new("a list", "write `[one, two]`, or one `- item` a line");
+                let wrong =
+                    Wrong::new("a list", "write `[one, two]`, or one `- item` a line").coded(ProblemCode::Shape);
                 self.report(node.place, node.describe(), wrong);
                 None
             }
         }
     }
+}
+
+fn clipped(mut found: String) -> String {
+    if let Some((end, _)) = found.char_indices().nth(FOUND_CHARS_MAX) {
+        found.truncate(end);
+        found.push('…');
+    }
+    found
 }
 
 /// The keys of one group.
@@ -94,7 +119,8 @@ impl<'n, 'd> Fields<'n, 'd> {
     /// The keys of a node that should be a group; `what` names it in messages.
     pub fn of(node: &'n Node, what: &'static str, problems: &'n Problems<'d>) -> Option<Self> {
         let Value::Group(entries) = &node.value else {
-            let wrong = Wrong::new(format!("the keys of {what}"), "write one `key: value` a line, indented below");
+            let wrong = Wrong::new(format!("the keys of {what}"), "write one `key: value` a line, indented below")
+                .coded(ProblemCode::Shape);
             problems.report(node.place, node.describe(), wrong);
             return None;
         };
@@ -106,7 +132,8 @@ impl<'n, 'd> Fields<'n, 'd> {
                     _ if other.part == entry.place.part => format!("on line {line}"),
                     file => format!("in {file}:{line}:{column}"),
                 };
-                let wrong = Wrong::new(format!("it once (also {other})"), "keep one of the two");
+                let wrong = Wrong::new(format!("it once (also {other})"), "keep one of the two")
+                    .coded(ProblemCode::DuplicateKey);
                 problems.report(entry.place, format!("`{}` a second time", entry.key), wrong);
             }
         }
@@ -118,7 +145,7 @@ impl<'n, 'd> Fields<'n, 'd> {
         self.asked.borrow_mut().push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         if matches!(entry.node.value, Value::Empty) {
-            let wrong = Wrong::new("a value", "give it a value or remove the key");
+            let wrong = Wrong::new("a value", "give it a value or remove the key").coded(ProblemCode::MissingKey);
             self.problems.report(entry.place, format!("`{key}` without a value"), wrong);
             return None;
         }
@@ -138,7 +165,7 @@ impl<'n, 'd> Fields<'n, 'd> {
     /// The value of a key that must be there.
     pub fn need(&self, key: &'static str) -> Option<&'n Node> {
         if !self.has(key) {
-            let wrong = Wrong::new(format!("`{key}`"), format!("add `{key}: …`"));
+            let wrong = Wrong::new(format!("`{key}`"), format!("add `{key}: …`")).coded(ProblemCode::MissingKey);
             self.problems.report(self.place, format!("{} without `{key}`", self.what), wrong);
         }
         self.find(key)
@@ -206,8 +233,10 @@ impl<'n, 'd> Fields<'n, 'd> {
     /// As [`Fields::finish`], for a group that is still looked at afterwards.
     pub fn report_unknown(&self) {
         let asked = self.asked.borrow();
-        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
-            let wrong = Wrong::new(format!("one of {}", asked.join(", ")), "correct the key or remove it");
+        let unknown = self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str()));
+        for entry in unknown.take(PROBLEMS_MAX) {
+            let wrong = Wrong::new(format!("one of {}", asked.join(", ")), "correct the key or remove it")
+                .coded(ProblemCode::UnknownKey);
             self.problems.report(entry.place, format!("`{}`, which {} does not know", entry.key, self.what), wrong);
         }
     }

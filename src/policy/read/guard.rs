@@ -5,6 +5,7 @@ use super::fields::{Fields, Wrong, word};
 use super::quantity::{share, whole};
 use super::tree::Value;
 use crate::policy::GuardTerms;
+use crate::policy::ProblemCode;
 use crate::policy::contract::Horizon;
 use crate::words;
 
@@ -66,7 +67,8 @@ fn by_horizon(guard: &Fields<'_, '_>, group: &Fields<'_, '_>) -> Option<Vec<Hori
     group.report_unknown();
     if guard.has("horizons") {
         guard.find("horizons");
-        let wrong = Wrong::new("one of the two", "remove `horizons`: `reflow_effect_max` names them");
+        let wrong = Wrong::new("one of the two", "remove `horizons`: `reflow_effect_max` names them")
+            .coded(ProblemCode::Contradiction);
         guard.problems.report(guard.place_of("horizons"), "`horizons` beside a value for each", wrong);
         return None;
     }

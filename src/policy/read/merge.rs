@@ -2,6 +2,7 @@
 
 use super::fields::{Problems, Wrong};
 use super::tree::{Entry, Node, Value, read};
+use crate::policy::ProblemCode;
 use crate::policy::document::{BYTES_MAX, Document, PARTS_MAX, Part};
 use crate::policy::problem::Place;
 
@@ -12,12 +13,13 @@ pub const HEAD: [&str; 5] = ["version", "effective_from", "author", "approver", 
 pub fn tree(document: &Document, problems: &Problems<'_>) -> Option<Node> {
     let bytes: usize = document.all().map(|part| part.text.len()).sum();
     if bytes > BYTES_MAX {
-        let wrong = Wrong::new("at most 8 MiB in one document", "shorten its lists");
+        let wrong = Wrong::new("at most 8 MiB in one document", "shorten its lists").coded(ProblemCode::TooLarge);
         problems.report(Place { part: 0, line: 1, column: 1 }, format!("{bytes} bytes"), wrong);
         return None;
     }
     if document.parts.is_empty() || document.parts.len() > PARTS_MAX {
-        let wrong = Wrong::new(format!("1 to {PARTS_MAX} files in one policy"), "name the files of one policy");
+        let wrong = Wrong::new(format!("1 to {PARTS_MAX} files in one policy"), "name the files of one policy")
+            .coded(ProblemCode::TooLarge);
         problems.report(Place::default(), format!("{} files", document.parts.len()), wrong);
         return None;
     }
@@ -35,7 +37,10 @@ pub fn tree(document: &Document, problems: &Problems<'_>) -> Option<Node> {
 
 fn root(number: usize, part: &Part, problems: &Problems<'_>) -> Option<Node> {
     read(number, &part.text)
-        .map_err(|broken| problems.report(broken.place, broken.found, Wrong::new(broken.expected, broken.next)))
+        .map_err(|broken| {
+            let wrong = Wrong::new(broken.expected, broken.next).coded(ProblemCode::Syntax);
+            problems.report(broken.place, broken.found, wrong);
+        })
         .ok()
 }
 
@@ -52,7 +57,7 @@ fn merged(mut roots: Vec<Node>, problems: &Problems<'_>) -> Node {
         match root.value {
             Value::Group(entries) => all.extend(entries),
             _ => {
-                let wrong = Wrong::new("keys of a policy", "write one `key: value` a line");
+                let wrong = Wrong::new("keys of a policy", "write one `key: value` a line").coded(ProblemCode::Shape);
                 problems.report(root.place, root.describe(), wrong);
             }
         }
@@ -71,7 +76,8 @@ fn beheaded(body: Node, head: Node, problems: &Problems<'_>) -> Node {
     let mut all: Vec<Entry> = entries(body).into_iter().filter(|entry| !is_head(entry)).collect();
     for entry in entries(head) {
         if !is_head(&entry) {
-            let wrong = Wrong::new(format!("one of {}", HEAD.join(", ")), "leave it to the document itself");
+            let wrong = Wrong::new(format!("one of {}", HEAD.join(", ")), "leave it to the document itself")
+                .coded(ProblemCode::UnknownKey);
             problems.report(entry.place, format!("`{}` in a head", entry.key), wrong);
         }
         all.push(entry);

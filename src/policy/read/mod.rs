@@ -16,18 +16,26 @@ mod tree;
 #[cfg(test)]
 mod mistakes;
 
+pub(super) use merge::HEAD;
+pub(super) use tree::{Entry, Node, Value};
+
 use fields::{Fields, Problems, Wrong};
 use quantity::{duration, moment, sentence, share, token, whole};
 
 use super::caps::{ContactCap, Holdout};
 use super::document::Document;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
 use crate::domain::candidate::{Friction, PrefillField};
 use crate::domain::{EventTime, Text};
 
 /// Most candidates a cap may allow in its window.
 const CAP_COUNT_MAX: i64 = 10_000;
+
+/// The document as a tree; nothing when it is none.
+pub fn tree(document: &Document) -> Option<Node> {
+    merge::tree(document, &Problems::new(document.all().map(|part| part.file.as_str())))
+}
 
 pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let problems = Problems::new(document.all().map(|part| part.file.as_str()));
@@ -37,6 +45,17 @@ pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let list = problems.into_list();
     match policy {
         Some(policy) if list.is_empty() => Ok(policy),
+        _ => Err(list),
+    }
+}
+
+/// The document as a tree of texts with their places, whatever it says.
+pub fn outline(document: &Document) -> Result<Node, Vec<Problem>> {
+    let problems = Problems::new(document.all().map(|part| part.file.as_str()));
+    let root = merge::tree(document, &problems);
+    let list = problems.into_list();
+    match root {
+        Some(root) if list.is_empty() => Ok(root),
         _ => Err(list),
     }
 }
@@ -99,7 +118,8 @@ fn four_eyes(root: &Fields<'_, '_>, author: Option<&Text>, approver: Option<&Tex
     if let (Some(author), Some(approver)) = (author, approver)
         && author.to_lowercase() == approver.to_lowercase()
     {
-        let wrong = Wrong::new("another person than the author", "let a second person approve the document");
+        let wrong = Wrong::new("another person than the author", "let a second person approve the document")
+            .coded(ProblemCode::FourEyes);
         root.problems.report(root.place_of("approver"), format!("`{approver}`"), wrong);
     }
 }
@@ -130,7 +150,8 @@ fn texts(root: &Fields<'_, '_>) -> Option<Texts> {
         return Some(Texts::default());
     }
     if !root.has("texts") {
-        let wrong = Wrong::new("`texts` as well", "add source_disclosure, opt_out_link, non_personalised_alternative");
+        let wrong = Wrong::new("`texts` as well", "add source_disclosure, opt_out_link, non_personalised_alternative")
+            .coded(ProblemCode::MissingText);
         root.problems.report(root.place_of("offers"), "offers without their texts", wrong);
         return None;
     }

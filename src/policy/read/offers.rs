@@ -9,6 +9,7 @@ use super::tree::{Node, Value};
 use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
 use crate::domain::words::Word;
 use crate::domain::{ReasonCode, Text};
+use crate::policy::ProblemCode;
 use crate::policy::offer::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
 use crate::words;
 
@@ -47,7 +48,8 @@ pub fn read(node: &Node, problems: &Problems<'_>) -> Option<Vec<OfferRule>> {
         let place = fields.place_of("offer");
         let Some(offer) = offer(fields) else { continue };
         if let Some(line) = seen.insert(offer.offer.clone(), place.line) {
-            let wrong = Wrong::new(format!("a name of its own (also on line {line})"), "rename one of the offers");
+            let wrong = Wrong::new(format!("a name of its own (also on line {line})"), "rename one of the offers")
+                .coded(ProblemCode::Twice);
             problems.report(place, format!("offer `{}` again", offer.offer), wrong);
         }
         offers.push(offer);
@@ -147,7 +149,8 @@ fn limit(fields: &Fields<'_, '_>, kinds: Option<&[CandidateKind]>) -> Option<Lim
         let own_only = kinds.is_none_or(|kinds| kinds == [CandidateKind::UseOwnLimit]);
         if matches!(rule, LimitRule::Own) && !own_only {
             let wrong =
-                Wrong::new("a limit for customers who hold none of ours", "keep `own` for kinds [use_own_limit]");
+                Wrong::new("a limit for customers who hold none of ours", "keep `own` for kinds [use_own_limit]")
+                    .coded(ProblemCode::Contradiction);
             fields.problems.report(node.place, "`own`", wrong);
             return None;
         }

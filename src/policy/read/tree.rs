@@ -55,13 +55,41 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The value of a key.
+    pub fn key(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Group(entries) => entries.iter().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
+    /// The group of a list below `list` whose `key` has that value.
+    pub fn item(&self, list: &str, key: &str, value: &str) -> Option<&Node> {
+        let Value::List(items) = &self.key(list)?.node.value else { return None };
+        let named =
+            |item: &&Node| matches!(item.key(key).map(|e| &e.node.value), Some(Value::Text(text)) if text == value);
+        items.iter().find(named)
+    }
+
+    /// Where the value at a path of keys stands; of what is not written, where the innermost group begins that is.
+    pub fn place_of(&self, path: &[&str]) -> Place {
+        match path.split_first().and_then(|(first, rest)| Some((self.key(first)?, rest))) {
+            Some((entry, [])) => entry.node.place,
+            Some((entry, rest)) => entry.node.place_of(rest),
+            None => self.place,
+        }
+    }
+}
+
 /// Reads the one document of the text, which is that part of a policy.
 pub fn read(part: usize, text: &str) -> Result<Node, Broken> {
     let mut events = Events::new(part, text);
     let root = loop {
         match events.next()? {
             (Event::StreamStart | Event::DocumentStart(..), _) => {}
-            (Event::StreamEnd | Event::DocumentEnd, place) => {
+            (Event::StreamEnd | Event::DocumentEnd, _) => {
+                let place = Place { part, line: 1, column: 1 };
                 let (expected, next) = ("a policy", "start from the example in `policies/`");
                 return Err(Broken { place, found: "an empty document".to_owned(), expected, next });
             }

@@ -234,6 +234,7 @@ pub fn bundle(source_shard: i32, source_shards: i32, sequence: i64, now: EventTi
             backlog: 0,
             policy_version: "v1".into(),
             fates: FateCounts::default(),
+            policy_offset: None,
         },
         clocks: Vec::new(),
         deltas: Vec::new(),
@@ -260,5 +261,7 @@ pub fn journal(stage: StageName, shard: i32, sequence: i64, now: EventTime, runs
         runs,
         fates: FateCounts::default(),
         outputs: Vec::new(),
+        policy_offset: None,
+        policy_digest: None,
     }
 }

@@ -1,0 +1,69 @@
+//! The policy log as it is read: one partition, from its first record to wherever it ends, and on.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::consumer::lost_offset;
+
+/// Longest wait for the end of the log, seconds.
+const QUERY_SECS_MAX: u64 = 5;
+
+/// A reader of the log.
+pub struct PolicyLog {
+    consumer: BaseConsumer,
+    topic: String,
+    /// Next offset to come.
+    next: i64,
+    /// The client has nothing more to give, since the last record.
+    drained: bool,
+    /// The end when it was asked for last.
+    end: i64,
+}
+
+impl PolicyLog {
+    /// Begins at the first record; `config` is that of a reader.
+    pub fn open(config: &ClientConfig, topic: &str) -> Result<Self, KafkaError> {
+        let mut config = config.clone();
+        // A group id is only asked for by the client; nothing is committed under it.
+        config.set("group.id", "reflow-policies").set("isolation.level", "read_committed");
+        config.set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create()?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning)?;
+        consumer.assign(&list)?;
+        Ok(Self { consumer, topic: topic.to_owned(), next: 0, drained: false, end: -1 })
+    }
+
+    /// The next record, if one comes within `wait`: its offset and value. Errs when it cannot be read on.
+    pub fn next(&mut self, wait: Duration) -> Result<Option<(i64, Option<Vec<u8>>)>, KafkaError> {
+        match self.consumer.poll(wait) {
+            None => Ok(None),
+            Some(Ok(message)) => {
+                (self.next, self.drained) = (message.offset() + 1, false);
+                Ok(Some((message.offset(), message.payload().map(<[u8]>::to_vec))))
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                self.drained = true;
+                Ok(None)
+            }
+            Some(Err(error)) if lost_offset(&error) => Err(error),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "policy log");
+                Ok(None)
+            }
+        }
+    }
+
+    /// True when nothing lies in the log that was not read. Markers of transactions take offsets that are never read: then it
+    /// is the same end twice, with nothing to read between.
+    pub fn is_at_end(&mut self) -> Result<bool, KafkaError> {
+        let (_, end) = self.consumer.fetch_watermarks(&self.topic, 0, Duration::from_secs(QUERY_SECS_MAX))?;
+        let before = std::mem::replace(&mut self.end, end);
+        Ok(self.next >= end || self.drained && before == end)
+    }
+}

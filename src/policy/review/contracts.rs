@@ -1,0 +1,101 @@
+//! Promises of a contract that leave no room, or that cannot be what was meant.
+
+use super::{Review, Said};
+use crate::policy::Contract;
+use crate::policy::problem::ProblemCode::{MinPassRate, NeverFires, QuotaBelowStep};
+
+const ONE_PPM: i64 = 1_000_000;
+
+pub fn look(review: &mut Review<'_>) {
+    let policy = review.policy;
+    for contract in policy.contracts().iter().filter(|contract| contract.real_time) {
+        closed(review, contract);
+        smallest_step(review, contract);
+        floor(review, contract);
+    }
+}
+
+/// A quota or a maximum of zero: nothing is ever admitted.
+fn closed(review: &mut Review<'_>, contract: &Contract) {
+    let zero = [
+        (contract.quota_per_day == 0, &["quota_per_day"][..]),
+        (contract.quota_per_hour == Some(0), &["quota_per_hour"]),
+        (contract.budgets.offers_per_day == Some(0), &["budgets", "offers_per_day"]),
+        (contract.guard.reserved_max == 0, &["guard", "reserved_max"]),
+    ];
+    for (_, path) in zero.into_iter().filter(|(zero, _)| *zero) {
+        let place = review.in_contract(&contract.partner, path);
+        let key = path.join(".");
+        let said = Said {
+            code: NeverFires,
+            found: format!("{} permits real_time, but its `{key}` is 0", contract.partner),
+            expected: "at least 1",
+            next: "raise it, or take real_time out of `modes`",
+            counter_example: Some(format!("any drawdown at {}: the answer is no", contract.partner)),
+        };
+        review.find(place, said);
+    }
+}
+
+/// One candidate is the smallest step: a promise that the first one breaks admits none.
+fn smallest_step(review: &mut Review<'_>, contract: &Contract) {
+    let partner = &contract.partner;
+    let (hour, day) = (contract.quota_per_hour, contract.quota_per_day);
+    if let Some(hour) = hour.filter(|hour| *hour > 0 && hour.saturating_mul(24) < day) {
+        let place = review.in_contract(partner, &["quota_per_hour"]);
+        let said = Said {
+            code: QuotaBelowStep,
+            found: format!("{hour} an hour are {} a day, fewer than `quota_per_day: {day}`", hour * 24),
+            expected: "an hourly quota with which the daily one can be reached",
+            next: "raise one or lower the other",
+            counter_example: Some(format!("candidate {} of a day at {partner}: never", hour * 24 + 1)),
+        };
+        review.find(place, said);
+    }
+    // With `n` concluded drawdowns, all disbursed, one candidate has an effect of 1/(n+1).
+    let guard = &contract.guard;
+    for horizon in &guard.horizons {
+        let n = guard.min_n;
+        let effect_ppm = (ONE_PPM + n) / (n + 1);
+        if guard.min_n > 0 && effect_ppm > horizon.effect_max_ppm {
+            let place = review.in_contract(partner, &["guard", "reflow_effect_max"]);
+            let least = ONE_PPM.checked_div(horizon.effect_max_ppm);
+            let said = Said {
+                code: QuotaBelowStep,
+                found: format!(
+                    "at `min_n: {n}` a single candidate has an effect of {effect_ppm} ppm, and {} ppm are promised for {}",
+                    horizon.effect_max_ppm, horizon.name
+                ),
+                expected: "room for one candidate as soon as the effect is judged",
+                next: "raise `min_n` or `reflow_effect_max`",
+                counter_example: Some(match least {
+                    Some(least) => {
+                        format!("{n} drawdowns, all disbursed: the guard stays closed until there are {least}")
+                    }
+                    None => format!("{n} drawdowns, all disbursed: the guard never opens"),
+                }),
+            };
+            review.find(place, said);
+            break;
+        }
+    }
+}
+
+/// A platform may not set a minimum approval; a floor stops our offers only, and must not read as more.
+fn floor(review: &mut Review<'_>, contract: &Contract) {
+    let partner = &contract.partner;
+    if let Some(floor) = contract.guard.drawdown_pass_floor_ppm {
+        let place = review.in_contract(partner, &["guard", "drawdown_pass_floor"]);
+        let said = Said {
+            code: MinPassRate,
+            found: format!("a floor of {} % for the drawdown pass of {partner}", floor / 10_000),
+            expected: "a promise about our own effect",
+            next: "keep `reflow_effect_max` alone, or see that the contract speaks of our offers and of no minimum approval",
+            counter_example: Some(format!(
+                "{partner}'s own customers get worse and its pass falls below the floor: nothing is offered, though no \
+                 candidate of ours moved it"
+            )),
+        };
+        review.find(place, said);
+    }
+}

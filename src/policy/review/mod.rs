@@ -1,0 +1,83 @@
+//! What a policy that can be read may still do that its authors did not mean: findings, each with a counter-example.
+//!
+//! Each file looks at one part. Counter-examples are found by asking the policy itself about [probe] customers, so that a
+//! finding never says what the rules would not do.
+
+mod contracts;
+mod dates;
+mod offers;
+mod persons;
+mod probe;
+
+use super::document::Document;
+use super::problem::{Place, Problem, ProblemCode};
+use super::read::{self, Node};
+use super::{Policy, Text};
+use crate::domain::EventTime;
+
+/// Most findings of one policy; further ones are dropped.
+const FINDINGS_MAX: usize = 200;
+
+/// One finding about a policy that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub problem: Problem,
+    /// A concrete customer or event for which the policy does what the finding says.
+    pub counter_example: Option<String>,
+}
+
+/// Everything that stands out in a policy as of a moment, in the order of the document.
+pub fn review(document: &Document, policy: &Policy, at: EventTime) -> Vec<Finding> {
+    let Some(root) = read::tree(document) else { return Vec::new() };
+    let mut review = Review { document, policy, root: &root, at, findings: Vec::new() };
+    dates::look(&mut review);
+    contracts::look(&mut review);
+    persons::look(&mut review);
+    offers::look(&mut review);
+    review.findings.sort_by_key(|finding| finding.problem.place);
+    review.findings
+}
+
+/// A review while it goes on.
+struct Review<'a> {
+    document: &'a Document,
+    policy: &'a Policy,
+    root: &'a Node,
+    at: EventTime,
+    findings: Vec<Finding>,
+}
+
+/// What a finding says besides its place.
+struct Said {
+    code: ProblemCode,
+    found: String,
+    expected: &'static str,
+    next: &'static str,
+    counter_example: Option<String>,
+}
+
+impl<'a> Review<'a> {
+    fn find(&mut self, place: Place, said: Said) {
+        if self.findings.len() < FINDINGS_MAX {
+            let file = self.document.all().nth(place.part).map_or_else(String::new, |part| part.file.clone());
+            let Said { code, found, expected, next, counter_example } = said;
+            let problem = Problem { code, file, place, found, expected: expected.to_owned(), next: next.to_owned() };
+            self.findings.push(Finding { problem, counter_example });
+        }
+    }
+
+    /// Where a key of a partner's contract stands; where its contract begins when it is not written.
+    fn in_contract(&self, partner: &Text, path: &[&str]) -> Place {
+        self.root.item("contracts", "partner", partner).map_or(self.root.place, |contract| contract.place_of(path))
+    }
+
+    /// Where a key of an offer stands; where the offer begins when it is not written.
+    fn in_offer(&self, offer: &Text, path: &[&str]) -> Place {
+        self.root.item("offers", "offer", offer).map_or(self.root.place, |node| node.place_of(path))
+    }
+
+    /// Where a key below the root stands; where what holds it begins when it is not written.
+    fn at_key(&self, path: &[&str]) -> Place {
+        self.root.place_of(path)
+    }
+}
