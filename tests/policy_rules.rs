@@ -5,7 +5,7 @@ use reflow::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, Risk
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::{EventTime, ReasonCode, Text};
 use reflow::policy::contract::{ApiChannel, DataUse};
-use reflow::policy::facts::{ConsentFact, Door, Exposure, Facts, History, Holdings, PartnerLimit, Standing};
+use reflow::policy::facts::{ConsentFact, Door, Exposure, Facts, History, Holdings, PartnerLimit, Person, Standing};
 use reflow::policy::{Horizon, Policy, Terms, Tie};
 
 const MINIMAL: &str = include_str!("../policies/minimal.yaml");
@@ -75,6 +75,7 @@ fn good() -> Facts<'static> {
             history: History::default(),
         },
         source: &SOURCE,
+        person: Person::default(),
     }
 }
 

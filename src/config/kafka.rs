@@ -139,7 +139,7 @@ impl Config {
     /// Settings of the producer of policies: few records, and large ones.
     pub fn publisher(&self) -> ClientConfig {
         let mut client = self.loader();
-        client.set("message.max.bytes", POLICY_RECORD_BYTES_MAX.to_string());
+        client.set("message.max.bytes", POLICY_RECORD_BYTES_MAX.to_string()).set("delivery.report.only.error", "false");
         self.with_properties(client)
     }
 

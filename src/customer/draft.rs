@@ -48,7 +48,7 @@ impl Trigger<'_> {
             valid_from: self.now,
             expires_at: self.now.plus_ms(terms.valid_for_ms),
             act_within_ms: terms.valid_for_ms,
-            send_windows: Vec::new(),
+            send_windows: terms.send_windows,
             revocable_until: None,
             end_reasons: Vec::new(),
             offer: terms.offer,

@@ -14,6 +14,7 @@ pub mod contribution;
 mod draft;
 mod exposure;
 pub mod record;
+mod person;
 mod settle;
 mod standing;
 mod trigger;

@@ -21,8 +21,13 @@ pub fn day_in(zone: &jiff::tz::TimeZone, at: EventTime) -> CalendarDay {
 
 /// The standing over all loans on a day.
 pub fn of(customer: &Customer, today: CalendarDay) -> Standing {
+    of_loans(&customer.loans, today)
+}
+
+/// The standing over some loans on a day.
+pub fn of_loans(loans: &[Loan], today: CalendarDay) -> Standing {
     let mut standing = Standing::default();
-    for loan in &customer.loans {
+    for loan in loans {
         add_loan(&mut standing, loan, today);
     }
     standing

@@ -5,12 +5,12 @@ use smallvec::SmallVec;
 use super::exposure::{self, Asking};
 use super::record::fact::Dated;
 use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
-use super::standing;
+use super::{person, standing};
 use crate::domain::candidate::{CandidateKind, Source};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
-use crate::policy::facts::{ConsentFact, PartnerLimit, Standing};
+use crate::policy::facts::{ConsentFact, PartnerLimit, Person, Standing};
 use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet};
 
 /// One policy, as far as this stage asks it.
@@ -81,8 +81,11 @@ impl Trigger<'_> {
         let today = self.now.max(at);
         let today = contract.map_or(today.utc_day(), |contract| standing::day_in(&contract.zone, today));
         let employers = customer.profile.as_ref().map(|p| p.traits.employers()).unwrap_or_default();
+        let contacts = person::contacts(customer);
+        let overdue = person::overdue(customer, today);
+        let person = person::of(customer, at, &contacts, &overdue);
         let currency = contract.map_or("", |contract| contract.currency.as_str());
-        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), currency);
+        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person, currency);
         let judgement = policy.judge(&facts);
         let free = !facts.live && !facts.pending;
         Some(match judgement {
@@ -100,6 +103,7 @@ impl Trigger<'_> {
         drawdown: &'f Drawdown,
         employers: &'f [&'f str],
         standing: Standing,
+        person: Person<'f>,
         currency: &'f str,
     ) -> Facts<'f> {
         let event = self.event;
@@ -144,6 +148,7 @@ impl Trigger<'_> {
             enhancer: event.enhancer,
             holdings: exposure::holdings(customer, &asking),
             source: self.source,
+            person,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Exclusions: persons, risk and region. Owned by risk and compliance; nothing in marketing lifts one.
 
 use super::findings::{Case, Findings, Words};
-use super::gates;
+use super::persons::{self, Persons};
+use super::{gates, models};
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::events::Flag;
@@ -34,6 +35,7 @@ pub(super) struct Exclusions {
     pub lenders_max: Option<i64>,
     /// Monthly debt service over monthly income, parts per million.
     pub debt_burden_max_ppm: Option<i64>,
+    pub persons: Persons,
 }
 
 /// A list of persons or employers, held for a stated purpose until it expires.
@@ -55,17 +57,20 @@ pub(super) struct Severe {
 }
 
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
-    persons(case, found);
+    listed(case, found);
+    persons::judge_lists(case, found);
     severe(case, found);
     for (flag, code) in FLAGS.iter().filter(|(flag, _)| case.policy.exclusions.flags & (1 << flag.ordinal()) != 0) {
         gates::flags(&[(*flag, *code)], case.facts.flags, found);
     }
     region(case, found);
     verdict(case, found);
+    models::judge(case, found);
     burden(case, found);
+    persons::judge(case, found);
 }
 
-fn persons(case: &Case<'_>, found: &mut Findings) {
+fn listed(case: &Case<'_>, found: &mut Findings) {
     let (facts, exclusions) = (case.facts, &case.policy.exclusions);
     found.flag(ExcPartnerStaff, "staff", facts.staff, false);
     if let Some(list) = &exclusions.staff {
@@ -81,14 +86,14 @@ fn persons(case: &Case<'_>, found: &mut Findings) {
 }
 
 /// Nobody can be cleared against a list that has run out.
-fn expiry(list: &Option<TokenList>, what: &'static str, case: &Case<'_>, found: &mut Findings) {
+pub(super) fn expiry(list: &Option<TokenList>, what: &'static str, case: &Case<'_>, found: &mut Findings) {
     if list.as_ref().is_some_and(|list| list.expires <= case.facts.event_time) {
         found.missing(what);
     }
 }
 
 impl TokenList {
-    fn holds(&self, token: &str) -> bool {
+    pub fn holds(&self, token: &str) -> bool {
         self.tokens.binary_search_by(|listed| listed.as_str().cmp(token)).is_ok()
     }
 }

@@ -1,8 +1,8 @@
 //! What the customer stage knows when it asks the policy: everything about one customer at one trigger, nothing else.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict};
-use crate::domain::{CandidateKind, EventTime};
+use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict, Score};
+use crate::domain::{CandidateKind, EventTime, Text};
 
 /// How the customer has repaid, over all partners and the own product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,4 +124,50 @@ pub struct Facts<'a> {
     pub enhancer: Option<&'a str>,
     pub holdings: Holdings<'a>,
     pub source: &'a Source,
+    pub person: Person<'a>,
+}
+
+/// What else is known of the person, for the rules that ask for it.
+#[derive(Clone, Debug, Default)]
+pub struct Person<'a> {
+    pub risk: Option<Score<'a>>,
+    pub response: Option<Score<'a>>,
+    pub conversion: Option<Score<'a>>,
+    pub value: Option<Score<'a>>,
+    pub tags: Option<&'a [Text]>,
+    /// IANA name of the zone the customer lives in.
+    pub zone: Option<&'a str>,
+    pub own_limit_minor: Option<i64>,
+    /// When the own product was last said to be in its state.
+    pub own_product_at: Option<EventTime>,
+    /// A loan, or an instalment of one, was restructured.
+    pub restructured: bool,
+    /// Whether the newest try to contact the customer came through; `None`: none was made.
+    pub reachable: Option<bool>,
+    /// Bit set of [`crate::domain::events::ConsentPurpose`] ordinals: consents that stand at the event.
+    pub purposes: u32,
+    /// When the standing authorisation to ask the credit bureau was given.
+    pub bureau_given_at: Option<EventTime>,
+    pub known_at: KnownAt,
+    /// Days past due now at each door where something is: partner token, days.
+    pub overdue: &'a [(&'a str, i32)],
+    /// Contacts that were made, newest first.
+    pub contacts: &'a [ContactFact<'a>],
+}
+
+/// One contact that was made: a message delivered or a call that came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactFact<'a> {
+    pub at: EventTime,
+    pub channel: Option<&'a str>,
+}
+
+/// When what is known of the person was stated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownAt {
+    pub region: Option<EventTime>,
+    /// The older of the two employers.
+    pub employer: Option<EventTime>,
+    pub lenders: Option<EventTime>,
+    pub debt_burden: Option<EventTime>,
 }

@@ -1,5 +1,6 @@
 //! What judging a trigger collects: one check per rule, and the codes of those that failed.
 
+use super::experiments::Challenger;
 use super::{Contract, Facts, Policy};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::{ReasonCode, Text};
@@ -9,6 +10,8 @@ pub(super) struct Case<'a> {
     pub policy: &'a Policy,
     pub contract: &'a Contract,
     pub facts: &'a Facts<'a>,
+    /// The variation on trial that the customer belongs to.
+    pub challenger: Option<&'a Challenger>,
 }
 
 /// Checks and failing codes, both in the order of judging.

@@ -1,15 +1,20 @@
 //! Policy documents: parse, check, judge.
 //!
 //! A document is text; [`Policy::parse`] turns it into a checked policy or into everything that is wrong with it. A checked
-//! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, each in a file of its own and
+//! policy judges the facts of one trigger: gates, then exclusions, then the offer, then caps, then what is written in CEL, each in a file of its own and
 //! in the order of the table in `docs/semantics.md`. Nothing is ever permitted by leaving something out.
+pub mod conditions;
+pub mod contact;
 pub mod contract;
 pub mod diff;
 pub mod document;
+pub mod experiments;
 pub mod facts;
+pub mod grading;
+pub mod models;
 pub mod problem;
 pub mod review;
-mod caps;
+pub mod rules;
 mod cost;
 mod exclusions;
 mod exposure;
@@ -18,6 +23,7 @@ mod findings;
 mod gates;
 mod offer;
 mod permission;
+mod persons;
 mod read;
 mod segments;
 pub mod set;
@@ -31,7 +37,8 @@ pub use problem::{Place, Problem, ProblemCode};
 pub use segments::{Activity, Segment};
 pub use set::{PolicySet, Rejected};
 
-use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer};
+use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer, SendWindow};
+use crate::domain::words::Word;
 use crate::domain::{Check, EventTime, ReasonCode, Text};
 use findings::{Case, Findings};
 
@@ -53,8 +60,10 @@ pub struct Terms {
     pub offer: Offer,
     pub delivery: Delivery,
     pub friction: Friction,
-    /// Empty until policies grade customers.
+    /// Empty when the policy does not grade.
     pub grade: Option<Text>,
+    /// When contacts may be made; empty: no hours are stated, or no channel reaches out.
+    pub send_windows: Vec<SendWindow>,
     pub source_disclosure: Option<Text>,
     pub opt_out_link: Option<Text>,
     pub non_personalised_alternative: Option<Text>,
@@ -75,8 +84,12 @@ pub struct Policy {
     /// Sorted by partner.
     contracts: Vec<Contract>,
     exclusions: exclusions::Exclusions,
-    contact: caps::ContactCap,
-    holdout: Option<caps::Holdout>,
+    rules: rules::Rules,
+    models: Option<models::Registry>,
+    grading: Option<grading::Grading>,
+    contact: contact::Contact,
+    holdout: Option<experiments::Holdout>,
+    experiments: experiments::Experiments,
     /// In the order in which they are tried.
     offers: Vec<offer::OfferRule>,
     prices: offer::Prices,
@@ -126,6 +139,26 @@ impl Policy {
         self.contracts.get(index)
     }
 
+    /// The document's own rules.
+    pub fn rules(&self) -> &rules::Rules {
+        &self.rules
+    }
+
+    /// The models it has approved, where it names any.
+    pub fn models(&self) -> Option<&models::Registry> {
+        self.models.as_ref()
+    }
+
+    /// How it grades customers, where it does.
+    pub fn grading(&self) -> Option<&grading::Grading> {
+        self.grading.as_ref()
+    }
+
+    /// What it tries out.
+    pub fn experiments(&self) -> &experiments::Experiments {
+        &self.experiments
+    }
+
     /// All contracts, sorted by partner.
     pub fn contracts(&self) -> &[Contract] {
         &self.contracts
@@ -148,22 +181,38 @@ impl Policy {
             found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
             return found.no(Arm::Treatment);
         };
-        let case = Case { policy: self, contract, facts };
+        let challenger = self.experiments.challenger(facts.customer);
+        let arm = if challenger.is_some() { Arm::Challenger } else { Arm::Treatment };
+        let case = Case { policy: self, contract, facts, challenger };
         gates::judge(&case, &mut found);
         exclusions::judge(&case, &mut found);
         segments::judge(&case, &mut found);
         exposure::judge(&case, &mut found);
-        let chosen = offer::judge(&case, &mut found);
-        caps::judge(&case, &mut found);
+        let mut chosen = offer::judge(&case, &mut found);
+        contact::judge(&case, &mut found);
+        // What is written in CEL is asked only of those whom everything else lets pass.
+        let mut grade = None;
+        if found.reasons.is_empty() {
+            rules::judge(&case, &mut found);
+            grade = grading::judge(&case, &mut found);
+        }
+        let windows = match &mut chosen {
+            Some(chosen) if found.reasons.is_empty() => contact::reach(&case, &mut chosen.delivery, &mut found),
+            _ => Vec::new(),
+        };
         let (Some(chosen), true) = (chosen, found.reasons.is_empty()) else {
-            return found.no(Arm::Treatment);
+            return found.no(arm);
         };
         if self.holdout.as_ref().is_some_and(|holdout| holdout.holds(facts.customer)) {
             found.flag(ReasonCode::CtrlHoldout, "in_holdout", true, false);
             return found.no(Arm::Holdout);
         }
-        let proposal = Some(self.terms(&case, chosen));
-        Judgement { reasons: Vec::new(), checks: found.checks, arm: Arm::Treatment, proposal }
+        let proposal = Some(Terms {
+            grade: grade.map(|grade| Text::const_new(grade.name())),
+            send_windows: windows,
+            ..self.terms(&case, chosen)
+        });
+        Judgement { reasons: Vec::new(), checks: found.checks, arm, proposal }
     }
 
     fn terms(&self, case: &Case<'_>, chosen: offer::Chosen) -> Terms {
@@ -174,6 +223,7 @@ impl Policy {
             delivery: chosen.delivery,
             friction: self.friction.clone(),
             grade: None,
+            send_windows: Vec::new(),
             source_disclosure: self.texts.source_disclosure.clone(),
             opt_out_link: self.texts.opt_out_link.clone(),
             non_personalised_alternative: self.texts.non_personalised_alternative.clone(),

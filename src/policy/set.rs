@@ -93,7 +93,8 @@ impl PolicySet {
 
     /// The policy in force at an event time: the version with the latest `effective_from` not after it.
     pub fn in_force(&self, at: EventTime) -> Option<&Policy> {
-        self.versions.iter().rev().find(|policy| policy.effective_from <= at).map(Arc::as_ref)
+        let begun = self.versions.partition_point(|policy| policy.effective_from <= at);
+        self.versions.get(begun.checked_sub(1)?).map(Arc::as_ref)
     }
 
     /// The policy of that version and hash.
@@ -148,14 +149,14 @@ pub fn document(record: &PolicyRecord) -> Document {
 }
 
 /// What forbids a policy to stand beside others.
-fn clashes<'p>(policy: &Policy, others: impl Iterator<Item = &'p Policy> + Clone) -> Vec<Problem> {
+fn clashes<'p>(policy: &Policy, mut others: impl Iterator<Item = &'p Policy> + Clone) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(other) = others.clone().find(|other| other.version == policy.version) {
         let found = format!("version `{}` again", policy.version);
         let next = "give the newer document a version of its own";
         problems.push(clash(&policy.origin.version, found, &other.origin.version, next));
     }
-    if let Some(other) = others.clone().find(|other| other.effective_from == policy.effective_from) {
+    if let Some(other) = others.find(|other| other.effective_from == policy.effective_from) {
         let found = format!("another policy from {} on", policy.effective_from);
         let next = "let one of them begin at another moment";
         problems.push(clash(&policy.origin.effective_from, found, &other.origin.effective_from, next));

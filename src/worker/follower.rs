@@ -22,7 +22,7 @@ use crate::wire::{Schema, SchemaIds, decode_body};
 const POLL_MS: u64 = 100;
 /// Between two looks for the log's end, milliseconds.
 const END_EVERY_MS: u64 = 1_000;
-/// Longest until the whole log is read at the start, seconds.
+/// Longest without a record until the end of the log is reached at the start, seconds.
 const START_SECS_MAX: u64 = 60;
 /// Longest wait for the schema that a record was written with, seconds; then it counts as unreadable.
 const SCHEMA_SECS_MAX: u64 = 30;
@@ -33,7 +33,9 @@ const SILENCE_MS_MIN: u64 = 5_000;
 pub enum FollowError {
     #[error("the policy log {topic}: {error}; is the broker up, and does the topic exist (`reflow topics apply`)?")]
     Kafka { topic: String, error: KafkaError },
-    #[error("the policy log {topic} was not read to its end within {START_SECS_MAX} s; is the broker up?")]
+    #[error(
+        "the policy log {topic} was not read to its end, and nothing came for {START_SECS_MAX} s; is the broker up?"
+    )]
     Slow { topic: String },
     #[error("a thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
@@ -87,10 +89,12 @@ impl Follower {
         let policies = Arc::new(Policies::of_log(PolicySet::of_log(), silence_max(config)));
         let mut following =
             Following { log, reader: PolicyReader::new(ids, registry), policies: policies.clone(), silent: false };
-        let began = Instant::now();
+        let mut heard = Instant::now();
         while !following.look().map_err(kafka)? {
-            following.drain().map_err(kafka)?;
-            if began.elapsed() > Duration::from_secs(START_SECS_MAX) {
+            if following.drain().map_err(kafka)? > 0 {
+                heard = Instant::now();
+            }
+            if heard.elapsed() > Duration::from_secs(START_SECS_MAX) {
                 return Err(FollowError::Slow { topic });
             }
         }
@@ -118,8 +122,9 @@ impl Drop for Follower {
 }
 
 impl Following {
-    /// Reads what is there.
-    fn drain(&mut self) -> Result<(), KafkaError> {
+    /// Reads what is there; how many records.
+    fn drain(&mut self) -> Result<u64, KafkaError> {
+        let mut records = 0;
         while let Some((offset, value)) = self.log.next(Duration::from_millis(POLL_MS))? {
             let record = self.reader.read(value.as_deref());
             let set = self.policies.current().with(offset, record);
@@ -128,8 +133,9 @@ impl Following {
                 None => events::policy_read(offset, set.digest(), set.versions().count()),
             }
             self.policies.replace(set);
+            records += 1;
         }
-        Ok(())
+        Ok(records)
     }
 
     /// True when everything is read; then that is noted.
@@ -145,7 +151,7 @@ impl Following {
     fn run(mut self, stop: &AtomicBool) {
         let mut looked = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            let mut went = self.drain();
+            let mut went = self.drain().map(drop);
             if looked.elapsed() >= Duration::from_millis(END_EVERY_MS) {
                 went = went.and_then(|()| self.look()).map(drop);
                 looked = Instant::now();

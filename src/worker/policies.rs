@@ -1,8 +1,10 @@
 //! The policies of a process, as the lanes see them: each batch begins with what is known then and keeps it to its end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 
 use crate::policy::PolicySet;
 
@@ -14,7 +16,7 @@ const LOOK_MS: u64 = 10;
 /// The policies that are known now. Asked once per batch and shard.
 #[derive(Debug)]
 pub struct Policies {
-    current: RwLock<Arc<PolicySet>>,
+    current: ArcSwap<PolicySet>,
     began: Instant,
     /// When the end of the log was seen last, milliseconds since `began`.
     seen_ms: AtomicU64,
@@ -35,18 +37,18 @@ impl Policies {
     }
 
     fn new(set: PolicySet, silence_max: Option<Duration>) -> Self {
-        let (current, began) = (RwLock::new(Arc::new(set)), Instant::now());
+        let (current, began) = (ArcSwap::from_pointee(set), Instant::now());
         Self { current, began, seen_ms: AtomicU64::new(0), silence_max }
     }
 
     /// What is known now; it does not change in the hands of who asked.
     pub fn current(&self) -> Arc<PolicySet> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.load_full()
     }
 
     /// From now on this is known.
     pub fn replace(&self, set: PolicySet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        self.current.store(Arc::new(set));
     }
 
     /// The end of the log was seen, at or after that moment.
@@ -79,5 +81,38 @@ impl Policies {
             }
             std::thread::park_timeout(Duration::from_millis(LOOK_MS));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_never_silent_and_a_log_is_until_its_end_is_seen() {
+        let began = Instant::now();
+        assert!(!Policies::fixed(PolicySet::default()).is_silent());
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::ZERO);
+        while began.elapsed() < Duration::from_millis(2) {
+            std::hint::spin_loop();
+        }
+        assert!(policies.is_silent(), "nothing was seen for longer than it may be");
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::from_secs(3_600));
+        policies.seen(Instant::now());
+        assert!(!policies.is_silent());
+    }
+
+    #[test]
+    fn a_shard_waits_for_the_log_and_says_how_far_it_came() {
+        let policies = Policies::of_log(PolicySet::of_log(), Duration::ZERO);
+        assert_eq!(policies.wait_for(0, || false), Ok(()));
+        assert_eq!(policies.wait_for(1, || true), Err(0), "given up at once");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| policies.wait_for(2, || false));
+            policies.replace(PolicySet::of_log().with(0, Err("junk".to_owned())));
+            policies.replace(policies.current().with(1, Err("junk".to_owned())));
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+        assert_eq!(Policies::fixed(PolicySet::default()).wait_for(9, || true), Ok(()), "files have no log to wait for");
     }
 }

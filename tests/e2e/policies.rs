@@ -177,5 +177,42 @@ fn a_worker_with_files_does_not_read_the_log_and_nothing_is_published_for_it() {
     assert!(code == 2 && said.contains("policy files"), "{code} {said}");
     let worker = deployment.start();
     assert_eq!(known(&worker).1, "e2e");
+    let (code, said) = policy(&deployment, &["status"]);
+    assert!(code == 0 && said.contains("in_force") && said.contains("current"), "{code} {said}");
     deployment.stop(worker);
+}
+
+/// Needs no broker: the command as people and pipelines meet it.
+#[test]
+fn two_policies_are_compared_in_plain_words_and_by_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = dir.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let whole = market::document();
+    let (head, rest) = whole.split_once("exclusions:").unwrap();
+    let one = write("one.yaml", &whole);
+    write("parts/head.yaml", head);
+    write("parts/rules.yml", &format!("exclusions:{rest}"));
+    let parts = dir.path().join("parts").to_str().unwrap().to_owned();
+    let diff = |a: &str, b: &str, more: &[&str]| {
+        let output = run(&[&["policy", "diff", a, b], more].concat(), 30);
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code().unwrap(), said, String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(diff(&one, &parts, &[]).0, 0, "the same in two files");
+    let other = write("other.yaml", &whole.replacen("quota_per_day: 2\n", "quota_per_day: 1\n", 1));
+    let (code, said, _) = diff(&parts, &other, &[]);
+    assert!(code == 1 && said.starts_with("partner-01: quota per day from 2 to 1  ("), "{code} {said}");
+    assert!(said.contains("parts/head.yaml:") && said.contains("other.yaml:"), "{said}");
+    let (code, said, _) = diff(&parts, &other, &["--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, rows[0]["partner"].as_str(), rows[0]["to"].as_str()), (1, Some("partner-01"), Some("1")));
+    let broken = write("broken.yaml", "contracts: [\n");
+    let (code, _, said) = diff(&one, &broken, &[]);
+    assert!(code == 2 && said.contains("broken.yaml:"), "{code} {said}");
+    assert_eq!(diff(&one, dir.path().join("none.yaml").to_str().unwrap(), &[]).0, 2);
 }

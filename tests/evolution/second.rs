@@ -21,11 +21,16 @@ fn plans_and_fastavro_agree() {
     let mut lines = String::new();
     for schema in Schema::ALL.iter().copied() {
         for seed in 0..SEEDS {
-            let (case, _) = case(schema, seed.wrapping_mul(31) ^ 0xfa57);
+            let (case, judge) = case(schema, seed.wrapping_mul(31) ^ 0xfa57);
             let records: Vec<Json> = match &case.plan {
                 Some(plan) => {
-                    let ours = |body: &Vec<u8>| transcoded(plan, body).ok().map(|bytes| hex(&bytes));
-                    case.bodies.iter().map(|body| json!([hex(body), ours(body)])).collect()
+                    // By its types alone only we refuse a record, as the specification does: see `cases::Counts`.
+                    let by_type = |ours: &Result<Vec<u8>, String>| {
+                        ours.as_ref().is_err_and(|error| error.contains("no counterpart")) && !judge.reads_all()
+                    };
+                    let ours = case.bodies.iter().map(|body| (body, transcoded(plan, body)));
+                    let compared = ours.filter(|(_, ours)| !by_type(ours));
+                    compared.map(|(body, ours)| json!([hex(body), ours.ok().map(|bytes| hex(&bytes))])).collect()
                 }
                 None => continue,
             };

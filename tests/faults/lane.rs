@@ -1,6 +1,8 @@
 //! A whole lane on the mock cluster: it goes on after what can be mended, and leaves with the reason after what cannot.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::types::RDKafkaApiKey as Request;
@@ -8,6 +10,7 @@ use reflow::bus::Topic;
 use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
 use reflow::worker::lane::Assignment;
+use reflow::worker::policies::Policies;
 use reflow::worker::{self, Shared, Worker};
 
 use crate::mock::Mock;
@@ -15,10 +18,15 @@ use crate::support::{Producer, wait_until};
 
 /// A customer stage of one shard; its heartbeats alone bring a transaction a second.
 fn start() -> (Mock, Worker) {
+    start_with(Policies::fixed(PolicySet::default()))
+}
+
+fn start_with(policies: Policies) -> (Mock, Worker) {
     let mut mock = Mock::start();
     mock.config.stages = vec![StageName::Customer];
     mock.config.customer.heartbeat_secs = 1;
-    let shared = Shared::new(mock.config.clone(), PolicySet::default());
+    let policies = Arc::new(policies);
+    let shared = Shared { policies, ..Shared::new(mock.config.clone(), PolicySet::default()) };
     let worker = worker::start(&shared, |_| Assignment::Fixed(vec![0])).unwrap();
     wait_until("the first transactions", 60, || worker.models.transactions.load(Ordering::Relaxed) >= 2);
     (mock, worker)
@@ -69,4 +77,23 @@ fn a_lane_whose_id_somebody_else_has_leaves_and_names_the_setting() {
     wait_until("the lane to leave", 60, || worker.stopping());
     let said = worker.join().unwrap_err().to_string();
     assert!(said.contains("same `instance`") && said.contains("customer-000-00"), "{said}");
+}
+
+/// A policy may be in force that it does not know: it says that it is there, and takes nothing.
+#[test]
+fn a_lane_takes_nothing_while_the_policy_log_is_silent() {
+    let (mock, worker) = start_with(Policies::of_log(PolicySet::of_log(), Duration::from_secs(1)));
+    let policies = worker.models.policies.get().unwrap().clone();
+    wait_until("the log to be silent", 60, || policies.is_silent());
+    let producer = Producer::new(&mock.config.kafka.bootstrap);
+    producer.send_to(&mock.config.topics().name(Topic::Repayments), 0, Some(b"key"), Some(b"no framing"));
+    producer.drain();
+    let before = worker.models.transactions.load(Ordering::Relaxed);
+    wait_until("heartbeats", 60, || worker.models.transactions.load(Ordering::Relaxed) >= before + 2);
+    assert_eq!(worker.models.fates().dead_lettered, 0, "it took a record");
+    wait_until("a record to be read", 60, || {
+        policies.seen(Instant::now());
+        worker.models.fates().dead_lettered == 1
+    });
+    worker.join().unwrap();
 }

@@ -269,6 +269,7 @@ impl Judge for OnePolicy {
             delivery: Delivery::default(),
             friction: Friction::default(),
             grade: None,
+            send_windows: Vec::new(),
             source_disclosure: None,
             opt_out_link: None,
             non_personalised_alternative: None,

@@ -25,7 +25,7 @@ pub struct Options {
     /// Mapping of columns to events (YAML); may be given several times
     #[arg(long, value_name = "MAPPING", required = true)]
     pub mapping: Vec<PathBuf>,
-    /// Policy (YAML); without one: panes only
+    /// Policy (YAML): a file, or the directory of its files; given several times: several versions. Without one: panes only
     #[arg(long, value_name = "POLICY")]
     pub policy: Vec<PathBuf>,
     /// Folder for the results

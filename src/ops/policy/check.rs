@@ -27,7 +27,7 @@ pub fn check(paths: &[PathBuf], at: Option<&str>, json: bool) -> Ended {
         };
         print!("{}", if json { checked.in_json()? } else { checked.in_words(&document) });
         problems += checked.problems.len();
-        findings += checked.findings.len();
+        findings += checked.findings.iter().filter(|finding| !finding.note).count();
     }
     match (problems, findings) {
         (0, 0) => {
@@ -56,7 +56,7 @@ struct Checked {
 #[derive(Serialize)]
 struct Line<'a> {
     code: &'static str,
-    /// `problem`: not a policy. `finding`: a policy, but think again.
+    /// `problem`: not a policy. `finding`: a policy, but think again. `note`: worth knowing.
     level: &'static str,
     file: &'a str,
     line: usize,
@@ -81,7 +81,10 @@ impl Checked {
 
     fn in_json(&self) -> Result<String, Failure> {
         let problems = self.problems.iter().map(|problem| (problem, "problem", None));
-        let findings = self.findings.iter().map(|f| (&f.problem, "finding", f.counter_example.as_deref()));
+        let findings = self
+            .findings
+            .iter()
+            .map(|f| (&f.problem, if f.note { "note" } else { "finding" }, f.counter_example.as_deref()));
         let mut text = String::new();
         for (problem, level, counter_example) in problems.chain(findings) {
             let line = Line {

@@ -42,6 +42,11 @@ impl PolicyLog {
         Ok(Self { entries, sets })
     }
 
+    /// No log: policies from files.
+    pub fn of_files(set: PolicySet) -> Self {
+        Self { entries: Vec::new(), sets: vec![set] }
+    }
+
     /// What is known after the last record.
     pub fn set(&self) -> PolicySet {
         self.sets.last().cloned().unwrap_or_else(PolicySet::of_log)

@@ -1,9 +1,12 @@
 //! `reflow policy publish` and `rollback`: a checked document goes into the log, early enough for every worker to have it.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::ClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::Rollback;
 use super::log::{PolicyLog, newest_seen};
@@ -23,6 +26,8 @@ use crate::worker::clock::wall;
 
 /// Longest wait for the broker to have the record, seconds.
 const WRITTEN_SECS_MAX: u64 = 30;
+/// One wait for the client's news, milliseconds.
+const POLL_MS: u64 = 50;
 /// With a rollback as soon as possible: what comes on top of the lead time, for the person and the broker, seconds.
 const ROLLBACK_SLACK_SECS: i64 = 15;
 
@@ -84,7 +89,9 @@ fn log_is_on(config: &Config) -> Ended {
 
 /// Writes a document that may stand in the log, and sees that it does.
 fn put(config: &Config, log: &PolicyLog, policy: &Policy, document: &Document, again: Option<Text>) -> Ended {
-    let file = |part: &Part| PolicyFile { file: part.file.clone(), text: part.text.clone() };
+    // Where it lay on the machine of who publishes it is nobody's business.
+    let name = |file: &str| Path::new(file).file_name().map_or(file.to_owned(), |name| name.display().to_string());
+    let file = |part: &Part| PolicyFile { file: name(&part.file), text: part.text.clone() };
     let record = PolicyRecord {
         version: policy.version.clone(),
         hash: policy.hash.clone(),
@@ -146,31 +153,36 @@ fn write(config: &Config, record: &PolicyRecord) -> Ended {
         )));
     }
     let failed = |error| Failure::reach(format!("{topic}: {error}; is the broker at {} up?", config.kafka.bootstrap));
-    let producer: ThreadedProducer<Delivery, _> =
+    let producer: BaseProducer<Delivery> =
         config.publisher().create_with_context(Delivery::default()).map_err(failed)?;
     let sent = BaseRecord::to(&topic).partition(0).key(record.version.as_bytes()).payload(&value);
     producer.send(sent).map_err(|(error, _)| failed(error))?;
-    producer.flush(Duration::from_secs(WRITTEN_SECS_MAX)).map_err(failed)?;
-    match producer.context().failed.get() {
-        None => Ok(()),
-        Some(error) => Err(failed(error.clone())),
+    let began = Instant::now();
+    while producer.context().ended.get().is_none() && began.elapsed() < Duration::from_secs(WRITTEN_SECS_MAX) {
+        producer.poll(Duration::from_millis(POLL_MS));
+    }
+    match producer.context().ended.get() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => Err(failed(error.clone())),
+        None => Err(Failure::reach(format!(
+            "{topic}: the broker did not take the policy within {WRITTEN_SECS_MAX} s; look with `reflow policy status` before \
+             publishing it again"
+        ))),
     }
 }
 
-/// Notes a record that the broker did not take.
+/// What became of the one record.
 #[derive(Default)]
 struct Delivery {
-    failed: std::sync::OnceLock<rdkafka::error::KafkaError>,
+    ended: OnceLock<Result<(), KafkaError>>,
 }
 
-impl rdkafka::ClientContext for Delivery {}
+impl ClientContext for Delivery {}
 
-impl rdkafka::producer::ProducerContext for Delivery {
+impl ProducerContext for Delivery {
     type DeliveryOpaque = ();
 
-    fn delivery(&self, result: &rdkafka::producer::DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            let _ = self.failed.set(error.clone()); // the first one says enough
-        }
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let _ = self.ended.set(result.as_ref().map(drop).map_err(|(error, _)| error.clone())); // there is one record
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::journal::JournalEntry;
 use crate::domain::time::MINUTE_MS;
 use crate::domain::{EventTime, Text};
 use crate::ops::exit::{Ended, Failure};
+use crate::ops::policies;
 use crate::ops::reading::{Decoder, From, read};
 use crate::wire::Schema;
 use crate::worker::clock::wall;
@@ -36,10 +37,11 @@ struct Version {
     effective_from: String,
     /// `past`, `in_force` or `coming`.
     state: &'static str,
-    offset: i64,
+    /// In the log; none for a file.
+    offset: Option<i64>,
     /// The version it puts in force again.
     again: Option<Text>,
-    published_at: String,
+    published_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +66,11 @@ struct Worker {
 }
 
 pub fn status(config: &Config, json: bool) -> Ended {
-    let log = PolicyLog::read(config)?;
+    // With policy files the log is off, and the workers know those files.
+    let log = match config.policies.is_empty() {
+        true => PolicyLog::read(config)?,
+        false => PolicyLog::of_files(policies::load(&config.policies)?),
+    };
     let at = newest_seen(config)?.unwrap_or_else(wall);
     let status = Status {
         at: at.to_string(),
@@ -84,7 +90,7 @@ pub fn status(config: &Config, json: bool) -> Ended {
         return Ok(());
     }
     Err(Failure::finding(format!(
-        "{} know other policies than the log: another build, or policy files in the configuration",
+        "{} know other policies than this configuration names: another build, or policy files here and the log there",
         differing.join(", ")
     )))
 }
@@ -94,12 +100,10 @@ fn versions(log: &PolicyLog, at: EventTime) -> Vec<Version> {
     let in_force = set.in_force(at).map(|policy| policy.version.clone());
     let mut rows = Vec::new();
     for policy in set.versions() {
-        let Some((entry, record)) = log.entries.iter().find_map(|entry| {
+        let published = log.entries.iter().find_map(|entry| {
             let record = entry.record.as_ref()?;
-            (record.version == policy.version && record.hash == policy.hash).then_some((entry, record))
-        }) else {
-            continue;
-        };
+            (record.version == policy.version && record.hash == policy.hash).then_some((entry.offset, record))
+        });
         let state = match policy.effective_from > at {
             true => "coming",
             false if in_force.as_ref() == Some(&policy.version) => "in_force",
@@ -110,9 +114,9 @@ fn versions(log: &PolicyLog, at: EventTime) -> Vec<Version> {
             hash: policy.hash.clone(),
             effective_from: policy.effective_from.to_string(),
             state,
-            offset: entry.offset,
-            again: record.again.clone(),
-            published_at: record.published_at.to_string(),
+            offset: published.map(|(offset, _)| offset),
+            again: published.and_then(|(_, record)| record.again.clone()),
+            published_at: published.map(|(_, record)| record.published_at.to_string()),
         });
     }
     rows
@@ -140,9 +144,11 @@ fn workers(config: &Config, log: &PolicyLog) -> Result<Vec<Worker>, Failure> {
     let row = |((worker, stage), entries): ((Text, StageName), Vec<JournalEntry>)| {
         let oldest = entries.iter().min_by_key(|entry| entry.policy_offset)?;
         let digest = oldest.policy_digest.clone().unwrap_or_default();
-        let expected = oldest.policy_offset.map(|next| log.set_at(next).digest().clone());
+        // A worker with files beside workers with the log knows something else, whatever is in them.
+        let alike = oldest.policy_offset.is_some() == end.is_some();
+        let expected = oldest.policy_offset.map_or_else(|| log.set(), |next| log.set_at(next));
         let state = match oldest.policy_offset {
-            _ if expected.as_ref() != Some(&digest) => "differs",
+            _ if !alike || *expected.digest() != digest => "differs",
             next if next < end => "behind",
             _ => "current",
         };
@@ -152,12 +158,16 @@ fn workers(config: &Config, log: &PolicyLog) -> Result<Vec<Worker>, Failure> {
     Ok(by_worker.into_iter().filter_map(row).collect())
 }
 
+fn shown(offset: Option<i64>) -> String {
+    offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string())
+}
+
 fn print(status: &Status) {
     println!("as of {}, digest {}", status.at, status.digest);
     println!("{:16}  {:9}  {:24}  {:>6}  {:32}  again", "version", "state", "effective from", "offset", "hash");
     for row in &status.versions {
-        let again = row.again.as_deref().unwrap_or("");
-        let Version { version, state, effective_from, offset, hash, .. } = row;
+        let (again, offset) = (row.again.as_deref().unwrap_or(""), shown(row.offset));
+        let Version { version, state, effective_from, hash, .. } = row;
         println!("{version:16}  {state:9}  {effective_from:24}  {offset:>6}  {hash:32}  {again}");
     }
     for Rejected { offset, version, detail } in &status.rejected {
@@ -165,7 +175,7 @@ fn print(status: &Status) {
     }
     println!("\n{:32}  {:8}  {:>6}  {:>6}  {:16}  state", "worker", "stage", "shards", "offset", "digest");
     for row in &status.workers {
-        let offset = row.policy_offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string());
+        let offset = shown(row.policy_offset);
         let Worker { worker, shards, digest, state, .. } = row;
         println!("{worker:32}  {:8}  {shards:>6}  {offset:>6}  {digest:16}  {state}", row.stage.to_string());
     }

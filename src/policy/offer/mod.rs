@@ -38,7 +38,7 @@ pub(super) struct Who<'a> {
     pub currency: &'a str,
     pub segment: Segment,
     pub activity: Option<Activity>,
-    /// The band of the own risk verdict.
+    /// As the policy grades; where it does not, the band of the own risk verdict. None while no offer asks for one.
     pub grade: Option<&'a str>,
     pub renews: bool,
     /// Disbursements before, through any door.
@@ -57,7 +57,8 @@ pub(super) struct Chosen {
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
     let who = Who::of(case);
     let (mut unknown, mut room, mut price, mut chosen) = (None, None, None, None);
-    for rule in &case.policy.offers {
+    let admits = |rule: &&OfferRule| case.policy.experiments.admits(&rule.offer, case.challenger);
+    for rule in case.policy.offers.iter().filter(admits) {
         match offer_for(rule, &who, case) {
             Ok(fits) => {
                 chosen = Some(fits);
@@ -99,10 +100,21 @@ impl<'a> Who<'a> {
             currency: facts.limit.currency.unwrap_or(&case.contract.currency),
             segment: Segment::of(history),
             activity: rule.as_ref().and_then(|rule| rule.activity(history, facts.event_time)),
-            grade: facts.verdict.as_ref().map(|verdict| verdict.band),
+            grade: grade(case),
             renews: rule.as_ref().is_some_and(renews),
             repeat: history.disbursed_here.saturating_add(history.disbursed_elsewhere) as usize,
         }
+    }
+}
+
+/// Asked only where some offer is for certain grades: grading may be written in CEL.
+fn grade<'a>(case: &Case<'a>) -> Option<&'a str> {
+    if case.policy.offers.iter().all(|offer| offer.grades.is_empty()) {
+        return None;
+    }
+    match case.policy.grading {
+        Some(_) => case.policy.grade(case.facts).map(Word::name),
+        None => case.facts.verdict.as_ref().map(|verdict| verdict.band),
     }
 }
 

@@ -2,22 +2,34 @@
 
 use jiff::tz::TimeZone;
 
-use super::fields::{Fields, Wrong};
+use super::fields::{Fields, Wrong, word};
 use super::quantity::{end, percentage_up_to, sentence, token, whole};
-use crate::domain::EventTime;
+use super::rules;
 use crate::domain::words::Word;
+use crate::domain::{EventTime, Text};
+use crate::policy::Contract;
 use crate::policy::ProblemCode;
 use crate::policy::Words;
 use crate::policy::exclusions::{Exclusions, FLAGS, Severe, TokenList};
+use crate::policy::persons::{MaxAge, Persons};
+use crate::policy::rules::Rules;
+use crate::words;
 
 /// Highest debt burden a policy may allow, percent of income.
 const DEBT_BURDEN_PERCENT_MAX: i64 = 1_000;
 /// Longest a customer can be past due, days.
 const DPD_DAYS_MAX: i64 = 10_000;
+/// Longest span of days a rule on persons may state.
+const DAYS_MAX: i64 = 3_660;
 /// Months of the lateness strip.
 const STRIP_MONTHS: i64 = 24;
 
-pub fn read(root: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<Exclusions> {
+/// The exclusions and the document's own rules.
+pub fn read(
+    root: &Fields<'_, '_>,
+    effective_from: Option<EventTime>,
+    contracts: &[Contract],
+) -> Option<(Exclusions, Rules)> {
     let fields = root.group("exclusions", "`exclusions`")?;
     let staff = list(&fields, "staff", effective_from);
     let employers = list(&fields, "employers", effective_from);
@@ -36,8 +48,10 @@ pub fn read(root: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<
     let lenders_max = fields.or("max_lenders", None, |text| whole(0, 10_000)(text).map(Some));
     let debt_burden_max_ppm =
         fields.or("max_debt_burden", None, |text| percentage_up_to(text, DEBT_BURDEN_PERCENT_MAX).map(Some));
+    let persons = persons(&fields, effective_from);
+    let rules = rules::read(&fields, contracts);
     fields.finish();
-    Some(Exclusions {
+    let exclusions = Exclusions {
         staff: staff?,
         employers: employers?,
         severe: severe?,
@@ -45,7 +59,58 @@ pub fn read(root: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<
         risk_bands: Words::new(risk_bands?),
         lenders_max: lenders_max?,
         debt_burden_max_ppm: debt_burden_max_ppm?,
+        persons: persons?,
+    };
+    Some((exclusions, rules?))
+}
+
+words! {
+    pub enum Treat {
+        Exclude = "exclude",
+        Allow = "allow",
+    }
+}
+
+fn persons(fields: &Fields<'_, '_>, effective_from: Option<EventTime>) -> Option<Persons> {
+    let [test_orders, own_staff, related_parties] =
+        ["test_orders", "own_staff", "related_parties"].map(|key| list(fields, key, effective_from));
+    let days = |key| fields.or(key, None, |text| whole(1, DAYS_MAX)(text).map(Some));
+    let (own_declined_days, bureau_days) = (days("own_declined_days"), days("bureau_authorisation_days"));
+    let restructured = fields.or("restructured", Treat::Allow, word::<Treat>);
+    let own_overdue = own_overdue(fields);
+    let max_age = max_age(fields);
+    Some(Persons {
+        test_orders: test_orders?,
+        own_staff: own_staff?,
+        related_parties: related_parties?,
+        own_declined_days: own_declined_days?,
+        own_overdue: own_overdue?,
+        restructured: restructured? == Treat::Exclude,
+        bureau_days: bureau_days?,
+        max_age: max_age?,
     })
+}
+
+/// The lender's own loans by the token under which it reports them, and how far past due is borne.
+fn own_overdue(fields: &Fields<'_, '_>) -> Option<Option<(Text, i64)>> {
+    if !fields.has("own_overdue") {
+        return Some(None);
+    }
+    let own = fields.group_if_any("own_overdue", "`own_overdue`")?;
+    let (reported_as, days) = (own.required("reported_as", token), own.required("dpd_above", whole(0, DPD_DAYS_MAX)));
+    own.finish();
+    Some(Some((reported_as?, days?)))
+}
+
+fn max_age(fields: &Fields<'_, '_>) -> Option<MaxAge> {
+    if !fields.has("max_age_days") {
+        return Some(MaxAge::default());
+    }
+    let ages = fields.group_if_any("max_age_days", "`max_age_days`")?;
+    let [region, employer, lenders, debt_burden] = ["region", "employer", "lenders", "debt_burden"]
+        .map(|key| ages.or(key, None, |text| whole(1, DAYS_MAX)(text).map(Some)));
+    ages.finish();
+    Some(MaxAge { region: region?, employer: employer?, lenders: lenders?, debt_burden: debt_burden? })
 }
 
 /// A list of tokens; the outer `None` means a problem was reported. Purpose, owner, source and expiry must be stated.

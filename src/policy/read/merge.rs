@@ -62,7 +62,7 @@ fn merged(mut roots: Vec<Node>, problems: &Problems<'_>) -> Node {
             }
         }
     }
-    Node { place, value: Value::Group(all) }
+    Node::group(place, all)
 }
 
 /// The document under another head.
@@ -82,5 +82,5 @@ fn beheaded(body: Node, head: Node, problems: &Problems<'_>) -> Node {
         }
         all.push(entry);
     }
-    Node { place, value: Value::Group(all) }
+    Node::group(place, all)
 }

@@ -3,15 +3,21 @@
 //! The text becomes a tree with places; each part is read from it by one file. All problems are collected; only a text that
 //! is no tree stops at its first. What may be left out has a default that permits nothing more than the key would.
 
+mod contact;
 mod contracts;
 mod costs;
 mod exclusions;
+mod experiments;
 mod fields;
+mod grading;
 mod guard;
 mod merge;
+mod models;
 mod offers;
 pub(super) mod quantity;
+mod rules;
 mod segments;
+mod templates;
 mod tree;
 #[cfg(test)]
 mod mistakes;
@@ -20,22 +26,13 @@ pub(super) use merge::HEAD;
 pub(super) use tree::{Entry, Node, Value};
 
 use fields::{Fields, Problems, Wrong};
-use quantity::{duration, moment, sentence, share, token, whole};
+use quantity::{moment, sentence, token};
 
-use super::caps::{ContactCap, Holdout};
 use super::document::Document;
 use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
 use crate::domain::candidate::{Friction, PrefillField};
 use crate::domain::{EventTime, Text};
-
-/// Most candidates a cap may allow in its window.
-const CAP_COUNT_MAX: i64 = 10_000;
-
-/// The document as a tree; nothing when it is none.
-pub fn tree(document: &Document) -> Option<Node> {
-    merge::tree(document, &Problems::new(document.all().map(|part| part.file.as_str())))
-}
 
 pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let problems = Problems::new(document.all().map(|part| part.file.as_str()));
@@ -68,17 +65,23 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     let reason = root.required("reason", sentence);
     four_eyes(&root, author.as_ref(), approver.as_ref());
     let contracts = root.need("contracts").and_then(|node| contracts::read(node, root.problems));
-    let exclusions = exclusions::read(&root, effective_from);
-    let contact = contact(&root);
-    let holdout = if root.has("holdout") { holdout(&root).map(Some) } else { Some(None) };
+    let known = contracts.as_deref().unwrap_or_default();
+    let exclusions = exclusions::read(&root, effective_from, known);
+    let models = models::read(&root, known);
+    let grading = grading::read(&root, known);
+    let contact = contact::read(&root);
+    let holdout = experiments::holdout(&root);
+    let templates = templates::read(&root, known);
     let offers = match root.find("offers") {
         Some(node) => offers::read(node, root.problems),
         None => Some(Vec::new()),
     };
+    let named: Vec<&Text> = offers.iter().flatten().map(|offer| &offer.offer).collect();
+    let experiments = experiments::read(&root, &named);
     let licence = costs::licence(&root);
-    let known = licence.as_ref().and_then(Option::as_ref);
-    let exposure = costs::exposure(&root, known);
-    let prices = costs::prices(&root, known);
+    let licensed = licence.as_ref().and_then(Option::as_ref);
+    let exposure = costs::exposure(&root, licensed);
+    let prices = costs::prices(&root, licensed);
     let segments = segments::read(&root);
     let fairness = segments::fairness(&root);
     let texts = texts(&root);
@@ -89,15 +92,21 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     licence?;
     let (mut contracts, prices) = (contracts?, prices?);
     costs::average_caps(&mut contracts, &prices);
+    templates?;
+    let (exclusions, rules) = exclusions?;
     Some(Policy {
         version: version?,
         hash,
         effective_from: effective_from?,
         origin,
         contracts,
-        exclusions: exclusions?,
+        exclusions,
+        rules,
+        models: models?,
+        grading: grading?,
         contact: contact?,
         holdout: holdout?,
+        experiments: experiments?,
         offers: offers?,
         exposure: exposure?,
         prices,
@@ -122,26 +131,6 @@ fn four_eyes(root: &Fields<'_, '_>, author: Option<&Text>, approver: Option<&Tex
             .coded(ProblemCode::FourEyes);
         root.problems.report(root.place_of("approver"), format!("`{approver}`"), wrong);
     }
-}
-
-fn contact(root: &Fields<'_, '_>) -> Option<ContactCap> {
-    let contact = root.group("contact", "`contact`")?;
-    let cap = contact.group("cap", "`cap`").map(|cap| {
-        let read = (cap.required("count", whole(0, CAP_COUNT_MAX)), cap.required("window", duration));
-        cap.finish();
-        read
-    });
-    let cool_down = contact.required("cool_down", duration);
-    contact.finish();
-    let (count, window_ms) = cap?;
-    Some(ContactCap { count: count?, window_ms: window_ms?, cool_down_ms: cool_down? })
-}
-
-fn holdout(root: &Fields<'_, '_>) -> Option<Holdout> {
-    let holdout = root.group_if_any("holdout", "`holdout`")?;
-    let (salt, share_ppm) = (holdout.required("salt", token), holdout.required("share", share));
-    holdout.finish();
-    Some(Holdout { salt: salt?, share_ppm: share_ppm? })
 }
 
 /// What every offer must say. Without offers the texts may be left out.

@@ -15,6 +15,8 @@ const DEPTH_LEVELS_MAX: usize = 12;
 pub struct Node {
     pub place: Place,
     pub value: Value,
+    /// A scalar as the document writes it, where that is not simply its text on one line.
+    written: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,11 @@ pub struct Broken {
 }
 
 impl Node {
+    /// A group made of other parts.
+    pub fn group(place: Place, entries: Vec<Entry>) -> Self {
+        Self { place, value: Value::Group(entries), written: None }
+    }
+
     /// What the node is, for a message.
     pub fn describe(&self) -> String {
         match &self.value {
@@ -52,6 +59,43 @@ impl Node {
             Value::List(_) => "a list".to_owned(),
             Value::Group(_) => "a group of keys".to_owned(),
         }
+    }
+
+    /// Where a character of the node's text (from 0) stands in the document. Quotes, indentation and folded lines differ
+    /// from the text in white space only, so the characters that are none are counted in both.
+    pub fn place_of(&self, character: usize) -> Place {
+        let Value::Text(text) = &self.value else { return self.place };
+        let Some(written) = &self.written else {
+            return Place { column: self.place.column + character, ..self.place };
+        };
+        let mut sought = text.chars().take(character).filter(|letter| !letter.is_whitespace()).count();
+        let quote = written.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let block = written.starts_with(['|', '>']);
+        let (mut place, mut skip) = (self.place, usize::from(quote.is_some()));
+        let mut in_header = block;
+        let mut letters = written.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let escapes = match quote {
+                Some('"') => letter == '\\',
+                Some(_) => letter == '\'' && letters.peek() == Some(&'\'') && skip == 0,
+                None => false,
+            };
+            if skip > 0 {
+                skip -= 1;
+            } else if !in_header && !letter.is_whitespace() && !escapes {
+                if sought == 0 {
+                    return place;
+                }
+                sought -= 1;
+            }
+            if letter == '\n' {
+                in_header = false;
+                place = Place { line: place.line + 1, column: 1, ..place };
+            } else {
+                place.column += 1;
+            }
+        }
+        self.place
     }
 }
 
@@ -72,11 +116,21 @@ impl Node {
         items.iter().find(named)
     }
 
+    /// Every text in it with its place.
+    pub fn texts(&self) -> Box<dyn Iterator<Item = (&str, Place)> + '_> {
+        match &self.value {
+            Value::Empty => Box::new(std::iter::empty()),
+            Value::Text(text) => Box::new(std::iter::once((text.as_str(), self.place))),
+            Value::List(items) => Box::new(items.iter().flat_map(Node::texts)),
+            Value::Group(entries) => Box::new(entries.iter().flat_map(|entry| entry.node.texts())),
+        }
+    }
+
     /// Where the value at a path of keys stands; of what is not written, where the innermost group begins that is.
-    pub fn place_of(&self, path: &[&str]) -> Place {
+    pub fn place_at(&self, path: &[&str]) -> Place {
         match path.split_first().and_then(|(first, rest)| Some((self.key(first)?, rest))) {
             Some((entry, [])) => entry.node.place,
-            Some((entry, rest)) => entry.node.place_of(rest),
+            Some((entry, rest)) => entry.node.place_at(rest),
             None => self.place,
         }
     }
@@ -110,6 +164,9 @@ pub fn read(part: usize, text: &str) -> Result<Node, Broken> {
 
 struct Events<'t> {
     part: usize,
+    text: &'t str,
+    /// The bytes of the last event.
+    span: (Option<usize>, Option<usize>),
     parser: Parser<'t, StrInput<'t>>,
 }
 
@@ -121,12 +178,15 @@ impl<'t> Events<'t> {
             flow_nesting_limit: DEPTH_LEVELS_MAX,
             block_nesting_limit: DEPTH_LEVELS_MAX,
         };
-        Self { part, parser: Parser::new_from_str_with_options(text, options) }
+        Self { part, text, span: (None, None), parser: Parser::new_from_str_with_options(text, options) }
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Place), Broken> {
         match self.parser.next() {
-            Some(Ok((event, span))) => Ok((event, self.place(&span.start))),
+            Some(Ok((event, span))) => {
+                self.span = (span.start.byte_offset(), span.end.byte_offset());
+                Ok((event, self.place(&span.start)))
+            }
             Some(Err(error)) => Err(syntax(self.place(error.marker()), error.info())),
             None => Ok((Event::StreamEnd, Place::default())),
         }
@@ -139,10 +199,14 @@ impl<'t> Events<'t> {
 
     /// The node that begins with this event. The parser bounds the nesting, and so the recursion.
     fn node(&mut self, event: Event<'t>, place: Place) -> Result<Node, Broken> {
+        let mut written = None;
         let value = match event {
             Event::Scalar(text, style, 0, None) => match text.as_ref() {
                 "" | "~" | "null" if style == ScalarStyle::Plain => Value::Empty,
-                _ => Value::Text(text.into_owned()),
+                _ => {
+                    written = self.written(&text);
+                    Value::Text(text.into_owned())
+                }
             },
             Event::SequenceStart(_, 0, None) => Value::List(self.list()?),
             Event::MappingStart(_, 0, None) => Value::Group(self.group()?),
@@ -156,7 +220,13 @@ impl<'t> Events<'t> {
                 });
             }
         };
-        Ok(Node { place, value })
+        Ok(Node { place, value, written })
+    }
+
+    /// The scalar of the last event as it is written, unless that is its text.
+    fn written(&self, text: &str) -> Option<Box<str>> {
+        let (Some(start), Some(end)) = self.span else { return None };
+        self.text.get(start..end).filter(|written| *written != text).map(Box::from)
     }
 
     fn list(&mut self) -> Result<Vec<Node>, Broken> {

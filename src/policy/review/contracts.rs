@@ -28,6 +28,7 @@ fn closed(review: &mut Review<'_>, contract: &Contract) {
         let key = path.join(".");
         let said = Said {
             code: NeverFires,
+            note: false,
             found: format!("{} permits real_time, but its `{key}` is 0", contract.partner),
             expected: "at least 1",
             next: "raise it, or take real_time out of `modes`",
@@ -45,6 +46,7 @@ fn smallest_step(review: &mut Review<'_>, contract: &Contract) {
         let place = review.in_contract(partner, &["quota_per_hour"]);
         let said = Said {
             code: QuotaBelowStep,
+            note: false,
             found: format!("{hour} an hour are {} a day, fewer than `quota_per_day: {day}`", hour * 24),
             expected: "an hourly quota with which the daily one can be reached",
             next: "raise one or lower the other",
@@ -62,6 +64,7 @@ fn smallest_step(review: &mut Review<'_>, contract: &Contract) {
             let least = ONE_PPM.checked_div(horizon.effect_max_ppm);
             let said = Said {
                 code: QuotaBelowStep,
+                note: false,
                 found: format!(
                     "at `min_n: {n}` a single candidate has an effect of {effect_ppm} ppm, and {} ppm are promised for {}",
                     horizon.effect_max_ppm, horizon.name
@@ -81,19 +84,48 @@ fn smallest_step(review: &mut Review<'_>, contract: &Contract) {
     }
 }
 
-/// A platform may not set a minimum approval; a floor stops our offers only, and must not read as more.
+/// What reads as a promised minimum approval, in the words of contracts.
+const PROMISES: [&str; 8] = [
+    "minimum approval",
+    "minimum pass",
+    "approval guarantee",
+    "guaranteed approval",
+    "通过率不低于",
+    "最低通过率",
+    "保底通过率",
+    "通过率保底",
+];
+
+/// A platform may not set a minimum approval that disturbs the lender's decision; a floor stops our offers only.
 fn floor(review: &mut Review<'_>, contract: &Contract) {
     let partner = &contract.partner;
     if let Some(floor) = contract.guard.drawdown_pass_floor_ppm {
         let place = review.in_contract(partner, &["guard", "drawdown_pass_floor"]);
         let said = Said {
             code: MinPassRate,
-            found: format!("a floor of {} % for the drawdown pass of {partner}", floor / 10_000),
-            expected: "a promise about our own effect",
-            next: "keep `reflow_effect_max` alone, or see that the contract speaks of our offers and of no minimum approval",
+            note: true,
+            found: format!("a floor of {} % for the drawdown pass of {partner} stops our offers", floor / 10_000),
+            expected: "that the contract promises no minimum approval",
+            next: "see that its text speaks of our offers only",
             counter_example: Some(format!(
                 "{partner}'s own customers get worse and its pass falls below the floor: nothing is offered, though no \
                  candidate of ours moved it"
+            )),
+        };
+        review.find(place, said);
+    }
+    let promise = review.contract(partner).and_then(|node| {
+        node.texts().find(|(text, _)| PROMISES.iter().any(|promise| text.to_lowercase().contains(promise)))
+    });
+    if let Some((text, place)) = promise {
+        let said = Said {
+            code: MinPassRate,
+            note: false,
+            found: format!("`{text}` reads as a promised minimum approval"),
+            expected: "a promise about our own effect: a platform may not set a minimum approval",
+            next: "take it out of the contract, or say in other words what is meant",
+            counter_example: Some(format!(
+                "{partner}'s applicants get worse: to keep the promise a bad one would be approved"
             )),
         };
         review.find(place, said);

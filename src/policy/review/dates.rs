@@ -43,6 +43,7 @@ fn ends(review: &mut Review<'_>, place: Place, end: Option<EventTime>, what: &st
         place,
         Said {
             code: ProblemCode::RunsOut,
+            note: false,
             found,
             expected: "an end more than 30 days ahead",
             next: "renew it before it runs out, or remove what cannot act any more",

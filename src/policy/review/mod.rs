@@ -22,13 +22,15 @@ const FINDINGS_MAX: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub problem: Problem,
+    /// Permitted, and worth knowing: says nothing against the policy.
+    pub note: bool,
     /// A concrete customer or event for which the policy does what the finding says.
     pub counter_example: Option<String>,
 }
 
 /// Everything that stands out in a policy as of a moment, in the order of the document.
 pub fn review(document: &Document, policy: &Policy, at: EventTime) -> Vec<Finding> {
-    let Some(root) = read::tree(document) else { return Vec::new() };
+    let Ok(root) = read::outline(document) else { return Vec::new() };
     let mut review = Review { document, policy, root: &root, at, findings: Vec::new() };
     dates::look(&mut review);
     contracts::look(&mut review);
@@ -50,6 +52,7 @@ struct Review<'a> {
 /// What a finding says besides its place.
 struct Said {
     code: ProblemCode,
+    note: bool,
     found: String,
     expected: &'static str,
     next: &'static str,
@@ -60,24 +63,29 @@ impl<'a> Review<'a> {
     fn find(&mut self, place: Place, said: Said) {
         if self.findings.len() < FINDINGS_MAX {
             let file = self.document.all().nth(place.part).map_or_else(String::new, |part| part.file.clone());
-            let Said { code, found, expected, next, counter_example } = said;
+            let Said { code, note, found, expected, next, counter_example } = said;
             let problem = Problem { code, file, place, found, expected: expected.to_owned(), next: next.to_owned() };
-            self.findings.push(Finding { problem, counter_example });
+            self.findings.push(Finding { problem, note, counter_example });
         }
+    }
+
+    /// A partner's contract in the document.
+    fn contract(&self, partner: &Text) -> Option<&'a Node> {
+        self.root.item("contracts", "partner", partner)
     }
 
     /// Where a key of a partner's contract stands; where its contract begins when it is not written.
     fn in_contract(&self, partner: &Text, path: &[&str]) -> Place {
-        self.root.item("contracts", "partner", partner).map_or(self.root.place, |contract| contract.place_of(path))
+        self.contract(partner).map_or(self.root.place, |contract| contract.place_at(path))
     }
 
     /// Where a key of an offer stands; where the offer begins when it is not written.
     fn in_offer(&self, offer: &Text, path: &[&str]) -> Place {
-        self.root.item("offers", "offer", offer).map_or(self.root.place, |node| node.place_of(path))
+        self.root.item("offers", "offer", offer).map_or(self.root.place, |node| node.place_at(path))
     }
 
     /// Where a key below the root stands; where what holds it begins when it is not written.
     fn at_key(&self, path: &[&str]) -> Place {
-        self.root.place_of(path)
+        self.root.place_at(path)
     }
 }

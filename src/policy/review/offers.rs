@@ -52,6 +52,7 @@ fn made(review: &mut Review<'_>, policy: &Policy, alone: &Policy, offer: &Text) 
     let said = match instead {
         Some((customer, other)) => Said {
             code: Shadowed,
+            note: false,
             found: format!("`{offer}` is never made: whoever fits it gets an earlier offer"),
             expected: "a customer whom no earlier offer fits",
             next: "move it up, narrow the earlier one, or remove it",
@@ -59,6 +60,7 @@ fn made(review: &mut Review<'_>, policy: &Policy, alone: &Policy, offer: &Text) 
         },
         None => Said {
             code: NeverFires,
+            note: false,
             found: format!("`{offer}` fits nobody"),
             expected: "a contract, kind and currency that it can be made under",
             next: "correct its kinds or currency, or remove it",
@@ -106,7 +108,7 @@ fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
             let place = review.in_offer(offer, &[key]);
             let found = format!("`{offer}` can be {what}");
             let next = "let it depend on what the customer has, or offer it to fewer";
-            review.find(place, Said { code, found, expected, next, counter_example: Some(example) });
+            review.find(place, Said { code, note: false, found, expected, next, counter_example: Some(example) });
         }
     }
 }

@@ -42,6 +42,7 @@ fn reachable(review: &mut Review<'_>, policy: &Policy, place: Place, what: &str,
             let Some(offer) = probe::offered(&judgement) else { continue };
             let said = Said {
                 code: ProblemCode::Reachable,
+                note: false,
                 found: format!("{what} can become a candidate"),
                 expected: "an exclusion that keeps them out",
                 next: "exclude them, or say in `reason` why this policy does not",

@@ -1,11 +1,11 @@
 //! Customers made up to try a policy on: one that every rule lets pass, and variations of it.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict};
+use crate::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
-use crate::policy::facts::{ConsentFact, History, Holdings, PartnerLimit, Standing};
+use crate::policy::facts::{ConsentFact, History, Holdings, KnownAt, PartnerLimit, Person, Standing};
 use crate::policy::{Contract, Facts, Judgement, Policy};
 
 /// What the partner flow gives the probe customers: limits in minor units, all-in cost in parts per million.
@@ -70,6 +70,25 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         enhancer: None,
         holdings: Holdings::default(),
         source: &SOURCE,
+        person: person(at),
+    }
+}
+
+/// Everything known, as of now, at its best; every consent given.
+fn person<'a>(at: EventTime) -> Person<'a> {
+    let score = || Some(Score { value_ppm: 900_000, model: "model", version: "1", scored_at: at });
+    Person {
+        risk: score(),
+        response: score(),
+        conversion: score(),
+        value: score(),
+        zone: Some("Asia/Shanghai"),
+        own_product_at: Some(at),
+        reachable: Some(true),
+        purposes: u32::MAX,
+        bureau_given_at: Some(at),
+        known_at: KnownAt { region: Some(at), employer: Some(at), lenders: Some(at), debt_burden: Some(at) },
+        ..Person::default()
     }
 }
 

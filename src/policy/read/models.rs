@@ -1,0 +1,66 @@
+//! The `models` part: which version of which model may be used for what, when, and how long its results count.
+
+use jiff::tz::TimeZone;
+
+use super::fields::{Fields, Wrong, word};
+use super::quantity::{beginning, end, sentence, token, whole};
+use super::rules::each;
+use crate::domain::Text;
+use crate::policy::Contract;
+use crate::policy::conditions::Origin;
+use crate::policy::contract::{DataUse, Dates};
+use crate::policy::models::{Model, Purpose, Registry};
+
+/// Most versions of models.
+const MODELS_MAX: usize = 256;
+/// Longest a result may count, days.
+const AGE_DAYS_MAX: i64 = 3_660;
+
+/// The outer `None`: a problem was reported. Without the part no model is asked for.
+pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<Option<Registry>> {
+    if !root.has("models") {
+        return Some(None);
+    }
+    each(root, ("models", "a model", MODELS_MAX), |fields| model(fields, contracts))
+        .map(|models| Some(Registry::new(models)))
+}
+
+fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)> {
+    let [model, version] = ["model", "version"].map(|key| fields.required(key, token));
+    let [owner, approver] = ["owner", "approver"].map(|key| fields.required(key, sentence));
+    let from = fields.required("from", |text| beginning(text, &TimeZone::UTC));
+    let to = fields.required("to", |text| end(text, &TimeZone::UTC));
+    let max_age_days = fields.required("max_age_days", whole(0, AGE_DAYS_MAX));
+    let purposes = fields.list_needed("purposes", word::<Purpose>);
+    let inputs = fields.list_needed("inputs", word::<Origin>);
+    if let (Some(owner), Some(approver)) = (&owner, &approver)
+        && owner.to_lowercase() == approver.to_lowercase()
+    {
+        let wrong = Wrong::new("another person than the owner", "let a second person approve the model");
+        fields.problems.report(fields.place_of("approver"), format!("`{approver}`"), wrong);
+    }
+    if let (Some(from), Some(to)) = (from, to)
+        && to <= from
+    {
+        let wrong = Wrong::new("an end after the start", "correct one of the two dates");
+        fields.problems.report(fields.place_of("to"), "an end before the start", wrong);
+    }
+    let supplied = inputs.as_ref().is_some_and(|inputs| inputs.contains(&Origin::PartnerSupplied));
+    let any_mode = |contract: &&Contract| contract.real_time || contract.offline || contract.referral;
+    let uncovered = contracts.iter().filter(any_mode).find(|contract| !contract.data_use.contains(&DataUse::Selection));
+    if let Some(contract) = uncovered.filter(|_| supplied) {
+        let expected = format!("`selection` in the `data_use` of `{}`", contract.partner);
+        let next = "agree on that use with the partner, or use a model without such inputs";
+        fields.problems.report(
+            fields.place_of("inputs"),
+            "a model made from what partners supplied",
+            Wrong::new(expected, next),
+        );
+    }
+    fields.finish();
+    let (model, version) = (model?, version?);
+    let name = compact_str::format_compact!("{model} {version}");
+    let valid = Dates { from: Some(from?), to: Some(to?) };
+    let (purposes, inputs, max_age_days) = (purposes?, inputs?, max_age_days?);
+    Some((Model { model, version, owner: owner?, approver: approver?, valid, max_age_days, purposes, inputs }, name))
+}
