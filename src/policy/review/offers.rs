@@ -95,7 +95,9 @@ fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
     });
     let dearer = with(|facts, terms| {
         let (has, gets) = (facts.limit.all_in_cost_ppm?, terms.offer.all_in_cost_ppm?);
-        (gets > has).then(|| format!("is offered {gets} ppm"))
+        // A price over another term says nothing.
+        let alike = facts.limit.term_months.zip(terms.offer.term_months).is_none_or(|(has, gets)| has == gets);
+        (alike && gets > has).then(|| format!("is offered {gets} ppm"))
     });
     let above = first(alone, review, |facts, alone| stopped(alone, facts));
     let found = [

@@ -6,6 +6,7 @@ use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
 use crate::policy::facts::{ConsentFact, History, Holdings, KnownAt, PartnerLimit, Person, Standing};
+use crate::policy::offer::OfferRule;
 use crate::policy::{Contract, Facts, Judgement, Policy};
 
 /// What the partner flow gives the probe customers: limits in minor units, all-in cost in parts per million.
@@ -101,15 +102,20 @@ pub fn variations<'a>(policy: &'a Policy, good: &Facts<'a>) -> impl Iterator<Ite
         let limit = PartnerLimit { limit_minor, all_in_cost_ppm, term_months, ..good.limit };
         Facts { limit, ..good.clone() }
     });
-    let lived = terms.flat_map(|facts| {
+    // Only what some offer asks for is varied: a review stays quick.
+    let asks = |ask: fn(&OfferRule) -> bool| policy.offers.iter().any(ask);
+    let laddered = asks(|offer| !offer.segments.is_empty() || !offer.activity.is_empty() || offer.renews);
+    let bands = if asks(|offer| !offer.grades.is_empty()) { BANDS_MAX } else { 1 };
+    let lived = terms.flat_map(move |facts| {
         let lives = lives(facts.kind, facts.event_time);
+        let lives: Vec<_> = lives.into_iter().take(if laddered { usize::MAX } else { 1 }).collect();
         lives.into_iter().map(move |(history, own_product)| {
             let holdings = Holdings { history, ..facts.holdings.clone() };
             Facts { holdings, own_product, ..facts.clone() }
         })
     });
-    lived.flat_map(|facts| {
-        policy.exclusions.risk_bands.words().take(BANDS_MAX).map(move |band| {
+    lived.flat_map(move |facts| {
+        policy.exclusions.risk_bands.words().take(bands).map(move |band| {
             let verdict = facts.verdict.clone().map(|verdict| RiskVerdict { band, ..verdict });
             Facts { verdict, ..facts.clone() }
         })
