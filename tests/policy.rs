@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, LimitMode, Source};
-use reflow::domain::events::{Flag, RepaymentMethod, RiskVerdict};
+use reflow::domain::events::{Flag, RepaymentMethod, RiskBearing, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, ReasonCode, Text};
-use reflow::policy::facts::{ConsentFact, PartnerLimit, Person, Standing};
+use reflow::policy::facts::{ConsentFact, Holdings, PartnerLimit, Person, Standing};
 use reflow::policy::{Facts, Horizon, Policy};
 
 const EXAMPLE: &str = include_str!("../policies/example.yaml");
@@ -140,6 +140,9 @@ fn good() -> Facts<'static> {
         lenders: Some(3),
         debt_burden_ppm: Some(500_000),
         own_product: None,
+        risk_bearing: None,
+        enhancer: None,
+        holdings: Holdings::default(),
         source: &SOURCE,
         person: Person::default(),
     }
@@ -258,13 +261,15 @@ fn every_code_of_the_customer_stage_has_its_case() {
     let elsewhere = |code: &&str| {
         let partner_stage = ["DATA_STALE", "DATA_POLICY_CHANGED", "HOLD_PARTNER_PAUSED", "HOLD_REFLOW_EFFECT"];
         let guard = ["HOLD_DRAWDOWN_PASS_FLOOR", "HOLD_MIN_N", "HOLD_QUOTA_DAY", "DATA_NO_POLICY"];
-        let later = ["GATE_QUIET_HOURS", "GATE_PRICE_CAP", "EXC_EXPOSURE_CAP"];
-        // Their cases are in `tests/policy_persons.rs`.
+        let later = ["GATE_QUIET_HOURS", "HOLD_AVG_COST"];
+        // Their cases are in `tests/policy_persons.rs` and `tests/policy_rules.rs`.
         let persons = ["EXC_RELATED_PARTY", "EXC_OWN_DECLINED", "EXC_OWN_OVERDUE", "EXC_RESTRUCTURED", "EXC_GRADE"];
         let reach = ["GATE_BUREAU_AUTHORISATION", "GATE_CHANNEL", "HOLD_LOW_RESPONSE", "DATA_MODEL_UNAPPROVED"];
-        let later_too = persons.contains(code) || reach.contains(code);
+        let rules = ["GATE_ENHANCER_UNLISTED", "GATE_PRICE_CAP", "EXC_EXPOSURE_CAP", "EXC_OWN_PRODUCT"];
+        let later_too = persons.contains(code) || reach.contains(code) || rules.contains(code);
         later_too
             || code.starts_with("END_")
+            || code.starts_with("FAIR_")
             || partner_stage.contains(code)
             || guard.contains(code)
             || later.contains(code)
@@ -506,6 +511,9 @@ fn the_example_judges_its_market() {
         let mut facts = good();
         (facts.partner, facts.kind, facts.limit.currency, facts.customer) = (partner, kind, currency, "c-market-1");
         (facts.now, facts.region) = (AT, Some("r02"));
+        facts.holdings.history.disbursed_elsewhere = u32::from(kind == CandidateKind::ReturningRt);
+        facts.risk_bearing = Some(if partner == "p04" { RiskBearing::Enhanced } else { RiskBearing::Funder });
+        facts.enhancer = (partner == "p04").then_some("guarantor-1");
         let judgement = policy.judge(&facts);
         let codes = judgement.reasons.iter().map(Text::to_string).collect::<Vec<_>>().join(" ");
         judgement.proposal.map_or(codes, |terms| terms.offer.offer.to_string())

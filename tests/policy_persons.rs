@@ -8,7 +8,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, Text};
 use reflow::policy::conditions::Condition;
-use reflow::policy::facts::{ConsentFact, ContactFact, KnownAt, PartnerLimit, Person, Standing};
+use reflow::policy::facts::{ConsentFact, ContactFact, Holdings, KnownAt, PartnerLimit, Person, Standing};
 use reflow::policy::{Facts, Judgement, Policy};
 
 const MINIMAL: &str = include_str!("../policies/minimal.yaml");
@@ -79,6 +79,9 @@ fn good() -> Facts<'static> {
         lenders: Some(3),
         debt_burden_ppm: Some(500_000),
         own_product: None,
+        risk_bearing: None,
+        enhancer: None,
+        holdings: Holdings::default(),
         source: &SOURCE,
         person: Person {
             risk: score(50_000),

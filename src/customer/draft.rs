@@ -61,6 +61,7 @@ impl Trigger<'_> {
                 non_personalised_alternative: terms.non_personalised_alternative,
             },
             grounds: Grounds {
+                reasons: terms.marks.iter().map(|mark| Text::const_new(mark.name())).collect(),
                 grade: terms.grade,
                 models,
                 policy_version: version.clone(),

@@ -12,6 +12,7 @@ mod clocks;
 mod codec;
 pub mod contribution;
 mod draft;
+mod exposure;
 pub mod record;
 mod person;
 mod settle;

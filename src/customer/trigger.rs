@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::exposure::{self, Asking};
 use super::record::fact::Dated;
 use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
 use super::{person, standing};
@@ -9,7 +10,7 @@ use crate::domain::candidate::{CandidateKind, Source};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
-use crate::policy::facts::{ConsentFact, PartnerLimit, Person};
+use crate::policy::facts::{ConsentFact, PartnerLimit, Person, Standing};
 use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet};
 
 /// One policy, as far as this stage asks it.
@@ -83,7 +84,8 @@ impl Trigger<'_> {
         let contacts = person::contacts(customer);
         let overdue = person::overdue(customer, today);
         let person = person::of(customer, at, &contacts, &overdue);
-        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person);
+        let currency = contract.map_or("", |contract| contract.currency.as_str());
+        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person, currency);
         let judgement = policy.judge(&facts);
         let free = !facts.live && !facts.pending;
         Some(match judgement {
@@ -100,13 +102,23 @@ impl Trigger<'_> {
         customer: &'f Customer,
         drawdown: &'f Drawdown,
         employers: &'f [&'f str],
-        standing: crate::policy::facts::Standing,
+        standing: Standing,
         person: Person<'f>,
+        currency: &'f str,
     ) -> Facts<'f> {
         let event = self.event;
         let profile = customer.profile.as_deref();
         let traits = profile.map(|profile| &profile.traits);
         let offering = customer.offering.as_deref();
+        let limit = self.limit(customer);
+        let asking = Asking {
+            partner: event.partner,
+            drawdown: &drawdown.drawdown,
+            application: event.application,
+            terms: limit,
+            currency: limit.currency.unwrap_or(currency),
+            at: event.event_time,
+        };
         Facts {
             now: self.now,
             event_time: event.event_time,
@@ -117,7 +129,7 @@ impl Trigger<'_> {
             drawdown: &drawdown.drawdown,
             amount_minor: event.amount_minor.or(drawdown.requested.and_then(|asked| asked.amount_minor)),
             kind: kind_of(customer),
-            limit: self.limit(customer),
+            limit,
             consent: profile.and_then(|profile| cross_marketing(&profile.consents, event.event_time)),
             flags: profile.map_or(0, |profile| profile.flag_bits()),
             staff: event.staff,
@@ -132,6 +144,9 @@ impl Trigger<'_> {
             lenders: profile.and_then(|profile| profile.lenders).map(|lenders| lenders.value),
             debt_burden_ppm: profile.and_then(|profile| profile.debt_burden_ppm).map(|burden| burden.value),
             own_product: profile.and_then(|profile| profile.own_state()),
+            risk_bearing: event.risk_bearing,
+            enhancer: event.enhancer,
+            holdings: exposure::holdings(customer, &asking),
             source: self.source,
             person,
         }

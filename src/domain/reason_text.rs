@@ -256,6 +256,27 @@ texts! {
     DataModelUnapproved, Risk, Hard:
         "The model behind a score or verdict is not registered, not valid now, or not approved for this use.", "评分或风险结论所用模型未登记、不在有效期内或未获准用于该用途。";
         "Register the model, or have it approved for this use.", "登记模型或完成该用途的审批。";
+    GateEnhancerUnlisted, Law, Hard:
+        "The guarantor or insurer of this loan is not on the contract's list, or no longer.", "该笔贷款的增信机构不在合同名单内，或名单已到期。";
+        "Have the enhancer listed and enter the dates.", "将增信机构列入名单并登记有效期。";
+    ExcOwnProduct, Business, Hard:
+        "The customer's own limit is frozen or expired, and the policy approaches no such holder.", "客户自营额度已冻结或到期，政策规定不予营销。";
+        "Renew the own limit first.", "先续期自营额度。";
+    HoldAvgCost, Compliance, Soft:
+        "The average all-in cost of what has been offered would rise above its cap.", "已发放方案的平均综合融资成本将超过上限。";
+        "Make cheaper offers.", "提供更低成本的方案。";
+    FairReviewRequired, Compliance, Soft:
+        "The offered limit is large: a person looks at it before it is acted upon.", "方案额度较高，须人工复核后方可执行。";
+        "Have a person review it.", "由人工复核。";
+    FairSelectionTerms, Law, Hard:
+        "Price, limit and coupon may not depend on a score, device, partner, channel, age or region.", "价格、额度、优惠不得取决于评分、设备、来源平台、渠道、年龄或地区。";
+        "Take it out of the policy.", "从政策中移除。";
+    FairProtected, Law, Hard:
+        "A protected attribute may be read by no rule.", "任何规则不得使用受保护特征。";
+        "Take it out of the policy.", "从政策中移除。";
+    FairExistingWorse, Law, Hard:
+        "Existing customers would be worse off than new ones of the same grade.", "老客户待遇低于同等级新客户。";
+        "Offer existing customers at least the same.", "老客户待遇不得更差。";
     EndDrawdownDisbursed, Business, Soft:
         "The partner's drawdown went through.", "渠道用信已放款。";
         "Nothing.", "不做任何动作。";

@@ -1,7 +1,7 @@
 //! What the customer stage knows when it asks the policy: everything about one customer at one trigger, nothing else.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskVerdict, Score};
+use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::{CandidateKind, EventTime, Text};
 
 /// How the customer has repaid, over all partners and the own product.
@@ -37,6 +37,55 @@ pub struct PartnerLimit<'a> {
     pub currency: Option<&'a str>,
 }
 
+/// What the customer has at one door of ours: a partner's, or the own one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Door<'a> {
+    /// Empty for the own door.
+    pub partner: &'a str,
+    pub terms: PartnerLimit<'a>,
+}
+
+/// What the customer can owe this funder, at its full share, in the currency of the trigger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// Over the own product and every partner: open undrawn limits, outstanding, pending requests, accepted offers. Minor units.
+    pub total_minor: i64,
+    /// The part at the partner asked.
+    pub here_minor: i64,
+    /// Of that, what is drawn or asked for.
+    pub here_used_minor: i64,
+    /// The part at the own product.
+    pub own_minor: i64,
+    /// What would have to be known to tell; none when all of it is.
+    pub unknown: Option<&'static str>,
+}
+
+/// When and where the customer borrowed before the trigger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Loans disbursed before, through the partner asked.
+    pub disbursed_here: u32,
+    /// Loans disbursed before, through any other door.
+    pub disbursed_elsewhere: u32,
+    /// The customer came through the own door first.
+    pub own_first: bool,
+    pub last_disbursed_at: Option<EventTime>,
+    /// Latest doing of the customer: a request, an application, a disbursement, a payment.
+    pub last_active_at: Option<EventTime>,
+    /// Some limit can be drawn on.
+    pub limit_open: bool,
+    /// Something is outstanding.
+    pub balance: bool,
+}
+
+/// What the record holds of the customer's business with this funder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings<'a> {
+    pub doors: Vec<Door<'a>>,
+    pub exposure: Exposure,
+    pub history: History,
+}
+
 /// The facts of one real-time trigger.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
@@ -70,6 +119,10 @@ pub struct Facts<'a> {
     pub lenders: Option<i32>,
     pub debt_burden_ppm: Option<i64>,
     pub own_product: Option<OwnProductState>,
+    /// Who bears the risk of the loan asked for, as the trigger says.
+    pub risk_bearing: Option<RiskBearing>,
+    pub enhancer: Option<&'a str>,
+    pub holdings: Holdings<'a>,
     pub source: &'a Source,
     pub person: Person<'a>,
 }

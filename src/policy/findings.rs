@@ -93,6 +93,10 @@ impl Words {
     }
 
     /// Any of them, for trying a policy.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(Text::as_str)
+    }
+
     pub fn first(&self) -> Option<&str> {
         self.sorted.first().map(Text::as_str)
     }

@@ -1,7 +1,7 @@
 //! Gates: what law and contract demand before anything else. No other part of a policy can lift one.
 
-use super::Dates;
 use super::findings::{Case, Findings};
+use super::{Dates, permission};
 use crate::domain::EventTime;
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Check, Relation, Unit};
@@ -22,6 +22,7 @@ const FLAGS: [(Flag, ReasonCode); 8] = [
 
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     contract(case, found);
+    permission::judge_enhancer(case, found);
     consent(case, found);
     flags(&FLAGS, case.facts.flags, found);
     deadline(case, found);

@@ -15,18 +15,26 @@ pub mod models;
 pub mod problem;
 pub mod review;
 pub mod rules;
+mod cost;
 mod exclusions;
+mod exposure;
+mod fairness;
 mod findings;
 mod gates;
 mod offer;
+mod permission;
 mod persons;
 pub(crate) mod read;
+mod segments;
 pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
+pub use fairness::{barred_from_terms, is_protected};
 pub use findings::Words;
+pub use permission::{OfflinePermission, Tie};
 pub use problem::{Place, Problem, ProblemCode};
+pub use segments::{Activity, Segment};
 pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer, SendWindow};
@@ -61,6 +69,8 @@ pub struct Terms {
     pub non_personalised_alternative: Option<Text>,
     pub decide_by: EventTime,
     pub valid_for_ms: i64,
+    /// What the candidate's grounds say besides: a person must look at it first.
+    pub marks: Vec<ReasonCode>,
 }
 
 /// One checked policy document.
@@ -82,6 +92,10 @@ pub struct Policy {
     experiments: experiments::Experiments,
     /// In the order in which they are tried.
     offers: Vec<offer::OfferRule>,
+    prices: offer::Prices,
+    exposure: Option<exposure::ExposureRule>,
+    segments: Option<segments::SegmentRule>,
+    fairness: fairness::Fairness,
     texts: Texts,
     friction: Friction,
 }
@@ -172,6 +186,8 @@ impl Policy {
         let case = Case { policy: self, contract, facts, challenger };
         gates::judge(&case, &mut found);
         exclusions::judge(&case, &mut found);
+        segments::judge(&case, &mut found);
+        exposure::judge(&case, &mut found);
         let mut chosen = offer::judge(&case, &mut found);
         contact::judge(&case, &mut found);
         // What is written in CEL is asked only of those whom everything else lets pass.
@@ -202,6 +218,7 @@ impl Policy {
     fn terms(&self, case: &Case<'_>, chosen: offer::Chosen) -> Terms {
         Terms {
             kind: case.facts.kind,
+            marks: self.fairness.marks(&chosen.offer),
             offer: chosen.offer,
             delivery: chosen.delivery,
             friction: self.friction.clone(),
@@ -210,7 +227,7 @@ impl Policy {
             source_disclosure: self.texts.source_disclosure.clone(),
             opt_out_link: self.texts.opt_out_link.clone(),
             non_personalised_alternative: self.texts.non_personalised_alternative.clone(),
-            decide_by: case.facts.event_time.plus_ms(case.contract.answer_within_ms),
+            decide_by: case.facts.event_time.plus_ms(chosen.within_ms),
             valid_for_ms: case.contract.valid_for_ms,
         }
     }

@@ -275,6 +275,7 @@ impl Judge for OnePolicy {
             non_personalised_alternative: None,
             decide_by: facts.event_time.plus_ms(2_000),
             valid_for_ms: HOUR_MS,
+            marks: Vec::new(),
         };
         let proposal = self.reasons.is_empty().then_some(terms);
         Judgement { reasons: self.reasons.clone(), checks: Vec::new(), arm: Arm::Treatment, proposal }

@@ -2,5 +2,6 @@ mod candidates;
 mod fates;
 mod fixture;
 mod funnel;
+mod holdings;
 mod lives;
 mod repaying;

@@ -156,7 +156,7 @@ fn term(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<(Dates, i64)> {
 }
 
 /// `from` and `to`; an end that is open must say so.
-fn dates(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
+pub(super) fn dates(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<Dates> {
     let from = fields.required("from", |text| beginning(text, zone));
     let to = fields.required("to", |text| if text == "open" { Ok(None) } else { end(text, zone).map(Some) });
     let (from, to) = (from?, to?);
@@ -195,7 +195,8 @@ fn budgets(fields: &Fields<'_, '_>) -> Option<Budgets> {
     let coupon = budgets.or("coupon_minor_per_day", None, amount);
     let exposure = budgets.or("exposure_minor", None, amount);
     budgets.finish();
-    Some(Budgets { offers_per_day: offers?, coupon_minor_per_day: coupon?, exposure_minor: exposure? })
+    let (offers_per_day, coupon_minor_per_day, exposure_minor) = (offers?, coupon?, exposure?);
+    Some(Budgets { offers_per_day, coupon_minor_per_day, exposure_minor, ..Budgets::default() })
 }
 
 struct Answering {

@@ -5,6 +5,7 @@
 
 mod contact;
 mod contracts;
+mod costs;
 mod exclusions;
 mod experiments;
 pub(crate) mod fields;
@@ -15,6 +16,7 @@ mod models;
 mod offers;
 pub(crate) mod quantity;
 mod rules;
+mod segments;
 mod templates;
 pub(crate) mod tree;
 #[cfg(test)]
@@ -29,8 +31,8 @@ use quantity::{moment, sentence, token};
 use super::document::Document;
 use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
-use crate::domain::Text;
-use crate::domain::candidate::Friction;
+use crate::domain::candidate::{Friction, PrefillField};
+use crate::domain::{EventTime, Text};
 
 pub fn read(document: &Document) -> Result<Policy, Vec<Problem>> {
     let problems = Problems::new(document.all().map(|part| part.file.as_str()));
@@ -76,11 +78,20 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     };
     let named: Vec<&Text> = offers.iter().flatten().map(|offer| &offer.offer).collect();
     let experiments = experiments::read(&root, &named);
+    let licence = costs::licence(&root);
+    let licensed = licence.as_ref().and_then(Option::as_ref);
+    let exposure = costs::exposure(&root, licensed);
+    let prices = costs::prices(&root, licensed);
+    let segments = segments::read(&root);
+    let fairness = segments::fairness(&root);
     let texts = texts(&root);
     let friction = friction(&root);
     let origin = Origin { version: source_of(&root, "version"), effective_from: source_of(&root, "effective_from") };
     root.finish();
     reason?;
+    licence?;
+    let (mut contracts, prices) = (contracts?, prices?);
+    costs::average_caps(&mut contracts, &prices);
     templates?;
     let (exclusions, rules) = exclusions?;
     Some(Policy {
@@ -88,7 +99,7 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         hash,
         effective_from: effective_from?,
         origin,
-        contracts: contracts?,
+        contracts,
         exclusions,
         rules,
         models: models?,
@@ -97,6 +108,10 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         holdout: holdout?,
         experiments: experiments?,
         offers: offers?,
+        exposure: exposure?,
+        prices,
+        segments: segments?,
+        fairness: fairness?,
         texts: texts?,
         friction: friction?,
     })
@@ -143,5 +158,7 @@ fn texts(root: &Fields<'_, '_>) -> Option<Texts> {
 fn friction(root: &Fields<'_, '_>) -> Option<Friction> {
     let must_confirm = root.list_or("must_confirm", Vec::new(), token);
     let steps_skipped = root.list_or("steps_skipped", Vec::new(), token);
-    Some(Friction { must_confirm: must_confirm?, steps_skipped: steps_skipped?, ..Friction::default() })
+    let prefill = root.list_or("prefill", Vec::new(), token);
+    let fields = prefill?.into_iter().map(|field| PrefillField { field, as_of: EventTime::default() }).collect();
+    Some(Friction { fields, must_confirm: must_confirm?, steps_skipped: steps_skipped?, ..Friction::default() })
 }

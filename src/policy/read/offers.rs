@@ -3,11 +3,12 @@
 use rustc_hash::FxHashMap;
 
 use super::fields::{Fields, Problems, Wrong, word};
-use super::quantity::{currency, percentage_up_to, share, token, whole};
+use super::quantity::{currency, percentage_up_to, sentence, share, token, whole};
+use super::segments::{barred, compare};
 use super::tree::{Node, Value};
-use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
 use crate::domain::words::Word;
+use crate::domain::{ReasonCode, Text};
 use crate::policy::ProblemCode;
 use crate::policy::offer::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
 use crate::words;
@@ -15,9 +16,9 @@ use crate::words;
 /// Longest term, months.
 const TERM_MONTHS_MAX: i64 = 600;
 /// Highest annualised cost, and highest raise of a limit, a policy may state, percent.
-const PERCENT_MAX: i64 = 1_000;
+pub(super) const PERCENT_MAX: i64 = 1_000;
 /// Largest amount, minor units.
-const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
+pub(super) const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 /// The kinds that a real-time trigger can have.
 const KINDS: [CandidateKind; 3] = [CandidateKind::NewRt, CandidateKind::ReturningRt, CandidateKind::UseOwnLimit];
 
@@ -25,6 +26,16 @@ words! {
     pub enum CouponKind {
         InterestFree = "interest_free",
         Repayment = "repayment",
+    }
+}
+
+words! {
+    /// What the terms of an offer are compared with.
+    pub enum Compare {
+        /// The terms at the partner's door.
+        Partner = "partner",
+        /// The best the customer has at any door.
+        Best = "best",
     }
 }
 
@@ -43,7 +54,11 @@ pub fn read(node: &Node, problems: &Problems<'_>) -> Option<Vec<OfferRule>> {
         }
         offers.push(offer);
     }
-    (offers.len() == items.len()).then_some(offers)
+    if offers.len() != items.len() {
+        return None;
+    }
+    compare(node, &offers, problems);
+    Some(offers)
 }
 
 fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
@@ -51,9 +66,15 @@ fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
     let code = fields.required("code", token);
     let product = fields.required("product", token);
     let kinds = fields.list_needed("kinds", kind);
+    let segments = fields.list_or("segments", Vec::new(), word);
+    let activity = fields.list_or("activity", Vec::new(), word);
+    let grades = fields.list_or("grades", Vec::new(), token);
+    let renews = fields.or("renews_own_limit", false, yes_or_no);
+    let compare_with = fields.or("compare_with", Compare::Partner, word);
     let currency = fields.required("currency", currency);
     let limit = limit(&fields, kinds.as_deref());
     let limit_mode = fields.or("limit_mode", LimitMode::Shared, word);
+    let interest_ppm = fields.or("interest", None, |text| percentage_up_to(text, PERCENT_MAX).map(Some));
     let cost = if fields.has("cost") { cost(&fields).map(Some) } else { Some(None) };
     let term = fields.or("term_months", None, |text| match text {
         "same" => Ok(Some(TermRule::Same)),
@@ -67,12 +88,19 @@ fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
     let channels = fields.list_needed("channels", token);
     let [touchpoint, template, deep_link] =
         ["touchpoint", "template", "deep_link"].map(|key| fields.or(key, None, |text| token(text).map(Some)));
+    barred(&fields);
     fields.finish();
     Some(OfferRule {
         offer: offer?,
         code: code?,
         product: product?,
         kinds: kinds?,
+        segments: segments?,
+        activity: activity?,
+        grades: grades?,
+        renews: renews?,
+        best: compare_with? == Compare::Best,
+        interest_ppm: interest_ppm?,
         currency: currency?,
         limit: limit?,
         limit_mode: limit_mode?,
@@ -87,6 +115,14 @@ fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
     })
 }
 
+fn yes_or_no(text: &str) -> Result<bool, Wrong> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Wrong::new("`true` or `false`", "choose one of these")),
+    }
+}
+
 fn kind(text: &str) -> Result<CandidateKind, Wrong> {
     let known = KINDS.into_iter().find(|kind| kind.name() == text);
     known.ok_or_else(|| {
@@ -95,10 +131,15 @@ fn kind(text: &str) -> Result<CandidateKind, Wrong> {
     })
 }
 
-/// `same`, `own`, `{plus: 20 %}` or `{fixed_minor: 5000000}`.
+/// `same`, `own`, `{plus: 20 %}`, `{fixed_minor: 5000000}` or `{by_repeat_minor: [300000, 500000]}`.
 fn limit(fields: &Fields<'_, '_>, kinds: Option<&[CandidateKind]>) -> Option<LimitRule> {
     let node = fields.need("limit")?;
-    let wrong = || Wrong::new("`same`, `own`, `{plus: 20 %}` or `{fixed_minor: 5000000}`", "choose one of these");
+    let wrong = || {
+        Wrong::new(
+            "`same`, `own`, `{plus: 20 %}`, `{fixed_minor: …}` or `{by_repeat_minor: […]}`",
+            "choose one of these",
+        )
+    };
     if !matches!(node.value, Value::Group(_)) {
         let rule = fields.problems.scalar(node, |text| match text {
             "same" => Ok(LimitRule::Same),
@@ -118,13 +159,30 @@ fn limit(fields: &Fields<'_, '_>, kinds: Option<&[CandidateKind]>) -> Option<Lim
     let choice = Fields::of(node, "`limit`", fields.problems)?;
     let plus = choice.optional("plus", |text| percentage_up_to(text, PERCENT_MAX));
     let fixed = choice.optional("fixed_minor", whole(1, AMOUNT_MINOR_MAX));
-    let both = choice.has("plus") == choice.has("fixed_minor");
+    let path = if choice.has("by_repeat_minor") { path(&choice) } else { None };
+    let stated = ["plus", "fixed_minor", "by_repeat_minor"].iter().filter(|key| choice.has(key)).count();
     choice.finish();
-    if both {
-        fields.problems.report(node.place, "neither or both of `plus` and `fixed_minor`", wrong());
+    if stated != 1 {
+        fields.problems.report(node.place, "not one of `plus`, `fixed_minor`, `by_repeat_minor`", wrong());
         return None;
     }
-    plus.map(LimitRule::Plus).or(fixed.map(LimitRule::Fixed))
+    plus.map(LimitRule::Plus).or(fixed.map(LimitRule::Fixed)).or(path.map(LimitRule::ByRepeat))
+}
+
+/// Limits by the number of disbursements before. One that falls makes those who return worse off, so it needs its reason.
+fn path(choice: &Fields<'_, '_>) -> Option<Vec<i64>> {
+    let path = choice.list("by_repeat_minor", whole(1, AMOUNT_MINOR_MAX))?;
+    let reason = choice.or("falls_because", None, |text| sentence(text).map(Some))?;
+    if reason.is_none() && path.windows(2).any(|step| matches!(step, [before, after] if after < before)) {
+        let code = ReasonCode::FairExistingWorse.name();
+        let wrong = Wrong::new(
+            format!("`falls_because` with the reason of risk ({code})"),
+            "say why those who return get less, or let it rise",
+        );
+        choice.problems.report(choice.place_of("by_repeat_minor"), "limits that fall with each return", wrong);
+        return None;
+    }
+    Some(path)
 }
 
 /// `18 %` or `{below_partner_by: 2 points}`.

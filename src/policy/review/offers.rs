@@ -1,12 +1,10 @@
 //! Offers that are never made, that stand in the shadow of another, or that are worse than what the customer has.
 
 use super::{Review, Said, probe};
-use crate::domain::Text;
+use crate::domain::words::Word;
+use crate::domain::{Check, ReasonCode, Text};
 use crate::policy::problem::ProblemCode::{CostAboveCap, NeverFires, Shadowed, WorseOffer};
 use crate::policy::{Facts, Policy, Terms};
-
-/// The all-in cost that a loan may have at most unless a policy says otherwise, parts per million.
-const COST_CAP_PPM: i64 = 240_000;
 
 pub fn look(review: &mut Review<'_>) {
     let policy = probe::asked(review.policy);
@@ -26,7 +24,7 @@ fn first<'a, T>(policy: &'a Policy, review: &Review<'_>, find: impl Fn(&Facts<'a
         let at = contract.listed.dates.from.into_iter().chain(contract.contract.from).chain([review.at]).max()?;
         for kind in probe::KINDS {
             let good = probe::good(policy, contract, kind, at);
-            if let Some(found) = probe::limits(&good).find_map(|facts| find(&facts, policy)) {
+            if let Some(found) = probe::variations(policy, &good).find_map(|facts| find(&facts, policy)) {
                 return Some(found);
             }
         }
@@ -47,6 +45,9 @@ fn made(review: &mut Review<'_>, policy: &Policy, alone: &Policy, offer: &Text) 
         let other = policy.judge(facts);
         Some((probe::told(facts), probe::offered(&other).unwrap_or("nothing").to_owned()))
     });
+    if instead.is_none() && first(alone, review, |facts, alone| stopped(alone, facts)).is_some() {
+        return;
+    }
     let place = review.in_offer(offer, &["offer"]);
     let said = match instead {
         Some((customer, other)) => Said {
@@ -69,6 +70,16 @@ fn made(review: &mut Review<'_>, policy: &Policy, alone: &Policy, offer: &Text) 
     review.find(place, said);
 }
 
+/// A customer whom an offer would fit but for the cap on a loan's all-in cost.
+fn stopped(alone: &Policy, facts: &Facts<'_>) -> Option<String> {
+    let judgement = alone.judge(facts);
+    let capped = |check: &&Check| !check.passed && check.code == ReasonCode::GatePriceCap.name();
+    let check = judgement.checks.iter().find(capped)?;
+    let ppm = |value: Option<i64>| value.unwrap_or_default();
+    let (gets, cap) = (ppm(check.observed), ppm(check.required));
+    Some(format!("{}: would be offered {gets} ppm, the cap is {cap} ppm", probe::told(facts)))
+}
+
 /// A lower limit, a higher price, or a price above the cap.
 fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
     let with = |worse: fn(&Facts<'_>, &Terms) -> Option<String>| {
@@ -84,12 +95,11 @@ fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
     });
     let dearer = with(|facts, terms| {
         let (has, gets) = (facts.limit.all_in_cost_ppm?, terms.offer.all_in_cost_ppm?);
-        (gets > has).then(|| format!("is offered {gets} ppm"))
+        // A price over another term says nothing.
+        let alike = facts.limit.term_months.zip(terms.offer.term_months).is_none_or(|(has, gets)| has == gets);
+        (alike && gets > has).then(|| format!("is offered {gets} ppm"))
     });
-    let above = with(|_, terms| {
-        let gets = terms.offer.all_in_cost_ppm?;
-        (gets > COST_CAP_PPM).then(|| format!("is offered {gets} ppm, the cap is {COST_CAP_PPM} ppm"))
-    });
+    let above = first(alone, review, |facts, alone| stopped(alone, facts));
     let found = [
         (WorseOffer, lower, "limit", "less than the customer has already", "a limit of at least `same`"),
         (WorseOffer, dearer, "cost", "dearer than what the customer has already", "a price below the partner's"),

@@ -1,17 +1,22 @@
 //! Customers made up to try a policy on: one that every rule lets pass, and variations of it.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{RepaymentMethod, RiskVerdict, Score};
+use crate::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
-use crate::policy::facts::{ConsentFact, KnownAt, PartnerLimit, Person, Standing};
+use crate::policy::facts::{ConsentFact, History, Holdings, KnownAt, PartnerLimit, Person, Standing};
+use crate::policy::offer::OfferRule;
 use crate::policy::{Contract, Facts, Judgement, Policy};
 
 /// What the partner flow gives the probe customers: limits in minor units, all-in cost in parts per million.
 const LIMITS: [Option<i64>; 4] = [Some(500_000), Some(2_000_000), Some(10_000_000), None];
 const COSTS: [Option<i64>; 4] = [Some(99_000), Some(180_000), Some(235_000), None];
 const TERMS: [Option<i32>; 3] = [Some(3), Some(12), None];
+/// Longer than any silence a policy may name, milliseconds.
+const LONG_MS: i64 = 3_661 * DAY_MS;
+/// Most bands tried.
+const BANDS_MAX: usize = 4;
 /// The kinds of real-time triggers.
 pub const KINDS: [CandidateKind; 3] = [CandidateKind::NewRt, CandidateKind::ReturningRt, CandidateKind::UseOwnLimit];
 
@@ -62,6 +67,9 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         lenders: Some(1),
         debt_burden_ppm: Some(100_000),
         own_product: None,
+        risk_bearing: Some(RiskBearing::Funder),
+        enhancer: None,
+        holdings: Holdings::default(),
         source: &SOURCE,
         person: person(at),
     }
@@ -85,15 +93,65 @@ fn person<'a>(at: EventTime) -> Person<'a> {
     }
 }
 
-/// The good customer with every combination of what a partner flow may have given.
-pub fn limits<'a>(good: &Facts<'a>) -> impl Iterator<Item = Facts<'a>> {
+/// The good customer with every combination of what a partner flow may have given, of lives before, and of bands.
+pub fn variations<'a>(policy: &'a Policy, good: &Facts<'a>) -> impl Iterator<Item = Facts<'a>> {
     let good = good.clone();
     let terms = LIMITS.into_iter().flat_map(|limit| COSTS.into_iter().map(move |cost| (limit, cost)));
     let terms = terms.flat_map(|(limit, cost)| TERMS.into_iter().map(move |term| (limit, cost, term)));
-    terms.map(move |(limit_minor, all_in_cost_ppm, term_months)| {
+    let terms = terms.map(move |(limit_minor, all_in_cost_ppm, term_months)| {
         let limit = PartnerLimit { limit_minor, all_in_cost_ppm, term_months, ..good.limit };
         Facts { limit, ..good.clone() }
+    });
+    // Only what some offer asks for is varied: a review stays quick.
+    let asks = |ask: fn(&OfferRule) -> bool| policy.offers.iter().any(ask);
+    let laddered = asks(|offer| !offer.segments.is_empty() || !offer.activity.is_empty() || offer.renews);
+    let bands = if asks(|offer| !offer.grades.is_empty()) { BANDS_MAX } else { 1 };
+    let lived = terms.flat_map(move |facts| {
+        let lives = lives(facts.kind, facts.event_time);
+        let lives: Vec<_> = lives.into_iter().take(if laddered { usize::MAX } else { 1 }).collect();
+        lives.into_iter().map(move |(history, own_product)| {
+            let holdings = Holdings { history, ..facts.holdings.clone() };
+            Facts { holdings, own_product, ..facts.clone() }
+        })
+    });
+    lived.flat_map(move |facts| {
+        policy.exclusions.risk_bands.words().take(bands).map(move |band| {
+            let verdict = facts.verdict.clone().map(|verdict| RiskVerdict { band, ..verdict });
+            Facts { verdict, ..facts.clone() }
+        })
     })
+}
+
+/// What may have been before a trigger of a kind, with the state of the own product: one of each segment and activity.
+fn lives(kind: CandidateKind, at: EventTime) -> Vec<(History, Option<OwnProductState>)> {
+    let own_first = History { own_first: true, ..History::default() };
+    let active = History {
+        disbursed_here: 1,
+        last_disbursed_at: Some(at),
+        last_active_at: Some(at),
+        limit_open: true,
+        ..History::default()
+    };
+    let long_ago = Some(at.plus_ms(-LONG_MS));
+    match kind {
+        CandidateKind::ReturningRt => vec![
+            (active, None),
+            (History { last_disbursed_at: long_ago, ..active }, None),
+            (History { last_disbursed_at: long_ago, last_active_at: long_ago, ..active }, None),
+            (History { limit_open: false, ..active }, None),
+            (History { disbursed_here: 0, disbursed_elsewhere: 1, ..active }, None),
+            (History { own_first: true, ..active }, None),
+            (active, Some(OwnProductState::Expired)),
+            (active, Some(OwnProductState::Frozen)),
+        ],
+        CandidateKind::UseOwnLimit => vec![(own_first, Some(OwnProductState::Active))],
+        _ => vec![
+            (History::default(), None),
+            (own_first, None),
+            (own_first, Some(OwnProductState::Expired)),
+            (own_first, Some(OwnProductState::Frozen)),
+        ],
+    }
 }
 
 /// The policy without its holdout, so that a probe customer is not in it by chance.

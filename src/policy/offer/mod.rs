@@ -1,0 +1,258 @@
+//! The offer: the first rule of the policy that fits the customer, with everything it needs known, and within law and caps.
+//!
+//! A rule that would fit but for the exposure cap or the price cap is passed over; when no later one fits, that cap is the
+//! reason. A limit is never lowered to fit: a smaller offer is another rule, and compared like any other.
+
+mod price;
+mod rule;
+pub(super) use price::{PriceCap, Prices, Product};
+pub(super) use rule::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
+
+use super::exposure::{self, Room};
+use super::facts::PartnerLimit;
+use super::findings::{Case, Findings};
+use super::segments::{Activity, OwnHolder, Segment};
+use crate::domain::ReasonCode::{ExcNoOffer, GatePriceCap};
+use crate::domain::Text;
+use crate::domain::candidate::{CandidateKind, Delivery, LimitMode, Offer};
+use crate::domain::check::{Relation, Unit};
+use crate::domain::words::Word;
+use price::{Claim, Priced};
+
+/// Why a rule does not fit.
+enum Misfit {
+    /// Other customers, another currency, no channel left.
+    OtherCustomers,
+    /// The rule builds on something that is not known.
+    Unknown(&'static str),
+    /// There is no price left that is so much lower, or the customer has better already.
+    NotBetter,
+    AboveExposure(Room),
+    /// The all-in cost that would be above the cap, parts per million.
+    AbovePrice(i64),
+}
+
+/// The customer as the rules of the ladder see one.
+pub(super) struct Who<'a> {
+    pub kind: CandidateKind,
+    pub currency: &'a str,
+    pub segment: Segment,
+    pub activity: Option<Activity>,
+    /// As the policy grades; where it does not, the band of the own risk verdict. None while no offer asks for one.
+    pub grade: Option<&'a str>,
+    pub renews: bool,
+    /// Disbursements before, through any door.
+    pub repeat: usize,
+}
+
+/// What is shown and how.
+pub(super) struct Chosen {
+    pub offer: Offer,
+    pub delivery: Delivery,
+    /// Until when the answer must be there, milliseconds after the trigger.
+    pub within_ms: i64,
+    room: Option<Room>,
+}
+
+pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
+    let who = Who::of(case);
+    let (mut unknown, mut room, mut price, mut chosen) = (None, None, None, None);
+    let admits = |rule: &&OfferRule| case.policy.experiments.admits(&rule.offer, case.challenger);
+    for rule in case.policy.offers.iter().filter(admits) {
+        match offer_for(rule, &who, case) {
+            Ok(fits) => {
+                chosen = Some(fits);
+                break;
+            }
+            Err(Misfit::Unknown(what)) => unknown = unknown.or(Some(what)),
+            Err(Misfit::AboveExposure(above)) => room = room.or(Some(above)),
+            Err(Misfit::AbovePrice(ppm)) => price = price.or(Some(ppm)),
+            Err(Misfit::OtherCustomers | Misfit::NotBetter) => {}
+        }
+    }
+    if let Some(chosen) = &chosen {
+        (room, price) = (chosen.room, chosen.offer.all_in_cost_ppm);
+    }
+    let capped = chosen.is_none() && (room.is_some() || price.is_some());
+    if let Some(room) = room {
+        exposure::tell(room, found);
+    }
+    if let Some(ppm) = price {
+        let max_ppm = case.policy.prices.per_loan_max_ppm(case.facts.event_time);
+        found.number(GatePriceCap, "all_in_cost", Unit::Ppm, ppm, Relation::AtMost, max_ppm);
+    }
+    if !capped {
+        found.number(ExcNoOffer, "offers_that_fit", Unit::Count, i64::from(chosen.is_some()), Relation::AtLeast, 1);
+    }
+    if let (None, Some(what)) = (&chosen, unknown) {
+        found.missing(what);
+    }
+    chosen
+}
+
+impl<'a> Who<'a> {
+    fn of(case: &'a Case<'a>) -> Self {
+        let (facts, rule) = (case.facts, &case.policy.segments);
+        let history = &facts.holdings.history;
+        let renews = |rule: &super::segments::SegmentRule| rule.holder(facts) == OwnHolder::Renew;
+        Self {
+            kind: facts.kind,
+            currency: facts.limit.currency.unwrap_or(&case.contract.currency),
+            segment: Segment::of(history),
+            activity: rule.as_ref().and_then(|rule| rule.activity(history, facts.event_time)),
+            grade: grade(case),
+            renews: rule.as_ref().is_some_and(renews),
+            repeat: history.disbursed_here.saturating_add(history.disbursed_elsewhere) as usize,
+        }
+    }
+}
+
+/// Asked only where some offer is for certain grades: grading may be written in CEL.
+fn grade<'a>(case: &Case<'a>) -> Option<&'a str> {
+    if case.policy.offers.iter().all(|offer| offer.grades.is_empty()) {
+        return None;
+    }
+    match case.policy.grading {
+        Some(_) => case.policy.grade(case.facts).map(Word::name),
+        None => case.facts.verdict.as_ref().map(|verdict| verdict.band),
+    }
+}
+
+fn offer_for(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>) -> Result<Chosen, Misfit> {
+    if !rule.is_for(who) {
+        return Err(Misfit::OtherCustomers);
+    }
+    let facts = case.facts;
+    let mut base = facts.limit;
+    if rule.best {
+        base.limit_minor = best_limit(case, who.currency);
+    }
+    let limit_minor = rule.limit.minor(&base, who.repeat)?;
+    if rule.is_less(limit_minor, base.limit_minor) {
+        return Err(Misfit::NotBetter);
+    }
+    let term_months = rule.term.map(|term| term.months(&base)).transpose()?;
+    let method = rule.repayment_method.map(|method| method.of(&base)).transpose()?;
+    if rule.best {
+        base.all_in_cost_ppm = best_cost(case, who.currency, term_months, method.map(Word::name));
+    }
+    let priced = Priced {
+        product: &rule.product,
+        currency: who.currency,
+        amount_minor: facts.amount_minor.or(limit_minor),
+        term_months,
+        method,
+        interest_ppm: rule.interest_ppm,
+        coupons: &rule.coupons,
+    };
+    let claim = claim(rule, &base, &case.policy.prices, &priced)?;
+    if let Some(ppm) = claim.all_in_cost_ppm.filter(|ppm| *ppm > case.policy.prices.per_loan_max_ppm(facts.event_time))
+    {
+        return Err(Misfit::AbovePrice(ppm));
+    }
+    let room = room(rule, who, case, limit_minor)?;
+    let (delivery, within_ms) = delivery(rule, case)?;
+    let offer = Offer {
+        offer: rule.offer.clone(),
+        code: rule.code.clone(),
+        product: rule.product.clone(),
+        currency: rule.currency.clone(),
+        limit_minor,
+        limit_mode: Some(rule.limit_mode),
+        term_months,
+        all_in_cost_ppm: claim.all_in_cost_ppm,
+        repayment_method: method.map(|method| Text::const_new(method.name())),
+        cost: claim.disclosure,
+        coupons: rule.coupons.clone(),
+    };
+    Ok(Chosen { offer, delivery, within_ms, room })
+}
+
+/// What the offer says of its cost. Where the policy states charges, the claim is computed from all of them and the rule
+/// only says how low it must be; where a charge is not known there is no claim.
+fn claim(rule: &OfferRule, base: &PartnerLimit<'_>, prices: &Prices, priced: &Priced<'_>) -> Result<Claim, Misfit> {
+    let most = rule.cost.map(|cost| cost.ppm(base)).transpose()?;
+    let claim = match prices.products {
+        Some(_) => prices.claim(priced),
+        None => Claim { all_in_cost_ppm: most, disclosure: None },
+    };
+    let best = base.all_in_cost_ppm.filter(|_| rule.best);
+    let above = |most: Option<i64>| claim.all_in_cost_ppm.zip(most).is_some_and(|(ppm, most)| ppm > most);
+    if above(most) || above(best) { Err(Misfit::NotBetter) } else { Ok(claim) }
+}
+
+fn room(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>, limit_minor: Option<i64>) -> Result<Option<Room>, Misfit> {
+    let (Some(exposures), Some(limit_minor)) = (&case.policy.exposure, limit_minor) else { return Ok(None) };
+    match exposures.room(case.facts, &rule.product, who.currency, limit_minor, rule.limit_mode) {
+        Room::Unknown(what) => Err(Misfit::Unknown(what)),
+        above @ Room::Above { .. } => Err(Misfit::AboveExposure(above)),
+        within @ Room::Within { .. } => Ok(Some(within)),
+    }
+}
+
+/// The highest limit at any door; unknown when the partner's own is.
+fn best_limit(case: &Case<'_>, currency: &str) -> Option<i64> {
+    let here = case.facts.limit.limit_minor?;
+    let doors = case.facts.holdings.doors.iter().filter(|door| door.terms.currency.is_none_or(|c| c == currency));
+    Some(doors.filter_map(|door| door.terms.limit_minor).fold(here, i64::max))
+}
+
+/// The lowest cost at any door at the same term and method; a door that states neither is comparable. Unknown when the
+/// partner's own is.
+fn best_cost(case: &Case<'_>, currency: &str, months: Option<i32>, method: Option<&str>) -> Option<i64> {
+    let here = case.facts.limit.all_in_cost_ppm?;
+    let alike = |terms: &PartnerLimit<'_>| {
+        terms.currency.is_none_or(|c| c == currency)
+            && terms.term_months.is_none_or(|term| months.is_none_or(|months| months == term))
+            && terms.repayment_method.is_none_or(|known| method.is_none_or(|method| method == known.name()))
+    };
+    let doors = case.facts.holdings.doors.iter().map(|door| &door.terms).filter(|terms| alike(terms));
+    let best = doors.filter_map(|terms| terms.all_in_cost_ppm).min();
+    best.or(Some(here).filter(|_| alike(&case.facts.limit)))
+}
+
+/// How it is shown. Without a page of ours one channel carries it: the first of the offer's that the contract names and whose
+/// deadline has not passed.
+fn delivery(rule: &OfferRule, case: &Case<'_>) -> Result<(Delivery, i64), Misfit> {
+    let contract = case.contract;
+    let mut channels = rule.channels.clone();
+    let mut within_ms = contract.answer_within_ms;
+    if !contract.api_channels.is_empty() {
+        let age_ms = case.facts.now.ms_since(case.facts.event_time);
+        let open = |channel: &&Text| {
+            let named = contract.api_channels.iter().find(|(known, _)| known.name() == channel.as_str());
+            named.map(|(_, ms)| *ms).filter(|ms| age_ms <= *ms)
+        };
+        let first = rule.channels.iter().find_map(|channel| Some((channel.clone(), open(&channel)?)));
+        let (channel, ms) = first.ok_or(Misfit::OtherCustomers)?;
+        (channels, within_ms) = (vec![channel], ms);
+    }
+    let delivery = Delivery {
+        channels,
+        touchpoint: rule.touchpoint.clone().or_else(|| contract.touchpoint.clone()),
+        template: rule.template.clone(),
+        deep_link: rule.deep_link.clone(),
+        ..Delivery::default()
+    };
+    Ok((delivery, within_ms))
+}
+
+impl OfferRule {
+    fn is_for(&self, who: &Who<'_>) -> bool {
+        let any = |list: &[Text], word: Option<&str>| {
+            list.is_empty() || word.is_some_and(|word| list.iter().any(|known| known == word))
+        };
+        self.kinds.contains(&who.kind)
+            && self.currency == who.currency
+            && self.renews == who.renews
+            && (self.segments.is_empty() || self.segments.contains(&who.segment))
+            && (self.activity.is_empty() || who.activity.is_some_and(|activity| self.activity.contains(&activity)))
+            && any(&self.grades, who.grade)
+    }
+
+    /// A limit below what the customer has at the best door; one in addition to it is not compared.
+    fn is_less(&self, limit_minor: Option<i64>, best_minor: Option<i64>) -> bool {
+        let compared = self.best && self.limit_mode != LimitMode::Additive;
+        compared && limit_minor.zip(best_minor).is_some_and(|(offered, best)| offered < best)
+    }
+}
