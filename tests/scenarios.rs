@@ -1,6 +1,8 @@
 //! Every scenario in `tests/scenarios`, each named in the output; no code that is given today without one; and what
 //! `reflow explain` makes of them.
 
+#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
