@@ -76,7 +76,9 @@ impl Change {
             Kind::Lost => format!("loses {from}"),
             Kind::Reordered => format!("in another order, from {from} to {to}"),
         };
-        let steps = steps.join(", ");
+        // `listed, to, from 2025 to 2026`: a key that is itself one of these words stands apart.
+        let apart = steps.last().is_some_and(|last| last.ends_with("from") || last.ends_with("to"));
+        let steps = steps.join(", ") + if apart { "," } else { "" };
         if steps.is_empty() { format!("{subject}: {what}") } else { format!("{subject}: {steps} {what}") }
     }
 }

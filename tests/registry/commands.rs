@@ -22,7 +22,7 @@ fn schemas_are_checked_registered_and_checked_again() {
     let deployment = Deployment::new(NOBODY, "schemas", &format!("url: \"{}/\"", registry.url()));
     let topics = Topics { prefix: deployment.prefix.clone(), customer_shards: 2, partner_shards: 1 };
     let count = subjects(&topics).len();
-    assert_eq!(count, 17);
+    assert_eq!(count, 18);
 
     let checked = deployment.run(&["schemas", "check", "--json"]);
     assert_eq!(checked.code, 1, "{}", checked.err);

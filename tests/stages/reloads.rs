@@ -30,22 +30,25 @@ const EVERY: i64 = 4;
 pub struct Reloads {
     policies: Arc<Policies>,
     dice: Dice,
+    newest: EventTime,
     pub sets: Vec<PolicySet>,
 }
 
 impl Reloads {
     fn new(policies: &Arc<Policies>) -> Self {
         let set = PolicySet::of_log();
-        let mut reloads = Self { policies: policies.clone(), dice: Dice::new(99), sets: vec![set] };
+        let mut reloads =
+            Self { policies: policies.clone(), dice: Dice::new(99), newest: EventTime(0), sets: vec![set] };
         reloads.publish(EventTime(0));
         reloads
     }
 
-    /// Maybe one more version, in force from a moment around `now`, in the past too: what was judged stays judged.
+    /// Maybe one more version, in force at once for all that happened in the last minutes: whoever judged the rest of a batch
+    /// by it would be seen.
     pub fn maybe(&mut self, now: EventTime) {
         if self.sets.len() as i64 <= RELOADS && self.dice.between(0, EVERY) == 0 {
-            let away = self.dice.between(-5 * MINUTE_MS, 5 * MINUTE_MS);
-            self.publish(now.plus_ms(away));
+            self.newest = self.newest.plus_ms(1).max(now.plus_ms(-10 * MINUTE_MS));
+            self.publish(self.newest);
         }
     }
 

@@ -51,8 +51,10 @@ pub enum Do {
     #[command(after_help = "Example: reflow policy diff policies/2026-02.yaml policies/2026-03/\n\n\
                             A and B are each a file, or a directory with the files of one policy.")]
     Diff {
+        /// The earlier policy
         #[arg(value_name = "A")]
         before: PathBuf,
+        /// The later one
         #[arg(value_name = "B")]
         after: PathBuf,
         /// JSON instead of sentences
@@ -100,11 +102,13 @@ pub struct Rollback {
     /// Event time from which it is in force again, RFC 3339; left out: as soon as the lead time allows
     #[arg(long, value_name = "WHEN")]
     pub effective_from: Option<String>,
+    /// Who rolls back
     #[arg(long)]
     pub author: String,
     /// Another person
     #[arg(long)]
     pub approver: String,
+    /// Why
     #[arg(long)]
     pub reason: String,
 }
