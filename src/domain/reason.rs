@@ -50,6 +50,7 @@ words! {
         HoldDrawdownPassFloor = "HOLD_DRAWDOWN_PASS_FLOOR",
         HoldMinN = "HOLD_MIN_N",
         HoldQuotaDay = "HOLD_QUOTA_DAY",
+        HoldReturningShare = "HOLD_RETURNING_SHARE",
         HoldFreqCap = "HOLD_FREQ_CAP",
         HoldCoolDown = "HOLD_COOL_DOWN",
         HoldLowResponse = "HOLD_LOW_RESPONSE",
