@@ -1,7 +1,9 @@
 //! The partner stage from outside: bundles and ticks in, outputs and changelog out.
 
 mod alerts;
+mod limits;
 mod market;
+mod model;
 mod promises;
 mod replicas;
 mod scenes;
