@@ -122,7 +122,8 @@ pub struct PartnerView {
     pub outstanding: Tally,
     pub currency: Option<Text>,
     pub policy_version: Text,
-    pub quota_hour_used: i64,
+    /// Null where the contract has no quota per hour.
+    pub quota_hour_used: Option<i64>,
     pub quota_hour_max: Option<i64>,
     /// The budgets that the contract states.
     pub budgets: Vec<BudgetUse>,

@@ -3,15 +3,20 @@
 use super::ledger::Held;
 use super::pace;
 use super::quota::{Account, Period, Quotas};
+use super::rates::ONE_PPM;
+use crate::domain::candidate::{Coupon, Offer};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::view::BudgetUse;
 use crate::domain::{EventTime, Proposal, ReasonCode, Text};
 use crate::policy::Contract;
 
+/// Days of a year, by which an interest-free day is priced.
+const YEAR_DAYS: i128 = 365;
+
 /// What a candidate would use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Need {
-    /// Face value of its coupons, minor units; `None` when one of them does not say.
+    /// What its coupons are worth, minor units; `None` when that is not known of one of them.
     pub coupon_minor: Option<i64>,
     /// The limit it offers; without one, the drawdown that it would replace. Minor units.
     pub exposure_minor: i64,
@@ -20,10 +25,20 @@ pub struct Need {
 impl Need {
     pub fn of(proposal: &Proposal) -> Self {
         let offer = &proposal.candidate.offer;
-        let coupons = offer.coupons.iter().map(|coupon| coupon.amount_minor);
-        let coupon_minor = coupons.fold(Some(0i64), |sum, amount| Some(sum?.saturating_add(amount?.max(0))));
-        Self { coupon_minor, exposure_minor: offer.limit_minor.unwrap_or(proposal.amount_minor).max(0) }
+        let exposure_minor = offer.limit_minor.unwrap_or(proposal.amount_minor).max(0);
+        let worth = |coupon: &Coupon| coupon.amount_minor.or_else(|| free_days_minor(coupon, offer, exposure_minor));
+        let mut coupons = offer.coupons.iter().map(worth);
+        let coupon_minor = coupons.try_fold(0i64, |sum, amount| Some(sum.saturating_add(amount?.max(0))));
+        Self { coupon_minor, exposure_minor }
     }
+}
+
+/// What the interest-free days of a coupon are worth at most: the whole exposure at the offer's all-in cost, rounded up.
+fn free_days_minor(coupon: &Coupon, offer: &Offer, exposure_minor: i64) -> Option<i64> {
+    let (days, cost_ppm) = (i128::from(coupon.days?.max(0)), i128::from(offer.all_in_cost_ppm?.max(0)));
+    let year = YEAR_DAYS * i128::from(ONE_PPM);
+    let parts = days.checked_mul(cost_ppm)?.checked_mul(i128::from(exposure_minor))?;
+    i64::try_from((parts + year - 1) / year).ok()
 }
 
 /// A partner's account, what its live candidates hold, and what its pace says.

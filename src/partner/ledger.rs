@@ -105,10 +105,12 @@ impl Ledger {
         let reservation = self.by_candidate.remove(candidate)?;
         self.by_expiry.remove(&reservation.by_expiry());
         self.by_partner.remove(&reservation.by_partner());
-        match self.held(&reservation.partner).with(&reservation, -1) {
-            Held { live: 0, .. } => self.held.remove(&reservation.partner).map(drop),
-            held => Some(self.held.put(reservation.partner.clone(), held)),
-        };
+        let held = self.held(&reservation.partner).with(&reservation, -1);
+        if held.live > 0 {
+            self.held.put(reservation.partner.clone(), held);
+        } else {
+            self.held.remove(&reservation.partner);
+        }
         Some(reservation)
     }
 

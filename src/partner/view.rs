@@ -50,6 +50,7 @@ impl Shard {
         let stock = Stock::read(&self.panes, partner, today);
         let held = self.ledger.held(partner);
         let account = contract.map(|contract| self.quotas.at(partner, Period::of(contract, now)));
+        let quota_hour_max = contract.and_then(|contract| contract.quota_per_hour);
         PartnerView {
             partner: partner.clone(),
             at: now,
@@ -64,8 +65,8 @@ impl Shard {
             outstanding: stock.total(),
             currency: contract.map(|contract| contract.currency.clone()),
             policy_version: contracts.version_in_force(now),
-            quota_hour_used: account.map_or(0, |account| account.admitted_hour),
-            quota_hour_max: contract.and_then(|contract| contract.quota_per_hour),
+            quota_hour_used: quota_hour_max.and(account).map(|account| account.admitted_hour),
+            quota_hour_max,
             budgets: contract
                 .zip(account)
                 .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),

@@ -44,7 +44,7 @@ fn end(stage: &mut Stage, id: &str, kind: SettlementKind) {
 fn costly(stage: &mut Stage, id: &str, limit_minor: i64, coupon_minor: Option<i64>) -> Vec<Output> {
     let mut costly = proposal("p", id, stage.now, stage.now.plus_ms(2_000));
     costly.candidate.offer.limit_minor = Some(limit_minor);
-    let coupon = Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: coupon_minor, days: Some(7) };
+    let coupon = Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: coupon_minor, days: None };
     costly.candidate.offer.coupons = vec![coupon];
     let bundle = FactBundle { proposals: vec![costly], ..stage.bundle(1) };
     stage.take(&bundle).1
@@ -240,6 +240,25 @@ fn coupon_money_and_exposure_have_their_budgets() {
     };
     let used: Vec<_> = views(&out)[0].budgets.iter().map(|b| (b.budget.as_str(), b.reserved, b.committed)).collect();
     assert_eq!(used, [("coupon", 0, 1_000), ("exposure", 90_000, 0)]);
+}
+
+/// 30 days without interest on 100,000 at 18 % a year: 100,000 · 0.18 · 30/365 = 1,479.45…
+#[test]
+fn free_days_are_worth_their_interest() {
+    let verdict = |most: i64, cost: Option<i64>| {
+        let budgets = Budgets { coupon_minor_per_day: Some(most), ..Budgets::default() };
+        let mut stage = stage(Contract { budgets, ..wide(GuardTerms::default()) });
+        let mut free = proposal("p", "a", stage.now, stage.now.plus_ms(2_000));
+        free.candidate.offer.limit_minor = Some(100_000);
+        free.candidate.offer.all_in_cost_ppm = cost;
+        let kind = Text::from("interest_free");
+        free.candidate.offer.coupons = vec![Coupon { code: Text::from("c"), kind, amount_minor: None, days: Some(30) }];
+        let bundle = FactBundle { proposals: vec![free], ..stage.bundle(1) };
+        codes(&stage.take(&bundle).1)
+    };
+    assert!(verdict(1_480, Some(180_000)).is_empty());
+    assert_eq!(verdict(1_479, Some(180_000)), ["HOLD_BUDGET_COUPON"]);
+    assert_eq!(verdict(1_000_000, None), ["HOLD_BUDGET_COUPON"], "without a price nobody knows");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         outstanding: Tally::default(),
         currency: None,
         policy_version: Text::default(),
-        quota_hour_used: 0,
+        quota_hour_used: None,
         quota_hour_max: None,
         budgets: Vec::new(),
     }
