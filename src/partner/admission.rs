@@ -268,9 +268,8 @@ impl Shard {
             expires_at: now.plus_ms(contract.valid_for_ms),
             ..proposal.candidate.clone()
         };
-        let need = allowance.need;
-        let coupon_minor = need.coupon_minor.unwrap_or(0);
-        let day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), coupon_minor);
+        let amounts = allowance.need.amounts();
+        let day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), amounts);
         self.use_stale_room(&proposal.partner, now);
         self.reply(&candidate, source_shard, &ruling, Some(candidate.expires_at), now, out);
         out.push(Output::Candidate(Box::new(candidate.clone())));
@@ -283,8 +282,7 @@ impl Shard {
             source_shard,
             candidate,
             day,
-            coupon_minor,
-            exposure_minor: need.exposure_minor,
+            amounts,
         });
     }
 

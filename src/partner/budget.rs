@@ -2,7 +2,7 @@
 
 use super::ledger::Held;
 use super::pace;
-use super::quota::{Account, Period, Quotas};
+use super::quota::{Account, Amounts, Period, Quotas};
 use super::rates::ONE_PPM;
 use crate::domain::candidate::{Coupon, Offer};
 use crate::domain::check::{Check, Relation, Unit};
@@ -20,6 +20,8 @@ pub struct Need {
     pub coupon_minor: Option<i64>,
     /// The limit it offers; without one, the drawdown that it would replace. Minor units.
     pub exposure_minor: i64,
+    /// The all-in cost that it states, parts per million.
+    pub cost_ppm: Option<i64>,
 }
 
 impl Need {
@@ -29,7 +31,13 @@ impl Need {
         let worth = |coupon: &Coupon| coupon.amount_minor.or_else(|| free_days_minor(coupon, offer, exposure_minor));
         let mut coupons = offer.coupons.iter().map(worth);
         let coupon_minor = coupons.try_fold(0i64, |sum, amount| Some(sum.saturating_add(amount?.max(0))));
-        Self { coupon_minor, exposure_minor }
+        Self { coupon_minor, exposure_minor, cost_ppm: offer.all_in_cost_ppm }
+    }
+
+    /// What is reserved for it.
+    pub fn amounts(self) -> Amounts {
+        let coupon_minor = self.coupon_minor.unwrap_or(0);
+        Amounts { coupon_minor, exposure_minor: self.exposure_minor, cost_ppm: self.cost_ppm }
     }
 }
 
@@ -101,8 +109,31 @@ impl Allowance {
             let (code, unit) = (ReasonCode::HoldBudgetExposure, Unit::MoneyMinor);
             checks.push((code, Check::number(code, "exposure_live", unit, with_this, Relation::AtMost, most)));
         }
+        if let Some(most) = budgets.avg_cost_max_ppm(self.now).filter(|_| self.need.exposure_minor > 0) {
+            let average = self.average_cost_ppm();
+            let code = ReasonCode::HoldAvgCost;
+            let check = Check::maybe(code, "average_cost", Unit::Ppm, average, Relation::AtMost, Some(most));
+            checks.push((code, Check { passed: average.is_some_and(|average| average <= most), ..check }));
+        }
         checks
     }
+
+    /// What this month's candidates would cost on average with this one, weighed by exposure, rounded up; `None` when this
+    /// one's cost is not known.
+    fn average_cost_ppm(&self) -> Option<i64> {
+        self.need.cost_ppm?;
+        let (weight, cost) = self.need.amounts().weighed();
+        let cost = self.account.cost_parts.all().saturating_add(cost);
+        let weight = self.account.weight_minor.all().saturating_add(weight);
+        // Beyond what can be added up nothing is known to be cheap enough.
+        if cost == i64::MAX { Some(i64::MAX) } else { ppm_up_of_parts(cost, weight) }
+    }
+}
+
+/// `parts / weight` rounded up; `None` when there is no weight.
+fn ppm_up_of_parts(parts: i64, weight: i64) -> Option<i64> {
+    let weight = (weight > 0).then_some(i128::from(weight))?;
+    i64::try_from((i128::from(parts) + weight - 1) / weight).ok()
 }
 
 /// The budgets that a contract states, and what they have been used for.

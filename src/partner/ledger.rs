@@ -1,6 +1,7 @@
 //! The ledger: live reservations by candidate, by expiry and by partner, and the answers that were given.
 
 use super::codec::{self, Entry, tag};
+use super::quota::Amounts;
 use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
 use crate::domain::{CalendarDay, Candidate, EventTime, Reply, Text};
@@ -29,22 +30,10 @@ pub struct Reservation {
     pub candidate: Candidate,
     /// The day of the partner's account that the admission counts for.
     pub day: CalendarDay,
-    /// Face value of its coupons, as reserved, minor units.
-    pub coupon_minor: i64,
-    /// What it may come to owe, minor units.
-    pub exposure_minor: i64,
+    /// What it holds of that account.
+    pub amounts: Amounts,
 }
-record!(Reservation {
-    partner,
-    drawdown,
-    requested_at,
-    triggered_at,
-    source_shard,
-    candidate,
-    day,
-    coupon_minor,
-    exposure_minor
-});
+record!(Reservation { partner, drawdown, requested_at, triggered_at, source_shard, candidate, day, amounts });
 
 /// What one partner's live reservations hold together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +55,7 @@ impl Reservation {
 impl Held {
     /// With one reservation more or less; `sign` is 1 or -1.
     fn with(self, reservation: &Reservation, sign: i64) -> Self {
-        let exposure_minor = reservation.exposure_minor.saturating_mul(sign);
+        let exposure_minor = reservation.amounts.exposure_minor.saturating_mul(sign);
         Self {
             live: self.live.saturating_add(sign),
             exposure_minor: self.exposure_minor.saturating_add(exposure_minor),

@@ -63,7 +63,36 @@ impl Spent {
     }
 }
 
-/// One partner's admissions of the newest day and the newest hour in which there was one.
+/// What one candidate uses of its partner's account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// What its coupons are worth, as far as that is known, minor units.
+    pub coupon_minor: i64,
+    /// What the customer may come to owe, minor units.
+    pub exposure_minor: i64,
+    /// The all-in cost that the offer states, parts per million.
+    pub cost_ppm: Option<i64>,
+}
+record!(Amounts { coupon_minor, exposure_minor, cost_ppm });
+
+impl Amounts {
+    /// Its weight in an average of costs, and its cost so weighed (minor units times parts per million); nothing where no
+    /// cost is stated.
+    pub fn weighed(self) -> (i64, i64) {
+        let cost = |ppm: i64| (self.exposure_minor, self.exposure_minor.saturating_mul(ppm.max(0)));
+        self.cost_ppm.map_or((0, 0), cost)
+    }
+}
+
+/// The calendar month of a day, counted on through the years.
+fn month_of(day: CalendarDay) -> i32 {
+    use jiff::{ToSpan, civil::date};
+    let civil = date(1970, 1, 1).checked_add(i64::from(day.0).days());
+    // Beyond the calendar there is one month.
+    civil.map_or(i32::MAX, |civil| i32::from(civil.year()) * 12 + i32::from(civil.month()))
+}
+
+/// One partner's admissions of the newest month, day and hour in which there was one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub day: CalendarDay,
@@ -77,14 +106,25 @@ pub struct Account {
     pub offers: Spent,
     /// Face value of the day's coupons, minor units: committed when the own offer was taken, else given back.
     pub coupon_minor: Spent,
+    /// The calendar month of the day, counted on.
+    pub month: i32,
+    /// Exposure of the month's candidates with a stated cost, minor units: committed when the own offer was taken, else
+    /// given back.
+    pub weight_minor: Spent,
+    /// The same, each times its cost in parts per million.
+    pub cost_parts: Spent,
 }
-record!(Account { day, admitted, hour, admitted_hour, pace, offers, coupon_minor });
+record!(Account { day, admitted, hour, admitted_hour, pace, offers, coupon_minor, month, weight_minor, cost_parts });
 
 impl Account {
     /// The account as it stands in a period. A period before the newest one (a zone that moved, another cut-off) has the
     /// newest one's: never more is spent.
     fn at(self, period: Period) -> Self {
         let mut account = self;
+        let month = month_of(period.day);
+        if month > self.month {
+            account = Self { month, weight_minor: Spent::default(), cost_parts: Spent::default(), ..account };
+        }
         if period.day > self.day {
             account =
                 Self { day: period.day, admitted: 0, offers: Spent::default(), coupon_minor: Spent::default(), ..self };
@@ -118,29 +158,40 @@ impl Quotas {
     pub fn at(&self, partner: &Text, period: Period) -> Account {
         match self.accounts.get(partner) {
             Some(account) => account.at(period),
-            None => Account { day: period.day, hour: period.hour, ..Account::default() },
+            None => {
+                let (day, hour) = (period.day, period.hour);
+                Account { day, hour, month: month_of(day), ..Account::default() }
+            }
         }
     }
 
     /// Counts an admission. Returns the day it counts for, which is needed to end it.
-    pub fn admit(&mut self, partner: &Text, period: Period, pace: Option<i64>, coupon_minor: i64) -> CalendarDay {
+    pub fn admit(&mut self, partner: &Text, period: Period, pace: Option<i64>, amounts: Amounts) -> CalendarDay {
         let mut account = self.at(partner, period);
         account.admitted = account.admitted.saturating_add(1);
         account.admitted_hour = account.admitted_hour.saturating_add(1);
         account.pace = pace.or(account.pace);
         account.offers.reserve(1);
-        account.coupon_minor.reserve(coupon_minor);
+        account.coupon_minor.reserve(amounts.coupon_minor);
+        let (weight, cost) = amounts.weighed();
+        account.weight_minor.reserve(weight);
+        account.cost_parts.reserve(cost);
         self.accounts.put(partner.clone(), account);
         account.day
     }
 
-    /// Ends what was reserved on a day; a day that is over has no account any more.
-    pub fn end(&mut self, partner: &Text, day: CalendarDay, coupon_minor: i64, ended: Ended) {
-        if self.accounts.get(partner).is_some_and(|account| account.day == day)
-            && let Some(account) = self.accounts.edit(partner)
-        {
+    /// Ends what was reserved on a day; a day or a month that is over has no account any more.
+    pub fn end(&mut self, partner: &Text, day: CalendarDay, amounts: Amounts, ended: Ended) {
+        let Some(account) = self.accounts.edit(partner) else { return };
+        let taken = ended == Ended::Taken;
+        if account.day == day {
             account.offers.end(1, ended != Ended::Unused);
-            account.coupon_minor.end(coupon_minor, ended == Ended::Taken);
+            account.coupon_minor.end(amounts.coupon_minor, taken);
+        }
+        if account.month == month_of(day) {
+            let (weight, cost) = amounts.weighed();
+            account.weight_minor.end(weight, taken);
+            account.cost_parts.end(cost, taken);
         }
     }
 
@@ -183,33 +234,52 @@ mod tests {
             let account = quotas.at(&PARTNER, period(day, hour));
             (account.admitted, account.admitted_hour)
         };
-        quotas.admit(&PARTNER, period(5, 120), None, 0);
-        quotas.admit(&PARTNER, period(5, 120), None, 0);
+        quotas.admit(&PARTNER, period(5, 120), None, Amounts::default());
+        quotas.admit(&PARTNER, period(5, 120), None, Amounts::default());
         assert_eq!((used(&quotas, 5, 120), used(&quotas, 5, 121), used(&quotas, 6, 144)), ((2, 2), (2, 0), (0, 0)));
         assert_eq!(used(&quotas, 4, 119), (2, 2));
-        assert_eq!(quotas.admit(&PARTNER, period(4, 119), None, 0), CalendarDay(5));
+        assert_eq!(quotas.admit(&PARTNER, period(4, 119), None, Amounts::default()), CalendarDay(5));
         assert_eq!(used(&quotas, 5, 120), (3, 3));
     }
 
     #[test]
     fn what_ends_is_committed_or_given_back_on_its_own_day() {
         let mut quotas = Quotas::default();
+        let hundred = Amounts { coupon_minor: 100, exposure_minor: 1_000, cost_ppm: Some(180_000) };
         for _ in 0..3 {
-            quotas.admit(&PARTNER, period(5, 120), Some(7), 100);
+            quotas.admit(&PARTNER, period(5, 120), Some(7), hundred);
         }
-        quotas.end(&PARTNER, CalendarDay(5), 100, Ended::Taken);
-        quotas.end(&PARTNER, CalendarDay(5), 100, Ended::Kept);
-        quotas.end(&PARTNER, CalendarDay(5), 100, Ended::Unused);
+        quotas.end(&PARTNER, CalendarDay(5), hundred, Ended::Taken);
+        quotas.end(&PARTNER, CalendarDay(5), hundred, Ended::Kept);
+        quotas.end(&PARTNER, CalendarDay(5), hundred, Ended::Unused);
         let account = quotas.at(&PARTNER, period(5, 120));
         assert_eq!((account.offers, account.coupon_minor.all()), (Spent { reserved: 0, committed: 2 }, 100));
         assert_eq!((account.admitted, account.pace), (3, Some(7)), "a quota gives nothing back");
-        quotas.admit(&PARTNER, period(6, 144), None, 100);
-        quotas.end(&PARTNER, CalendarDay(5), 100, Ended::Taken);
+        quotas.admit(&PARTNER, period(6, 144), None, hundred);
+        quotas.end(&PARTNER, CalendarDay(5), hundred, Ended::Taken);
         let account = quotas.at(&PARTNER, period(6, 144));
         assert_eq!(
             (account.offers, account.coupon_minor),
             (Spent { reserved: 1, committed: 0 }, Spent { reserved: 100, committed: 0 })
         );
         assert_eq!(account.pace, Some(7), "the token outlives the day");
+    }
+    #[test]
+    fn costs_are_averaged_over_a_month() {
+        let mut quotas = Quotas::default();
+        let dear = Amounts { exposure_minor: 1_000, cost_ppm: Some(240_000), ..Amounts::default() };
+        // 2000-02-29 and the first of March.
+        let (leap, march) = (period(11_016, 264_384), period(11_017, 264_408));
+        quotas.admit(&PARTNER, leap, None, dear);
+        quotas.admit(&PARTNER, period(11_015, 264_360), None, Amounts { cost_ppm: None, ..dear });
+        let account = quotas.at(&PARTNER, leap);
+        assert_eq!((account.weight_minor.all(), account.cost_parts.all()), (1_000, 240_000_000), "no cost, no weight");
+        quotas.end(&PARTNER, CalendarDay(11_016), dear, Ended::Kept);
+        assert_eq!(quotas.at(&PARTNER, leap).weight_minor, Spent::default());
+        quotas.admit(&PARTNER, leap, None, dear);
+        quotas.end(&PARTNER, CalendarDay(11_016), dear, Ended::Taken);
+        assert_eq!(quotas.at(&PARTNER, leap).weight_minor, Spent { reserved: 0, committed: 1_000 });
+        assert_eq!(quotas.at(&PARTNER, march).weight_minor, Spent::default());
+        assert_eq!((month_of(CalendarDay(0)), month_of(CalendarDay(i32::MAX))), (1970 * 12 + 1, i32::MAX));
     }
 }

@@ -49,7 +49,7 @@ impl Shard {
 
     /// Commits what the budgets set aside for the candidate, or gives it back.
     fn give_back(&mut self, reservation: &Reservation, ended: Ended) {
-        self.quotas.end(&reservation.partner, reservation.day, reservation.coupon_minor, ended);
+        self.quotas.end(&reservation.partner, reservation.day, reservation.amounts, ended);
     }
 
     fn end(

@@ -120,6 +120,15 @@ pub struct Budgets {
     pub coupon_minor_per_day: Option<i64>,
     /// Limits of all live candidates together, minor units.
     pub exposure_minor: Option<i64>,
+    /// Most that admitted candidates may cost on average, parts per million, by date: the price caps of the lender's licence.
+    pub avg_cost_max: Vec<(Dates, i64)>,
+}
+
+impl Budgets {
+    /// Most that admitted candidates may cost on average at a moment, parts per million; the strictest that is in force.
+    pub fn avg_cost_max_ppm(&self, at: EventTime) -> Option<i64> {
+        self.avg_cost_max.iter().filter(|(dates, _)| dates.hold(at)).map(|(_, ppm)| *ppm).min()
+    }
 }
 
 /// One partner's contract. Everything that is not permitted is forbidden.

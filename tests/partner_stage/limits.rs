@@ -7,7 +7,7 @@ use reflow::domain::view::GuardState;
 use reflow::domain::{Counter, FactBundle, Output, Settlement, Text};
 use reflow::partner::STALE_HOLD_MS_MAX;
 use reflow::policy::contract::Budgets;
-use reflow::policy::{Contract, GuardTerms, Horizon};
+use reflow::policy::{Contract, Dates, GuardTerms, Horizon};
 
 use crate::market::{Book, START, Stage, contract, delta, proposal};
 use crate::scenes::{replies, views};
@@ -240,6 +240,34 @@ fn coupon_money_and_exposure_have_their_budgets() {
     };
     let used: Vec<_> = views(&out)[0].budgets.iter().map(|b| (b.budget.as_str(), b.reserved, b.committed)).collect();
     assert_eq!(used, [("coupon", 0, 1_000), ("exposure", 90_000, 0)]);
+}
+
+#[test]
+fn the_average_of_costs_is_a_budget() {
+    let law = (Dates { from: Some(START), to: None }, 200_000);
+    let budgets = Budgets { avg_cost_max: vec![law], ..Budgets::default() };
+    let mut stage = stage(Contract { budgets, ..wide(GuardTerms::default()) });
+    let mut ask = |stage: &mut Stage, id: &str, limit_minor: i64, cost_ppm: Option<i64>| {
+        let mut asked = proposal("p", id, stage.now, stage.now.plus_ms(2_000));
+        (asked.candidate.offer.limit_minor, asked.candidate.offer.all_in_cost_ppm) = (Some(limit_minor), cost_ppm);
+        let bundle = FactBundle { proposals: vec![asked], ..stage.bundle(1) };
+        codes(&stage.take(&bundle).1).join(" ")
+    };
+    assert_eq!(ask(&mut stage, "a", 1_000, Some(240_000)), "HOLD_AVG_COST");
+    assert_eq!(ask(&mut stage, "b", 1_000, Some(160_000)), "");
+    assert_eq!(
+        ask(&mut stage, "c", 1_001, Some(240_000)),
+        "HOLD_AVG_COST",
+        "a little more of the dear than of the cheap"
+    );
+    assert_eq!(ask(&mut stage, "d", 1_000, Some(240_000)), "");
+    assert_eq!(ask(&mut stage, "e", 1, Some(200_001)), "HOLD_AVG_COST");
+    assert_eq!(ask(&mut stage, "f", 1, None), "HOLD_AVG_COST", "not known");
+    end(&mut stage, "d", SettlementKind::Kept);
+    assert_eq!(ask(&mut stage, "g", 1_000, Some(240_000)), "", "given back");
+    end(&mut stage, "g", SettlementKind::Diverted);
+    end(&mut stage, "b", SettlementKind::Revoked);
+    assert_eq!(ask(&mut stage, "h", 1_000, Some(180_000)), "HOLD_AVG_COST", "the dear one was taken");
 }
 
 /// 30 days without interest on 100,000 at 18 % a year: 100,000 · 0.18 · 30/365 = 1,479.45…

@@ -12,7 +12,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
 use reflow::policy::contract::Budgets;
-use reflow::policy::{Contract, GuardTerms, Horizon};
+use reflow::policy::{Contract, Dates, GuardTerms, Horizon};
 
 /// 2024-10-04T07:23:00Z.
 pub const START: EventTime = EventTime(20_000 * DAY_MS + 7 * HOUR_MS + 23 * 60_000);
@@ -89,7 +89,12 @@ pub fn book() -> Book {
         ..loose.clone()
     };
     let few = GuardTerms { min_n: 1_000_000, below_min_n_max: 1_000, reserved_max: 1_000, ..loose.guard.clone() };
-    let budgets = Budgets { offers_per_day: Some(4), coupon_minor_per_day: Some(4_000), exposure_minor: Some(300_000) };
+    let budgets = Budgets {
+        offers_per_day: Some(4),
+        coupon_minor_per_day: Some(4_000),
+        exposure_minor: Some(300_000),
+        avg_cost_max: vec![(Dates::default(), 200_000)],
+    };
     let costly = Contract {
         partner: Text::from("p4"),
         day_begins_at_ms: 6 * HOUR_MS,

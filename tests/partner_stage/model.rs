@@ -21,6 +21,7 @@ struct Admitted {
     expires_at: EventTime,
     coupon_minor: i64,
     exposure_minor: i64,
+    cost_ppm: Option<i64>,
     /// `None` while it is live; a kind when it was settled.
     ended: Option<Option<SettlementKind>>,
 }
@@ -174,8 +175,33 @@ impl Model {
                 budgets.exposure_minor.is_some_and(|most| exposure > 0 && exposures + exposure > most),
                 "HOLD_BUDGET_EXPOSURE",
             ),
+            (
+                exposure > 0
+                    && budgets.avg_cost_max_ppm(now).is_some_and(|most| {
+                        self.average_cost(contract, proposal, now).is_none_or(|average| average > i128::from(most))
+                    }),
+                "HOLD_AVG_COST",
+            ),
         ];
         codes.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code).collect()
+    }
+
+    /// The cost of this month's live and taken candidates with this one, weighed by exposure.
+    fn average_cost(&self, contract: &Contract, proposal: &Proposal, now: EventTime) -> Option<i128> {
+        let own = proposal.candidate.offer.all_in_cost_ppm?;
+        let month = |at| {
+            let day = jiff::civil::date(1970, 1, 1) + jiff::Span::new().days(Self::day(contract, at));
+            (day.year(), day.month())
+        };
+        let counted = self.admitted.iter().filter(|a| {
+            a.partner == proposal.partner
+                && month(a.at) == month(now)
+                && matches!(a.ended, None | Some(Some(SettlementKind::Diverted)))
+        });
+        let costs = counted.filter_map(|a| Some((a.exposure_minor, a.cost_ppm?)));
+        let costs: Vec<(i64, i64)> = costs.chain([(money(proposal).1, own)]).collect();
+        let weight: i128 = costs.iter().map(|(weight, _)| i128::from(*weight)).sum();
+        Some(up(costs.iter().map(|(weight, ppm)| i128::from(*weight) * i128::from(*ppm)).sum(), weight))
     }
 
     fn is_stale(&self, now: EventTime) -> bool {
@@ -300,6 +326,7 @@ impl Model {
             expires_at,
             coupon_minor: coupon.unwrap_or(0),
             exposure_minor,
+            cost_ppm: proposal.candidate.offer.all_in_cost_ppm,
             ended: None,
         });
         self.nothing_is_overspent(contract, now);

@@ -51,6 +51,7 @@ impl Content {
                 |n| Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: worth(n), days: None };
             made.candidate.offer.coupons = (0..*cost % 3).map(|n| coupon(cost / 3 + n)).collect();
             made.candidate.offer.limit_minor = (cost % 3 != 0).then(|| i64::from(*cost) * 700);
+            made.candidate.offer.all_in_cost_ppm = (cost % 8 != 0).then(|| 120_000 + i64::from(cost % 8) * 20_000);
             bundle.proposals.push(made);
         }
         bundle
@@ -278,6 +279,7 @@ fn the_random_market_admits_and_refuses() {
         "HOLD_BUDGET_OFFERS",
         "HOLD_BUDGET_COUPON",
         "HOLD_BUDGET_EXPOSURE",
+        "HOLD_AVG_COST",
         "GATE_DEADLINE",
         "DATA_STALE",
     ] {

@@ -195,7 +195,8 @@ fn budgets(fields: &Fields<'_, '_>) -> Option<Budgets> {
     let coupon = budgets.or("coupon_minor_per_day", None, amount);
     let exposure = budgets.or("exposure_minor", None, amount);
     budgets.finish();
-    Some(Budgets { offers_per_day: offers?, coupon_minor_per_day: coupon?, exposure_minor: exposure? })
+    let (offers_per_day, coupon_minor_per_day, exposure_minor) = (offers?, coupon?, exposure?);
+    Some(Budgets { offers_per_day, coupon_minor_per_day, exposure_minor, ..Budgets::default() })
 }
 
 struct Answering {
