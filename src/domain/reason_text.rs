@@ -277,6 +277,30 @@ texts! {
     FairExistingWorse, Law, Hard:
         "Existing customers would be worse off than new ones of the same grade.", "老客户待遇低于同等级新客户。";
         "Offer existing customers at least the same.", "老客户待遇不得更差。";
+    HoldDivertedShare, Business, Soft:
+        "Diverted and reserved drawdowns would exceed the share that the partner contract allows.", "转出与预占的用信占比将超过合作合同约定的上限。";
+        "Wait until earlier ones leave the window.", "等待较早的用信移出时间窗。";
+    HoldLimitApproval, Business, Soft:
+        "The partner's limit approval rate is below the level on which the contract holds, or too few cases are known.", "该渠道授信通过率低于合同约定的暂停线，或样本不足无法判断。";
+        "Wait; no candidate of ours moves that rate.", "等待；我方候选不影响该指标。";
+    HoldQuotaHour, Business, Soft:
+        "The partner's quota of this hour is used up.", "该渠道本小时名额已用完。";
+        "Wait for the next hour.", "等待下一小时。";
+    HoldPace, Business, Soft:
+        "The hourly quota is spread over the hour; the next candidate is possible a little later.", "小时名额按时间均匀发放，需稍后再试。";
+        "Wait a few minutes.", "稍后再试。";
+    HoldBudgetOffers, Business, Soft:
+        "The partner's budget of offers for the day is used up.", "该渠道当日要约预算已用完。";
+        "Wait for the next day of the contract.", "等待合同约定的下一日。";
+    HoldBudgetCoupon, Business, Soft:
+        "The coupon money of the day would be exceeded, or the worth of a coupon is not known.", "将超出当日优惠券预算，或优惠券价值未知。";
+        "Wait for the next day, or state what the coupon is worth.", "等待下一日，或明确优惠券价值。";
+    HoldBudgetExposure, Risk, Soft:
+        "The limits of live candidates would exceed the exposure budget.", "有效候选的额度合计将超出敞口预算。";
+        "Wait until live candidates have ended.", "等待有效候选结束。";
+    HoldReturningShare, Business, Soft:
+        "Addressing one more customer could lower the partner's share of returning drawdowns by more than agreed.", "再触达一位客户可能使该渠道复借用信占比的降幅超过约定。";
+        "Wait for the next day.", "等待下一日。";
     EndDrawdownDisbursed, Business, Soft:
         "The partner's drawdown went through.", "渠道用信已放款。";
         "Nothing.", "不做任何动作。";

@@ -60,6 +60,17 @@ pub struct GuardReading {
     pub without_reflow_ppm: Option<i64>,
     pub effect_ppm: Option<i64>,
     pub effect_max_ppm: Option<i64>,
+    /// Wilson intervals of observed, projected and without reflow; the effect's ends are at those of the counterfactual.
+    pub observed_low_ppm: Option<i64>,
+    pub observed_high_ppm: Option<i64>,
+    pub projected_low_ppm: Option<i64>,
+    pub projected_high_ppm: Option<i64>,
+    pub without_reflow_low_ppm: Option<i64>,
+    pub without_reflow_high_ppm: Option<i64>,
+    pub effect_low_ppm: Option<i64>,
+    pub effect_high_ppm: Option<i64>,
+    pub diverted_share_ppm: Option<i64>,
+    pub diverted_share_max_ppm: Option<i64>,
 }
 record!(GuardReading {
     horizon,
@@ -70,8 +81,31 @@ record!(GuardReading {
     projected_ppm,
     without_reflow_ppm,
     effect_ppm,
-    effect_max_ppm
+    effect_max_ppm,
+    observed_low_ppm,
+    observed_high_ppm,
+    projected_low_ppm,
+    projected_high_ppm,
+    without_reflow_low_ppm,
+    without_reflow_high_ppm,
+    effect_low_ppm,
+    effect_high_ppm,
+    diverted_share_ppm,
+    diverted_share_max_ppm
 });
+
+/// What one budget of a partner's contract has been used for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetUse {
+    /// `offers` and `coupon` of the contract's day, `exposure` of now.
+    pub budget: Text,
+    /// For candidates that are live.
+    pub reserved: i64,
+    /// For candidates that ended in use.
+    pub committed: i64,
+    pub max: i64,
+}
+record!(BudgetUse { budget, reserved, committed, max });
 
 /// The state of a partner (`reflow.partners`, compacted, keyed by partner).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +122,11 @@ pub struct PartnerView {
     pub outstanding: Tally,
     pub currency: Option<Text>,
     pub policy_version: Text,
+    /// Null where the contract has no quota per hour.
+    pub quota_hour_used: Option<i64>,
+    pub quota_hour_max: Option<i64>,
+    /// The budgets that the contract states.
+    pub budgets: Vec<BudgetUse>,
 }
 record!(PartnerView {
     partner,
@@ -101,7 +140,10 @@ record!(PartnerView {
     live_candidates,
     outstanding,
     currency,
-    policy_version
+    policy_version,
+    quota_hour_used,
+    quota_hour_max,
+    budgets
 });
 
 /// One counter of a pane.

@@ -1,16 +1,18 @@
 //! From proposal to verdict: all failing codes, decision, candidate, reply.
 
 use super::Shard;
-use super::guard::{self, Judgement, Reading};
+use super::budget::{Allowance, Need};
+use super::guard::{self, Approval, Baseline, Judgement, Reading};
 use super::ledger::{ANSWER_KEPT_MS, Reservation};
-use super::quota::day_in;
-use super::rates::Drawdowns;
+use super::rates::{Drawdowns, Ratio};
 use super::saying::{Case, decision, text_of};
 use super::windows::Span;
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::decision::DecisionKind;
 use crate::domain::fact::Verdict;
-use crate::domain::{Candidate, CandidateStatus, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text};
+use crate::domain::{
+    Candidate, CandidateStatus, Counter, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
+};
 use crate::policy::{Contract, GuardTerms, PolicySet};
 
 /// What the policy log says of one partner.
@@ -64,8 +66,16 @@ pub struct Situation<'a> {
     pub stale: bool,
     pub paused: bool,
     pub ledger_full: bool,
-    /// Contract, guard and today's admissions, as far as there is a contract.
-    pub terms: Result<(&'a Contract, &'a Judgement, i64), ReasonCode>,
+    /// As far as there is a contract.
+    pub terms: Result<Terms<'a>, ReasonCode>,
+}
+
+/// The contract, and how its guard, quotas and budgets stand.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    pub contract: &'a Contract,
+    pub guard: &'a Judgement,
+    pub allowance: &'a Allowance,
 }
 
 /// Judges one proposal; every failing code is given.
@@ -90,22 +100,9 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
         Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false),
         Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false),
     ];
-    if let Err(code) = situation.terms {
-        checks.push(Check::flag(code, "contract_known", false, true));
-    }
-    if let Ok((contract, guard, used)) = situation.terms {
-        let mut held = guard.failing(&contract.guard);
-        if situation.ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {
-            held.insert(0, ReasonCode::HoldReflowEffect);
-        }
-        reasons.extend(held);
-        checks.extend(guard.checks(&contract.guard));
-        let below = used < contract.quota_per_day;
-        if !below {
-            reasons.push(ReasonCode::HoldQuotaDay);
-        }
-        let (code, quota) = (ReasonCode::HoldQuotaDay, contract.quota_per_day);
-        checks.push(Check::number(code, "admitted_today", Unit::Count, used, Relation::Below, quota));
+    match situation.terms {
+        Err(code) => checks.push(Check::flag(code, "contract_known", false, true)),
+        Ok(terms) => judge_terms(terms, situation.ledger_full, &mut reasons, &mut checks),
     }
     let verdict = match () {
         _ if reasons.is_empty() => Verdict::Admitted,
@@ -113,6 +110,21 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
         _ => Verdict::Refused,
     };
     Ruling { verdict, reasons, checks }
+}
+
+/// Guard, quotas and budgets.
+fn judge_terms(terms: Terms<'_>, ledger_full: bool, reasons: &mut Vec<ReasonCode>, checks: &mut Vec<Check>) {
+    let Terms { contract, guard, allowance } = terms;
+    let mut held = guard.failing(&contract.guard);
+    if ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {
+        held.insert(0, ReasonCode::HoldReflowEffect);
+    }
+    reasons.extend(held);
+    checks.extend(guard.checks(&contract.guard));
+    for (code, check) in allowance.checks(contract) {
+        reasons.extend((!check.passed).then_some(code));
+        checks.push(check);
+    }
 }
 
 impl Shard {
@@ -131,16 +143,10 @@ impl Shard {
         }
         let grounds = &proposal.candidate.grounds;
         let known = contracts.named(&grounds.policy_version, &grounds.policy_hash, &proposal.partner);
-        let ruling = match known {
-            Known::Contract(contract) => self.judge_under(contract, proposal, now, out),
-            Known::NoPolicy => self.judge_without(ReasonCode::DataPolicyChanged, proposal, now),
-            Known::NoContract => self.judge_without(ReasonCode::DataUnknownPartner, proposal, now),
-        };
         match known {
-            Known::Contract(contract) if ruling.verdict == Verdict::Admitted => {
-                self.admit(contract, proposal, source_shard, ruling, now, out);
-            }
-            _ => self.refuse(proposal, source_shard, ruling, now, out),
+            Known::Contract(contract) => self.propose_under(contract, proposal, source_shard, now, out),
+            Known::NoPolicy => self.refuse_without(ReasonCode::DataPolicyChanged, proposal, source_shard, now, out),
+            Known::NoContract => self.refuse_without(ReasonCode::DataUnknownPartner, proposal, source_shard, now, out),
         }
         self.partners.changed(&proposal.partner, self.settings.view_every_ms, now);
     }
@@ -158,32 +164,50 @@ impl Shard {
         live.or_else(|| self.answers.get(candidate))
     }
 
-    fn judge_under(
+    fn propose_under(
         &mut self,
         contract: &Contract,
         proposal: &Proposal,
+        source_shard: i32,
         now: EventTime,
         out: &mut Vec<Output>,
-    ) -> Ruling {
-        let guard = self.guard(&proposal.partner, &contract.guard, now);
-        self.report_guard(&proposal.partner, &guard.failing(&contract.guard), now, out);
-        let used = self.quotas.used(&proposal.partner, day_in(&contract.zone, now));
-        judge(&proposal.candidate, &self.situation(proposal, now, Ok((contract, &guard, used))))
+    ) {
+        let partner = &proposal.partner;
+        let guard = self.guard(partner, &contract.guard, now);
+        self.report_guard(partner, &guard.failing(&contract.guard), now, out);
+        self.close_horizons(partner, &guard, &contract.guard, now);
+        let allowance = Allowance::of(contract, &self.quotas, self.ledger.held(partner), Need::of(proposal), now);
+        let terms = Terms { contract, guard: &guard, allowance: &allowance };
+        let ruling = judge(&proposal.candidate, &self.situation(proposal, now, Ok(terms)));
+        if ruling.verdict == Verdict::Admitted {
+            self.admit(contract, &allowance, proposal, source_shard, ruling, now, out);
+        } else {
+            self.refuse(proposal, source_shard, ruling, now, out);
+        }
     }
 
-    fn judge_without(&self, missing: ReasonCode, proposal: &Proposal, now: EventTime) -> Ruling {
-        judge(&proposal.candidate, &self.situation(proposal, now, Err(missing)))
+    fn refuse_without(
+        &mut self,
+        missing: ReasonCode,
+        proposal: &Proposal,
+        source_shard: i32,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) {
+        let ruling = judge(&proposal.candidate, &self.situation(proposal, now, Err(missing)));
+        self.refuse(proposal, source_shard, ruling, now, out);
     }
 
     fn situation<'a>(
         &self,
         proposal: &Proposal,
         now: EventTime,
-        terms: Result<(&'a Contract, &'a Judgement, i64), ReasonCode>,
+        terms: Result<Terms<'a>, ReasonCode>,
     ) -> Situation<'a> {
+        let contract = terms.as_ref().ok().map(|terms| terms.contract);
         Situation {
             now,
-            stale: self.is_stale(now),
+            stale: self.closed_as_stale(&proposal.partner, contract, now),
             paused: self.partners.get(&proposal.partner).is_some_and(|state| state.paused),
             ledger_full: self.ledger.is_full(),
             terms,
@@ -192,14 +216,27 @@ impl Shard {
 
     /// Reads every horizon as it would stand with one candidate more.
     pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
-        let baseline_ppm = guard::baseline_ppm(&self.drawdowns(partner, guard::BASELINE_MS, now));
+        let baseline = Baseline::of(&self.drawdowns(partner, guard::BASELINE_MS, now));
         let mut readings = Vec::with_capacity(terms.horizons.len());
         for horizon in &terms.horizons {
             let drawdowns = self.drawdowns(partner, horizon.length_ms, now);
             let reserved = self.reserved(partner, horizon.length_ms, now);
-            readings.push(Reading::new(horizon, drawdowns, reserved, baseline_ppm));
+            let closed = terms.reopen_margin_ppm.is_some() && self.partners.closed(partner).contains(&horizon.name);
+            readings.push(Reading::new(horizon, drawdowns, reserved, baseline, closed));
         }
-        Judgement { readings, live: self.ledger.live(partner) }
+        Judgement { readings, live: self.ledger.held(partner).live, approval: self.approval(partner, terms, now) }
+    }
+
+    /// `limit_approval` by decision time, where the contract holds on it.
+    fn approval(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Option<Approval> {
+        let least_ppm = terms.limit_approval_min_ppm?;
+        let windows = [guard::APPROVAL_MS, guard::BASELINE_MS].map(|length_ms| {
+            let cell = self.windows.sum(&self.panes, partner, Family::DecisionFlow, length_ms, now);
+            let count = |counter| cell.get(counter).count.max(0);
+            let (approved, declined) = (count(Counter::Approved), count(Counter::Declined));
+            Ratio::of(approved, approved.saturating_add(declined))
+        });
+        Some(Approval::of(windows, terms.min_n, least_ppm))
     }
 
     pub(super) fn drawdowns(&mut self, partner: &str, length_ms: i64, now: EventTime) -> Drawdowns {
@@ -209,12 +246,14 @@ impl Shard {
     /// Live reservations whose request lies in the window, which begins where the pane begins that its first minute is in.
     pub(super) fn reserved(&self, partner: &str, length_ms: i64, now: EventTime) -> i64 {
         let span = Span::ending(&self.panes, now, length_ms);
-        self.ledger.requests(partner, EventTime(span.first)).count() as i64
+        self.ledger.requested_since(partner, EventTime(span.first))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what is admitted, on what grounds, and where it is told")]
     fn admit(
         &mut self,
         contract: &Contract,
+        allowance: &Allowance,
         proposal: &Proposal,
         source_shard: i32,
         ruling: Ruling,
@@ -229,7 +268,9 @@ impl Shard {
             expires_at: now.plus_ms(contract.valid_for_ms),
             ..proposal.candidate.clone()
         };
-        self.quotas.admit(&proposal.partner, day_in(&contract.zone, now));
+        let amounts = allowance.need.amounts();
+        let day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), amounts);
+        self.use_stale_room(&proposal.partner, now);
         self.reply(&candidate, source_shard, &ruling, Some(candidate.expires_at), now, out);
         out.push(Output::Candidate(Box::new(candidate.clone())));
         out.push(decision(&Case::of(proposal, &candidate), DecisionKind::Yes, Vec::new(), ruling.checks, now));
@@ -240,6 +281,8 @@ impl Shard {
             triggered_at: proposal.triggered_at,
             source_shard,
             candidate,
+            day,
+            amounts,
         });
     }
 

@@ -14,7 +14,7 @@ use crate::domain::{Counter, Delta, EventTime, FactBundle, Output, ReasonCode, T
 use crate::planted::{self, Bug};
 
 use super::clocks::Heard;
-use super::guard::{self, standing_effect_ppm};
+use super::guard::{self, Baseline, standing_effect_ppm};
 use super::rates::ppm_down;
 
 /// Least time between two alerts of one kind about one partner's data, milliseconds.
@@ -149,7 +149,7 @@ impl Shard {
             ppm_down(ratio.hits, ratio.n).filter(|_| ratio.n >= self.settings.min_n)
         };
         let fall = pass(&month).zip(pass(&day)).map_or(0, |(before, lately)| before - lately);
-        let effect = standing_effect_ppm(guard::baseline_ppm(&month), &day, self.reserved(partner, DAY_MS, now));
+        let effect = standing_effect_ppm(Baseline::of(&month), &day, self.reserved(partner, DAY_MS, now));
         let foreign = fall > FOREIGN_FALL_PPM && effect.saturating_mul(FOREIGN_SHARE) <= fall;
         if self.partners.get(partner).is_some_and(|state| state.foreign_decline) == foreign {
             return;

@@ -6,7 +6,7 @@
 
 use compact_str::format_compact;
 
-use super::rates::{Drawdowns, ONE_PPM, ppm_down, ppm_up};
+use super::rates::{Drawdowns, ONE_PPM, Ratio, ppm_down, ppm_up, wilson_ppm};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::view::{GuardReading, GuardState};
@@ -15,10 +15,32 @@ use crate::policy::{GuardTerms, Horizon};
 
 /// The window over which the counterfactual pass is measured.
 pub const BASELINE_MS: i64 = 28 * DAY_MS;
+/// The window of `limit_approval` that a contract may hold on; with few decisions in it, [`BASELINE_MS`].
+pub const APPROVAL_MS: i64 = DAY_MS;
+/// The codes of the guard in the order in which they are given.
+const ORDER: [ReasonCode; 5] = [
+    ReasonCode::HoldReflowEffect,
+    ReasonCode::HoldDivertedShare,
+    ReasonCode::HoldDrawdownPassFloor,
+    ReasonCode::HoldMinN,
+    ReasonCode::HoldLimitApproval,
+];
 
-/// The pass of drawdowns that we did not divert, rounded up; with none concluded every one of ours counts in full.
-pub fn baseline_ppm(last_28_days: &Drawdowns) -> i64 {
-    ppm_up(last_28_days.disbursed, last_28_days.undiverted()).unwrap_or(ONE_PPM)
+/// The pass of drawdowns that we did not divert, with its Wilson interval, parts per million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    pub ppm: i64,
+    pub low_ppm: i64,
+    pub high_ppm: i64,
+}
+
+impl Baseline {
+    /// Rounded up; with none concluded every one of ours counts in full.
+    pub fn of(last_28_days: &Drawdowns) -> Self {
+        let (passed, n) = (last_28_days.disbursed, last_28_days.undiverted());
+        let (low_ppm, high_ppm) = wilson_ppm(passed, n).unwrap_or((0, ONE_PPM));
+        Self { ppm: ppm_up(passed, n).unwrap_or(ONE_PPM), low_ppm, high_ppm }
+    }
 }
 
 /// `q·ours/n` rounded up, at most one.
@@ -29,36 +51,37 @@ fn effect_ppm(baseline_ppm: i64, ours: i64, n: i64) -> i64 {
 }
 
 /// What has been lowered already, without a further candidate: `q·(X+R)/(concluded+R)`.
-pub fn standing_effect_ppm(baseline_ppm: i64, drawdowns: &Drawdowns, reserved: i64) -> i64 {
+pub fn standing_effect_ppm(baseline: Baseline, drawdowns: &Drawdowns, reserved: i64) -> i64 {
     let ours = drawdowns.diverted.saturating_add(reserved);
-    effect_ppm(baseline_ppm, ours, drawdowns.concluded().saturating_add(reserved))
+    effect_ppm(baseline.ppm, ours, drawdowns.concluded().saturating_add(reserved))
 }
 
 /// One horizon as it would stand with one candidate more.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    pub horizon: Text,
-    /// Most points that the contract allows in this horizon, parts per million.
-    pub effect_max_ppm: i64,
+    pub horizon: Horizon,
+    pub baseline: Baseline,
     pub drawdowns: Drawdowns,
     pub reserved: i64,
+    /// It was above its maximum and has not come down far enough since (`hysteresis`).
+    pub closed: bool,
     pub projected_ppm: i64,
     pub effect_ppm: i64,
 }
 
 impl Reading {
-    pub fn new(horizon: &Horizon, drawdowns: Drawdowns, reserved: i64, baseline_ppm: i64) -> Self {
-        let n = drawdowns.concluded().saturating_add(reserved).saturating_add(1);
-        let ours = drawdowns.diverted.saturating_add(reserved).saturating_add(1);
-        let projected_ppm = ppm_down(drawdowns.disbursed, n).unwrap_or(0);
-        Self {
-            horizon: horizon.name.clone(),
-            effect_max_ppm: horizon.effect_max_ppm,
-            drawdowns,
-            reserved,
-            projected_ppm,
-            effect_ppm: effect_ppm(baseline_ppm, ours, n),
-        }
+    pub fn new(horizon: &Horizon, drawdowns: Drawdowns, reserved: i64, baseline: Baseline, closed: bool) -> Self {
+        let horizon = horizon.clone();
+        let mut reading = Self { horizon, baseline, drawdowns, reserved, closed, projected_ppm: 0, effect_ppm: 0 };
+        reading.projected_ppm = ppm_down(drawdowns.disbursed, reading.n()).unwrap_or(0);
+        reading.effect_ppm = effect_ppm(baseline.ppm, reading.ours(), reading.n());
+        reading
+    }
+
+    /// The same horizon after so many admissions.
+    fn after(&self, admissions: i64) -> Self {
+        let reserved = self.reserved.saturating_add(admissions);
+        Self::new(&self.horizon, self.drawdowns, reserved, self.baseline, self.closed)
     }
 
     /// Diversions and reservations with one more.
@@ -66,8 +89,29 @@ impl Reading {
         self.drawdowns.diverted.saturating_add(self.reserved).saturating_add(1)
     }
 
+    /// Concluded drawdowns and reservations with one more.
+    fn n(&self) -> i64 {
+        self.drawdowns.concluded().saturating_add(self.reserved).saturating_add(1)
+    }
+
+    /// Diversions and reservations as a share of all, rounded up.
+    fn share_ppm(&self) -> i64 {
+        ppm_up(self.ours(), self.n()).unwrap_or(ONE_PPM)
+    }
+
     fn is_judged(&self, terms: &GuardTerms) -> bool {
         self.drawdowns.concluded() >= terms.min_n
+    }
+
+    /// The effect is above what the contract allows.
+    pub fn exceeds(&self, terms: &GuardTerms) -> bool {
+        self.is_judged(terms) && self.effect_ppm > self.horizon.effect_max_ppm
+    }
+
+    /// The effect is as far below the maximum as a closed horizon has to come, or too few are concluded to judge it.
+    pub fn reopens(&self, terms: &GuardTerms) -> bool {
+        let margin = terms.reopen_margin_ppm.unwrap_or(0);
+        !self.is_judged(terms) || self.effect_ppm <= self.horizon.effect_max_ppm.saturating_sub(margin)
     }
 
     /// Why this horizon does not hold; empty when it does.
@@ -76,8 +120,11 @@ impl Reading {
             return if self.ours() > terms.below_min_n_max { vec![ReasonCode::HoldMinN] } else { Vec::new() };
         }
         let mut failing = Vec::new();
-        if self.effect_ppm > self.effect_max_ppm {
+        if self.closed || self.exceeds(terms) {
             failing.push(ReasonCode::HoldReflowEffect);
+        }
+        if terms.diverted_share_max_ppm.is_some_and(|most| self.share_ppm() > most) {
+            failing.push(ReasonCode::HoldDivertedShare);
         }
         if terms.drawdown_pass_floor_ppm.is_some_and(|floor| self.projected_ppm < floor) {
             failing.push(ReasonCode::HoldDrawdownPassFloor);
@@ -85,52 +132,140 @@ impl Reading {
         failing
     }
 
-    /// The checks of this horizon; their subjects end with its name.
-    pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
-        let subject = |name: &str| format_compact!("{name}_{}", self.horizon);
+    /// The checks of this horizon, and the figures they are made of; their subjects end with its name.
+    fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
+        use ReasonCode::{HoldDivertedShare, HoldDrawdownPassFloor, HoldMinN, HoldReflowEffect};
+        let subject = |name: &str| format_compact!("{name}_{}", self.horizon.name);
         if !self.is_judged(terms) {
             let (ours, most) = (self.ours(), terms.below_min_n_max);
-            let ours = Check::number(ReasonCode::HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most);
-            return vec![ours];
+            return vec![Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most)];
         }
-        let (effect, most) = (self.effect_ppm, self.effect_max_ppm);
-        let code = ReasonCode::HoldReflowEffect;
-        let mut checks = vec![Check::number(code, subject("reflow_effect"), Unit::Ppm, effect, Relation::AtMost, most)];
-        if let Some(floor) = terms.drawdown_pass_floor_ppm {
-            let (code, projected) = (ReasonCode::HoldDrawdownPassFloor, self.projected_ppm);
-            let name = subject("projected_pass");
-            checks.push(Check::number(code, name, Unit::Ppm, projected, Relation::AtLeast, floor));
+        let (effect, most) = (self.effect_ppm, self.horizon.effect_max_ppm);
+        let name = subject("reflow_effect");
+        let mut checks = vec![Check::number(HoldReflowEffect, name, Unit::Ppm, effect, Relation::AtMost, most)];
+        if self.closed {
+            checks.push(Check::flag(HoldReflowEffect, subject("guard_closed"), true, false));
         }
+        if let Some(most) = terms.diverted_share_max_ppm {
+            let (name, share) = (subject("diverted_share"), self.share_ppm());
+            checks.push(Check::number(HoldDivertedShare, name, Unit::Ppm, share, Relation::AtMost, most));
+        }
+        let (name, projected) = (subject("projected_pass"), self.projected_ppm);
+        checks.push(match terms.drawdown_pass_floor_ppm {
+            Some(floor) => Check::number(HoldDrawdownPassFloor, name, Unit::Ppm, projected, Relation::AtLeast, floor),
+            None => figure(name, Unit::Ppm, Some(projected)),
+        });
+        let (low, high) = self.effect_interval();
+        let pass = self.drawdowns.pass();
+        checks.extend([
+            figure(subject("reflow_effect_low"), Unit::Ppm, Some(low)),
+            figure(subject("reflow_effect_high"), Unit::Ppm, Some(high)),
+            figure(subject("observed_pass"), Unit::Ppm, ppm_down(pass.hits, pass.n)),
+            figure(subject("without_reflow"), Unit::Ppm, Some(self.without_ppm())),
+            figure(subject("drawdowns"), Unit::Count, Some(self.n())),
+            figure(subject("ours"), Unit::Count, Some(self.ours())),
+        ]);
         checks
+    }
+
+    /// What the pass would be had we diverted nothing.
+    fn without_ppm(&self) -> i64 {
+        self.projected_ppm.saturating_add(self.effect_ppm)
+    }
+
+    /// The effect at both ends of the counterfactual's interval.
+    fn effect_interval(&self) -> (i64, i64) {
+        let at = |baseline_ppm| effect_ppm(baseline_ppm, self.ours(), self.n());
+        (at(self.baseline.low_ppm), at(self.baseline.high_ppm))
+    }
+
+    /// Drawdowns that would have passed had we diverted nothing, rounded to the nearest.
+    fn without(&self) -> i64 {
+        let half = i128::from(ONE_PPM) / 2;
+        let lost = (i128::from(self.baseline.ppm) * i128::from(self.ours()) + half) / i128::from(ONE_PPM);
+        i64::try_from(lost).map_or(i64::MAX, |lost| self.drawdowns.disbursed.saturating_add(lost))
     }
 
     fn view(&self, terms: &GuardTerms, room: bool) -> GuardReading {
         let open = room && self.failing(terms).is_empty();
         let pass = self.drawdowns.pass();
+        let ends = |interval: Option<(i64, i64)>| (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
+        let (observed_low_ppm, observed_high_ppm) = ends(wilson_ppm(pass.hits, pass.n));
+        let (projected_low_ppm, projected_high_ppm) = ends(wilson_ppm(self.drawdowns.disbursed, self.n()));
+        let (without_reflow_low_ppm, without_reflow_high_ppm) = ends(wilson_ppm(self.without(), self.n()));
+        let (effect_low_ppm, effect_high_ppm) = ends(Some(self.effect_interval()));
         GuardReading {
-            horizon: self.horizon.clone(),
+            horizon: self.horizon.name.clone(),
             state: if open { GuardState::Open } else { GuardState::Closed },
             n: pass.n,
             reserved: self.reserved,
             observed_ppm: ppm_down(pass.hits, pass.n),
             projected_ppm: Some(self.projected_ppm),
-            without_reflow_ppm: Some(self.projected_ppm.saturating_add(self.effect_ppm)),
+            without_reflow_ppm: Some(self.without_ppm()),
             effect_ppm: Some(self.effect_ppm),
-            effect_max_ppm: Some(self.effect_max_ppm),
+            effect_max_ppm: Some(self.horizon.effect_max_ppm),
+            observed_low_ppm,
+            observed_high_ppm,
+            projected_low_ppm,
+            projected_high_ppm,
+            without_reflow_low_ppm,
+            without_reflow_high_ppm,
+            effect_low_ppm,
+            effect_high_ppm,
+            diverted_share_ppm: Some(self.share_ppm()),
+            diverted_share_max_ppm: terms.diverted_share_max_ppm,
         }
     }
 }
 
-/// All horizons of a partner, and how many reservations are live over all of them.
+/// A figure that decides nothing by itself, told beside the checks that it explains.
+fn figure(subject: Text, unit: Unit, observed: Option<i64>) -> Check {
+    let code = ReasonCode::HoldReflowEffect;
+    Check { passed: true, ..Check::maybe(code, subject, unit, observed, Relation::Is, None) }
+}
+
+/// `limit_approval` where the contract holds on it: no candidate moves it, so it is a condition and never the guard's basis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Rounded down; `None` when too few were decided.
+    pub ppm: Option<i64>,
+    pub least_ppm: i64,
+}
+
+impl Approval {
+    /// Of the short window, of the long one when fewer than `min_n` are decided in it; too few there too is no reading.
+    pub fn of(windows: [Ratio; 2], min_n: i64, least_ppm: i64) -> Self {
+        let read = windows.into_iter().find(|ratio| ratio.n >= min_n);
+        Self { ppm: read.and_then(|ratio| ppm_down(ratio.hits, ratio.n)), least_ppm }
+    }
+
+    /// What is not known holds.
+    fn holds_back(self) -> bool {
+        self.ppm.is_none_or(|ppm| ppm < self.least_ppm)
+    }
+
+    fn check(self) -> Check {
+        let (code, least) = (ReasonCode::HoldLimitApproval, Some(self.least_ppm));
+        let check = Check::maybe(code, "limit_approval", Unit::Ppm, self.ppm, Relation::AtLeast, least);
+        Check { passed: !self.holds_back(), ..check }
+    }
+}
+
+/// All horizons of a partner, how many reservations are live over all of them, and the rate the contract holds on.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     pub readings: Vec<Reading>,
     pub live: i64,
+    pub approval: Option<Approval>,
 }
 
 impl Judgement {
     fn has_room(&self, terms: &GuardTerms) -> bool {
         self.live < terms.reserved_max
+    }
+
+    fn holds_on_approval(&self) -> bool {
+        self.approval.is_some_and(Approval::holds_back)
     }
 
     /// Every failing code once, in the order of `docs/semantics.md`; empty: the guard is open.
@@ -139,8 +274,25 @@ impl Judgement {
         if !self.has_room(terms) {
             found.push(ReasonCode::HoldReflowEffect);
         }
-        let order = [ReasonCode::HoldReflowEffect, ReasonCode::HoldDrawdownPassFloor, ReasonCode::HoldMinN];
-        order.into_iter().filter(|code| found.contains(code)).collect()
+        if self.holds_on_approval() {
+            found.push(ReasonCode::HoldLimitApproval);
+        }
+        ORDER.into_iter().filter(|code| found.contains(code)).collect()
+    }
+
+    /// How many admissions in a row every horizon would hold for, as things stand.
+    pub fn room(&self, terms: &GuardTerms) -> i64 {
+        if self.holds_on_approval() {
+            return 0;
+        }
+        let holds = |more: i64| self.readings.iter().all(|reading| reading.after(more).failing(terms).is_empty());
+        // Each further admission only makes it worse: halve between what holds and what does not.
+        let (mut room, mut most) = (0, terms.reserved_max.saturating_sub(self.live).max(0));
+        while room < most {
+            let middle = room + (most - room) / 2;
+            if holds(middle) { room = middle + 1 } else { most = middle }
+        }
+        room
     }
 
     pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
@@ -148,11 +300,12 @@ impl Judgement {
         let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
         let code = ReasonCode::HoldReflowEffect;
         checks.push(Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
+        checks.extend(self.approval.map(Approval::check));
         checks
     }
 
     pub fn view(&self, terms: &GuardTerms) -> Vec<GuardReading> {
-        let room = self.has_room(terms);
+        let room = self.has_room(terms) && !self.holds_on_approval();
         self.readings.iter().map(|reading| reading.view(terms, room)).collect()
     }
 }
@@ -172,9 +325,17 @@ mod tests {
         }
     }
 
+    fn baseline(ppm: i64) -> Baseline {
+        Baseline { ppm, low_ppm: ppm, high_ppm: ppm }
+    }
+
+    fn judgement(readings: Vec<Reading>, live: i64) -> Judgement {
+        Judgement { readings, live, approval: None }
+    }
+
     fn reading(disbursed: i64, declined: i64, diverted: i64, reserved: i64, q: i64) -> Reading {
         let drawdowns = Drawdowns { disbursed, declined, diverted, ..Drawdowns::default() };
-        Reading::new(&Horizon::named("24h", 20_000).unwrap(), drawdowns, reserved, q)
+        Reading::new(&Horizon::named("24h", 20_000).unwrap(), drawdowns, reserved, baseline(q), false)
     }
 
     #[test]
@@ -196,17 +357,77 @@ mod tests {
 
     #[test]
     fn reservations_have_a_maximum_of_their_own() {
-        let full = Judgement { readings: vec![reading(100_000, 0, 0, 50, ONE_PPM)], live: 50 };
+        let full = judgement(vec![reading(100_000, 0, 0, 50, ONE_PPM)], 50);
         assert_eq!(full.failing(&terms()), [ReasonCode::HoldReflowEffect]);
         assert_eq!(full.view(&terms())[0].state, GuardState::Closed);
         assert!(Judgement { live: 49, ..full }.failing(&terms()).is_empty());
     }
 
+    #[test]
+    fn a_closed_horizon_needs_its_margin_to_open() {
+        let terms = GuardTerms { reopen_margin_ppm: Some(5_000), ..terms() };
+        // 0.8·2/101 = 15,842 ppm: below the maximum of 20,000, and not yet 5,000 below.
+        let closed = Reading { closed: true, ..reading(80, 19, 0, 1, 800_000) };
+        assert_eq!((closed.effect_ppm, closed.exceeds(&terms), closed.reopens(&terms)), (15_842, false, false));
+        assert_eq!(closed.failing(&terms), [ReasonCode::HoldReflowEffect]);
+        assert!(reading(80, 20, 0, 0, 800_000).reopens(&terms));
+        assert!(reading(10, 0, 0, 1, 800_000).reopens(&terms), "too few to judge: the cold start decides");
+    }
+
+    #[test]
+    fn a_share_of_diverted_has_its_own_maximum() {
+        let terms = GuardTerms { diverted_share_max_ppm: Some(10_000), ..terms() };
+        assert!(reading(80, 20, 0, 0, 0).failing(&terms).is_empty(), "1 of 101");
+        assert_eq!(reading(80, 19, 1, 0, 0).failing(&terms), [ReasonCode::HoldDivertedShare], "2 of 101");
+    }
+
+    #[test]
+    fn the_approval_rate_holds_when_low_or_unknown() {
+        let of = |short: (i64, i64), long: (i64, i64)| {
+            Approval::of([Ratio::of(short.0, short.1), Ratio::of(long.0, long.1)], 30, 300_000)
+        };
+        assert!(!of((9, 30), (0, 0)).holds_back() && of((8, 30), (900, 1_000)).holds_back());
+        assert!(!of((0, 29), (300, 1_000)).holds_back(), "too few today: the month counts");
+        assert_eq!(of((0, 29), (29, 29)).ppm, None);
+        let judgement = Judgement { approval: Some(of((0, 0), (0, 0))), ..judgement(vec![], 0) };
+        assert_eq!(judgement.failing(&terms()), [ReasonCode::HoldLimitApproval]);
+        assert_eq!((judgement.room(&terms()), judgement.checks(&terms()).last().map(|c| c.passed)), (0, Some(false)));
+    }
+
+    #[test]
+    fn every_figure_has_its_interval() {
+        let wide = Baseline { ppm: 800_000, low_ppm: 700_000, high_ppm: 900_000 };
+        let got =
+            Reading::new(&Horizon::named("24h", 20_000).unwrap(), reading(80, 20, 0, 0, 0).drawdowns, 0, wide, false);
+        let view = got.view(&terms(), true);
+        assert_eq!(
+            (view.effect_low_ppm, view.effect_ppm, view.effect_high_ppm),
+            (Some(6_931), Some(7_921), Some(8_911))
+        );
+        assert_eq!(view.observed_low_ppm.zip(view.observed_high_ppm), wilson_ppm(80, 100));
+        assert_eq!(view.projected_low_ppm.zip(view.projected_high_ppm), wilson_ppm(80, 101));
+        assert_eq!(view.without_reflow_low_ppm.zip(view.without_reflow_high_ppm), wilson_ppm(81, 101));
+    }
+
     proptest! {
+        /// The room is what one admission after the other would get.
+        #[test]
+        fn room_is_how_many_would_be_admitted(c in 0i64..2_000, d in 0i64..500, x in 0i64..40, r in 0i64..40, share in prop::option::of(0i64..60_000)) {
+            let terms = GuardTerms { diverted_share_max_ppm: share, ..terms() };
+            let mut next = judgement(vec![reading(c, d, x, r, 800_000), reading(c / 9, d / 9, x / 9, r, 800_000)], r);
+            let (room, mut admitted) = (next.room(&terms), 0);
+            while next.failing(&terms).is_empty() {
+                admitted += 1;
+                next.readings = next.readings.iter().map(|reading| reading.after(1)).collect();
+                next.live += 1;
+            }
+            prop_assert_eq!(room, admitted);
+        }
+
         /// Against exact fractions: never better for us than the truth, and by less than a step of the rounding worse.
         #[test]
         fn rounds_against_us(c in 0i64..1_000_000, d in 0i64..1_000_000, x in 0i64..1_000_000, r in 0i64..10_000, base in (0i64..1_000_000, 0i64..1_000_000)) {
-            let q = baseline_ppm(&Drawdowns { disbursed: base.0, declined: base.1, ..Drawdowns::default() });
+            let q = Baseline::of(&Drawdowns { disbursed: base.0, declined: base.1, ..Drawdowns::default() }).ppm;
             let got = reading(c, d, x, r, q);
             let one = i128::from(ONE_PPM);
             let (n, ours) = (i128::from(c + d + x + r + 1), i128::from(x + r + 1));

@@ -1,9 +1,10 @@
 //! The ledger: live reservations by candidate, by expiry and by partner, and the answers that were given.
 
 use super::codec::{self, Entry, tag};
+use super::quota::Amounts;
 use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
-use crate::domain::{Candidate, EventTime, Reply, Text};
+use crate::domain::{CalendarDay, Candidate, EventTime, Reply, Text};
 use crate::record;
 use crate::store::Sorted;
 
@@ -27,8 +28,19 @@ pub struct Reservation {
     pub source_shard: i32,
     /// Active, version 1; `expires_at` is the reservation's.
     pub candidate: Candidate,
+    /// The day of the partner's account that the admission counts for.
+    pub day: CalendarDay,
+    /// What it holds of that account.
+    pub amounts: Amounts,
 }
-record!(Reservation { partner, drawdown, requested_at, triggered_at, source_shard, candidate });
+record!(Reservation { partner, drawdown, requested_at, triggered_at, source_shard, candidate, day, amounts });
+
+/// What one partner's live reservations hold together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub live: i64,
+    pub exposure_minor: i64,
+}
 
 impl Reservation {
     fn by_expiry(&self) -> (EventTime, Text) {
@@ -40,12 +52,24 @@ impl Reservation {
     }
 }
 
-/// Live reservations; the two lists are derived from the first.
+impl Held {
+    /// With one reservation more or less; `sign` is 1 or -1.
+    fn with(self, reservation: &Reservation, sign: i64) -> Self {
+        let exposure_minor = reservation.amounts.exposure_minor.saturating_mul(sign);
+        Self {
+            live: self.live.saturating_add(sign),
+            exposure_minor: self.exposure_minor.saturating_add(exposure_minor),
+        }
+    }
+}
+
+/// Live reservations; everything else is derived from the first table.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(super) by_candidate: Sorted<Text, Reservation>,
     by_expiry: Sorted<(EventTime, Text), ()>,
     by_partner: Sorted<(Text, EventTime, Text), ()>,
+    held: Sorted<Text, Held>,
 }
 
 impl Ledger {
@@ -60,6 +84,8 @@ impl Ledger {
     pub fn reserve(&mut self, reservation: Reservation) {
         self.by_expiry.put(reservation.by_expiry(), ());
         self.by_partner.put(reservation.by_partner(), ());
+        let held = self.held(&reservation.partner).with(&reservation, 1);
+        self.held.put(reservation.partner.clone(), held);
         self.by_candidate.put(reservation.candidate.candidate.clone(), reservation);
     }
 
@@ -68,6 +94,12 @@ impl Ledger {
         let reservation = self.by_candidate.remove(candidate)?;
         self.by_expiry.remove(&reservation.by_expiry());
         self.by_partner.remove(&reservation.by_partner());
+        let held = self.held(&reservation.partner).with(&reservation, -1);
+        if held.live > 0 {
+            self.held.put(reservation.partner.clone(), held);
+        } else {
+            self.held.remove(&reservation.partner);
+        }
         Some(reservation)
     }
 
@@ -81,16 +113,17 @@ impl Ledger {
         self.by_expiry.iter().next().is_some_and(|((at, _), _)| *at <= now)
     }
 
-    /// The request times of the partner's live reservations, from `from` on, earliest first.
-    pub fn requests(&self, partner: &str, from: EventTime) -> impl Iterator<Item = EventTime> {
-        let start = (Text::from(partner), from, Text::default());
-        let live = self.by_partner.range(start..).take_while(move |((p, ..), _)| p == partner);
-        live.map(|((_, requested_at, _), _)| *requested_at)
+    /// What the partner's live reservations hold.
+    pub fn held(&self, partner: &str) -> Held {
+        self.held.get(partner).copied().unwrap_or_default()
     }
 
-    /// How many reservations of the partner are live.
-    pub fn live(&self, partner: &str) -> i64 {
-        self.requests(partner, EventTime(i64::MIN)).count() as i64
+    /// How many of the partner's live reservations were requested at `from` or later. Counts those before, who are few:
+    /// a candidate does not live long.
+    pub fn requested_since(&self, partner: &str, from: EventTime) -> i64 {
+        let at = |at| (Text::from(partner), at, Text::default());
+        let before = self.by_partner.range(at(EventTime(i64::MIN))..at(from)).count() as i64;
+        self.held(partner).live.saturating_sub(before)
     }
 
     pub fn changes(&self, entry: &mut Entry<'_>) {
@@ -101,10 +134,13 @@ impl Ledger {
         if let Some(known) = self.by_candidate.get(&candidate) {
             self.by_expiry.load(known.by_expiry(), None);
             self.by_partner.load(known.by_partner(), None);
+            let held = self.held(&known.partner).with(known, -1);
+            self.held.load(known.partner.clone(), (held.live > 0).then_some(held));
         }
         if let Some(new) = &reservation {
             self.by_expiry.load(new.by_expiry(), Some(()));
             self.by_partner.load(new.by_partner(), Some(()));
+            self.held.load(new.partner.clone(), Some(self.held(&new.partner).with(new, 1)));
         }
         self.by_candidate.load(candidate, reservation);
     }
@@ -113,18 +149,21 @@ impl Ledger {
         self.by_candidate.hand_over();
         self.by_expiry.hand_over();
         self.by_partner.hand_over();
+        self.held.hand_over();
     }
 
     pub fn commit(&mut self) {
         self.by_candidate.commit();
         self.by_expiry.commit();
         self.by_partner.commit();
+        self.held.commit();
     }
 
     pub fn undo(&mut self) {
         self.by_candidate.undo();
         self.by_expiry.undo();
         self.by_partner.undo();
+        self.held.undo();
     }
 }
 

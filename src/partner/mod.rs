@@ -11,15 +11,19 @@ use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
 use crate::store::{Cursor, Sorted};
 
 mod admission;
+mod budget;
 mod clocks;
 mod codec;
 mod facts;
 mod guard;
+mod hysteresis;
 mod ledger;
+mod pace;
 mod panes;
 mod partners;
 mod quota;
 mod rates;
+pub mod returning;
 mod saying;
 mod settle;
 mod staleness;
@@ -33,10 +37,12 @@ mod model;
 pub use admission::{Contracts, Known};
 pub use codec::{Entry, FORMAT};
 pub use facts::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS};
-pub use guard::BASELINE_MS;
+pub use guard::{APPROVAL_MS, BASELINE_MS};
 pub use ledger::{ANSWER_KEPT_MS, ANSWERS_MAX, RESERVATIONS_MAX};
+pub use pace::AT_ONCE_PART;
 pub use rates::wilson_ppm;
 pub use settle::EXPIRIES_PER_TICK_MAX;
+pub use staleness::STALE_HOLD_MS_MAX;
 pub use view::VIEWS_PER_SEAL_MAX;
 
 use clocks::Clocks;
@@ -116,20 +122,21 @@ impl Shard {
     }
 
     pub fn step(&mut self, input: Input<'_>, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) -> Fate {
-        self.advance(now, out);
+        self.advance(now, policies, out);
         match input {
             Input::Bundle(bundle) => return self.take(bundle, now, policies, out),
             Input::Pause { partner, paused } => self.pause(&Text::from(partner), paused, now),
             Input::Tick => self.expire(now, out),
         }
-        self.report_staleness(now, out);
+        self.report_staleness(now, policies, out);
         Fate::Applied
     }
 
-    /// Moves panes and snapshots to where they stand at `now`.
-    fn advance(&mut self, now: EventTime, out: &mut Vec<Output>) {
+    /// Moves panes, snapshots and closed horizons to where they stand at `now`.
+    fn advance(&mut self, now: EventTime, contracts: &impl Contracts, out: &mut Vec<Output>) {
         out.extend(self.panes.fold(now).into_iter().map(|pane| Output::Pane(Box::new(pane))));
         self.begin_day(now.utc_day());
+        self.reopen_horizons(now, contracts);
     }
 
     /// The stock as a day begins is what roll rates are measured from.
@@ -149,7 +156,7 @@ impl Shard {
         if !self.hear(header, now, out) {
             return Fate::Duplicate;
         }
-        self.report_staleness(now, out);
+        self.report_staleness(now, policies, out);
         self.take_clocks(&bundle.clocks, now);
         self.take_deltas(bundle, now, out);
         let proposed: FxHashSet<&Text> = bundle.proposals.iter().map(|p| &p.candidate.candidate).collect();
@@ -178,9 +185,10 @@ impl Shard {
         self.write_views(now, policies, out);
     }
 
-    /// True when a tick would do something: an expiry is due, a view is owed, or the data became stale.
+    /// True when a tick would do something: an expiry is due, a view is owed, a closed horizon may open, or the data became
+    /// stale.
     pub fn due(&self, now: EventTime) -> bool {
-        self.ledger.is_due(now) || self.partners.is_due(now) || self.staleness_changes(now)
+        self.ledger.is_due(now) || self.partners.is_due(now) || self.may_reopen(now) || self.staleness_changes(now)
     }
 
     fn idle_after_ms(&self) -> i64 {
@@ -214,7 +222,7 @@ impl Shard {
                 2 => codec::walk(tag::STAGE, &self.stage, cursor, left, entry)?,
                 3 => codec::walk(tag::PARTNER, &self.partners.states, cursor, left, entry)?,
                 4 => codec::walk(tag::SHARD_CLOCK, &self.clocks.shards, cursor, left, entry)?,
-                5 => codec::walk(tag::QUOTA, &self.quotas.days, cursor, left, entry)?,
+                5 => codec::walk(tag::QUOTA, &self.quotas.accounts, cursor, left, entry)?,
                 6 => codec::walk(tag::RESERVATION, &self.ledger.by_candidate, cursor, left, entry)?,
                 7 => codec::walk(tag::ANSWER, &self.answers.by_candidate, cursor, left, entry)?,
                 _ => return Ok(true),
@@ -238,7 +246,7 @@ impl Shard {
             tag::STAGE => self.stage.load(key_of(key)?, codec::value(value)?),
             tag::PARTNER => self.partners.load(key_of(key)?, codec::value(value)?),
             tag::SHARD_CLOCK => self.clocks.shards.load(key_of(key)?, codec::value(value)?),
-            tag::QUOTA => self.quotas.days.load(key_of(key)?, codec::value(value)?),
+            tag::QUOTA => self.quotas.accounts.load(key_of(key)?, codec::value(value)?),
             tag::RESERVATION => self.ledger.load(key_of(key)?, codec::value(value)?),
             tag::ANSWER => self.answers.load(key_of(key)?, codec::value(value)?),
             other => return Err(CodecError::Ordinal { at: 0, ordinal: i64::from(other) }),
@@ -253,7 +261,7 @@ impl Shard {
         self.snapshots.hand_over();
         self.partners.hand_over();
         self.clocks.shards.hand_over();
-        self.quotas.days.hand_over();
+        self.quotas.accounts.hand_over();
         self.ledger.hand_over();
         self.answers.hand_over();
         self.stage.hand_over();
@@ -265,7 +273,7 @@ impl Shard {
         self.snapshots.commit();
         self.partners.commit();
         self.clocks.shards.commit();
-        self.quotas.days.commit();
+        self.quotas.accounts.commit();
         self.ledger.commit();
         self.answers.commit();
         self.stage.commit();
@@ -278,7 +286,7 @@ impl Shard {
         self.snapshots.undo();
         self.partners.undo();
         self.clocks.shards.undo();
-        self.quotas.days.undo();
+        self.quotas.accounts.undo();
         self.ledger.undo();
         self.answers.undo();
         self.stage.undo();

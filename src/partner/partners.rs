@@ -22,6 +22,10 @@ pub struct PartnerState {
     pub unplaced: i64,
     pub unplaced_alert_at: Option<EventTime>,
     pub negative_alert_at: Option<EventTime>,
+    /// Horizons of the guard that are closed until they have come down far enough, by name.
+    pub closed: Vec<Text>,
+    /// While data are stale: admissions left of what the last current reading allowed.
+    pub stale_room: i64,
 }
 record!(PartnerState {
     newest_event_at,
@@ -33,7 +37,9 @@ record!(PartnerState {
     foreign_decline,
     unplaced,
     unplaced_alert_at,
-    negative_alert_at
+    negative_alert_at,
+    closed,
+    stale_room
 });
 
 /// The partners of a shard, and the order in which their views are owed.
@@ -42,6 +48,8 @@ pub struct Partners {
     pub(super) states: Sorted<Text, PartnerState>,
     /// Derived from `owed_at`.
     owed: Sorted<(EventTime, Text), ()>,
+    /// Partners with a closed horizon, derived.
+    with_closed: Sorted<Text, ()>,
 }
 
 impl Partners {
@@ -55,6 +63,28 @@ impl Partners {
 
     pub fn names(&self) -> Vec<Text> {
         self.states.iter().map(|(partner, _)| partner.clone()).collect()
+    }
+
+    /// The partner's closed horizons.
+    pub fn closed(&self, partner: &str) -> &[Text] {
+        self.states.get(partner).map_or(&[], |state| &state.closed)
+    }
+
+    pub fn close(&mut self, partner: &Text, horizons: Vec<Text>) {
+        if horizons.is_empty() {
+            self.with_closed.remove(partner);
+        } else {
+            self.with_closed.put(partner.clone(), ());
+        }
+        self.edit(partner).closed = horizons;
+    }
+
+    pub fn any_closed(&self) -> bool {
+        !self.with_closed.is_empty()
+    }
+
+    pub fn with_closed(&self) -> Vec<Text> {
+        self.with_closed.iter().map(|(partner, ())| partner.clone()).collect()
     }
 
     /// Something changed: a view is owed, `every_ms` after the last one at the earliest.
@@ -98,21 +128,26 @@ impl Partners {
         if let Some(at) = state.as_ref().and_then(|state| state.owed_at) {
             self.owed.load((at, partner.clone()), Some(()));
         }
+        let closed = state.as_ref().is_some_and(|state| !state.closed.is_empty());
+        self.with_closed.load(partner.clone(), closed.then_some(()));
         self.states.load(partner, state);
     }
 
     pub fn hand_over(&mut self) {
         self.states.hand_over();
         self.owed.hand_over();
+        self.with_closed.hand_over();
     }
 
     pub fn commit(&mut self) {
         self.states.commit();
         self.owed.commit();
+        self.with_closed.commit();
     }
 
     pub fn undo(&mut self) {
         self.states.undo();
         self.owed.undo();
+        self.with_closed.undo();
     }
 }

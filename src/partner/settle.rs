@@ -2,8 +2,10 @@
 
 use super::Shard;
 use super::ledger::Reservation;
+use super::quota::Ended;
 use super::saying::{Case, decision, release, text_of};
 use crate::domain::decision::DecisionKind;
+use crate::domain::fact::SettlementKind;
 use crate::domain::{Candidate, CandidateStatus, EventTime, Output, ReasonCode, Settlement, Text};
 use crate::planted::{self, Bug};
 
@@ -16,6 +18,14 @@ impl Shard {
         match self.ledger.end(&settlement.candidate) {
             Some(reservation) => {
                 let reservation = Reservation { source_shard, ..reservation };
+                self.give_back(
+                    &reservation,
+                    match settlement.kind {
+                        SettlementKind::Diverted => Ended::Taken,
+                        SettlementKind::Kept => Ended::Kept,
+                        SettlementKind::Revoked => Ended::Unused,
+                    },
+                );
                 self.end(reservation, CandidateStatus::Revoked, settlement.reason.clone(), settlement.at, now, out);
             }
             None => {
@@ -30,10 +40,16 @@ impl Shard {
     pub(super) fn expire(&mut self, now: EventTime, out: &mut Vec<Output>) {
         for candidate in self.ledger.expired(now, EXPIRIES_PER_TICK_MAX) {
             if let Some(reservation) = self.ledger.end(&candidate) {
+                self.give_back(&reservation, Ended::Unused);
                 let (reason, at) = (text_of(ReasonCode::EndExpired), reservation.candidate.expires_at);
                 self.end(reservation, CandidateStatus::Expired, reason, at, now, out);
             }
         }
+    }
+
+    /// Commits what the budgets set aside for the candidate, or gives it back.
+    fn give_back(&mut self, reservation: &Reservation, ended: Ended) {
+        self.quotas.end(&reservation.partner, reservation.day, reservation.amounts, ended);
     }
 
     fn end(

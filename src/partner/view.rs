@@ -2,8 +2,9 @@
 
 use super::Shard;
 use super::admission::Contracts;
+use super::budget;
 use super::codec::Cell;
-use super::quota::day_in;
+use super::quota::{Period, day_in};
 use super::rates::{BUCKETS, Drawdowns, Ratio};
 use super::stock::Stock;
 use super::windows::{due, due_older};
@@ -47,6 +48,9 @@ impl Shard {
         let today = contract.map_or(now.utc_day(), |contract| day_in(&contract.zone, now));
         let state = self.data_state(partner, now);
         let stock = Stock::read(&self.panes, partner, today);
+        let held = self.ledger.held(partner);
+        let account = contract.map(|contract| self.quotas.at(partner, Period::of(contract, now)));
+        let quota_hour_max = contract.and_then(|contract| contract.quota_per_hour);
         PartnerView {
             partner: partner.clone(),
             at: now,
@@ -55,12 +59,17 @@ impl Shard {
             rates: self.rates(partner, &stock, today, state, now),
             guard: contract
                 .map_or_else(Vec::new, |contract| self.guard(partner, &contract.guard, now).view(&contract.guard)),
-            quota_day_used: self.quotas.used(partner, today),
+            quota_day_used: account.map_or(0, |account| account.admitted),
             quota_day_max: contract.map(|contract| contract.quota_per_day),
-            live_candidates: self.ledger.live(partner),
+            live_candidates: held.live,
             outstanding: stock.total(),
             currency: contract.map(|contract| contract.currency.clone()),
             policy_version: contracts.version_in_force(now),
+            quota_hour_used: quota_hour_max.and(account).map(|account| account.admitted_hour),
+            quota_hour_max,
+            budgets: contract
+                .zip(account)
+                .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),
         }
     }
 

@@ -97,6 +97,8 @@ pub struct GuardTerms {
     pub diverted_share_max_ppm: Option<i64>,
     /// Room below `effect_max_ppm` that a closed horizon must regain before it opens again, parts per million.
     pub reopen_margin_ppm: Option<i64>,
+    /// `limit_approval` below which nobody is admitted, parts per million. A condition: no candidate can move that rate.
+    pub limit_approval_min_ppm: Option<i64>,
     /// Stale data hold the last reading instead of closing the guard.
     pub stale_holds: bool,
     /// Concluded drawdowns in the horizon below which the effect is not judged.

@@ -88,6 +88,7 @@ pub fn plain() -> OraclePolicy {
                 below_min_n_max: terms.below_min_n_max,
                 reserved_max: 1_000,
                 horizons_ms: vec![HOUR_MS, DAY_MS, 7 * DAY_MS, 28 * DAY_MS],
+                ..OracleGuard::default()
             },
             quota_per_day: terms.quota_per_day,
             ..OracleContract::permissive("CNY")

@@ -1,5 +1,7 @@
 //! Known answers of the ordered layer: gates and exclusions, holds, settlements, guard and quota.
 
+use std::collections::BTreeSet;
+
 use reflow::domain::events::{
     ApplicationKind as A, CommandKind, Components, Event, Flag, FlagValue, Payer, RepaymentKind as R, RiskVerdict,
 };
@@ -9,10 +11,10 @@ use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Counter, Delta, EventTime, Family, Fate, ReasonCode as C, Reply, Settlement, Text};
 use reflow_oracle::customer_shard::CustomerShard;
-use reflow_oracle::guard::{Cohort, Retention, in_window};
+use reflow_oracle::guard::{At, Cohort, Retention, in_window};
 use reflow_oracle::inputs::OwnedEvent;
 use reflow_oracle::partner_shard::PartnerShard;
-use reflow_oracle::plain_policy::{OracleContract, OraclePolicy};
+use reflow_oracle::plain_policy::{OracleContract, OracleGuard, OraclePolicy};
 use reflow_oracle::{Rules, blank};
 
 const T: EventTime = EventTime(1_749_988_800_000);
@@ -265,7 +267,10 @@ fn the_guard_rounds_against_us() {
     let partner = Text::from("p1");
     let mut guard = OracleContract::permissive("CNY").guard;
     (guard.min_n, guard.horizons_ms) = (3, vec![HOUR_MS]);
-    let judge = |guard: &_, reserved: &[EventTime]| cohort.judge(&partner, guard, reserved, T, Retention::default());
+    let judge = |guard: &OracleGuard, reserved: &[EventTime]| {
+        let at = At { partner: &partner, guard, now: T, retention: Retention::default() };
+        cohort.judge(&at, reserved, &BTreeSet::new())
+    };
     guard.reflow_effect_max_ppm = 166_667;
     assert_eq!(judge(&guard, &[]), []);
     guard.reflow_effect_max_ppm = 166_666;

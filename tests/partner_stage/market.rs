@@ -11,15 +11,24 @@ use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
-use reflow::policy::{Contract, GuardTerms, Horizon};
+use reflow::policy::contract::Budgets;
+use reflow::policy::{Contract, Dates, GuardTerms, Horizon};
 
 /// 2024-10-04T07:23:00Z.
 pub const START: EventTime = EventTime(20_000 * DAY_MS + 7 * HOUR_MS + 23 * 60_000);
 pub const VALID_FOR_MS: i64 = 600_000;
 pub const CUSTOMER_SHARDS: i32 = 2;
+/// A customer shard silent for longer makes the data stale.
+pub const STALE_MS: i64 = 30_000;
 
 /// The policy log of the tests: one version, some contracts.
 pub struct Book(pub Vec<Contract>);
+
+impl Book {
+    pub fn contract(&self, partner: &str) -> &Contract {
+        self.0.iter().find(|c| c.partner == partner).unwrap()
+    }
+}
 
 impl Contracts for Book {
     fn named(&self, version: &str, hash: &str, partner: &str) -> Known<'_> {
@@ -57,13 +66,54 @@ pub fn contract(partner: &str) -> Contract {
     }
 }
 
+/// `p0` plain and narrow, `p1` plain and wide, `p2` with every condition of the guard and a pace, `p3` with little but a
+/// guard that needs a margin to open and holds on to its last reading, `p4` with budgets, `p5` with one an hour.
 pub fn book() -> Book {
     let loose = Contract {
         quota_per_day: 1_000,
         guard: GuardTerms { drawdown_pass_floor_ppm: None, reserved_max: 100, ..contract("p1").guard },
         ..contract("p1")
     };
-    Book(vec![contract("p0"), loose])
+    let full = Contract {
+        partner: Text::from("p2"),
+        quota_per_hour: Some(9),
+        guard: GuardTerms {
+            diverted_share_max_ppm: Some(45_000),
+            reopen_margin_ppm: Some(10_000),
+            limit_approval_min_ppm: Some(300_000),
+            stale_holds: true,
+            below_min_n_max: 40,
+            reserved_max: 40,
+            ..loose.guard.clone()
+        },
+        ..loose.clone()
+    };
+    let few = GuardTerms { min_n: 1_000_000, below_min_n_max: 1_000, reserved_max: 1_000, ..loose.guard.clone() };
+    let budgets = Budgets {
+        offers_per_day: Some(4),
+        coupon_minor_per_day: Some(4_000),
+        exposure_minor: Some(300_000),
+        avg_cost_max: vec![(Dates::default(), 200_000)],
+    };
+    let costly = Contract {
+        partner: Text::from("p4"),
+        day_begins_at_ms: 6 * HOUR_MS,
+        budgets,
+        guard: few.clone(),
+        ..loose.clone()
+    };
+    let slow = Contract { partner: Text::from("p5"), quota_per_hour: Some(1), guard: few, ..loose.clone() };
+    let edge = Contract {
+        partner: Text::from("p3"),
+        guard: GuardTerms {
+            reopen_margin_ppm: Some(10_000),
+            stale_holds: true,
+            horizons: full.guard.horizons[..2].to_vec(),
+            ..loose.guard.clone()
+        },
+        ..loose.clone()
+    };
+    Book(vec![contract("p0"), loose, full, edge, costly, slow])
 }
 
 pub fn settings() -> Settings {
@@ -75,7 +125,7 @@ pub fn settings() -> Settings {
         hours_keep_ms: 35 * DAY_MS,
         days_keep_ms: 800 * DAY_MS,
         min_n: 30,
-        heartbeat_stale_secs: 30,
+        heartbeat_stale_secs: STALE_MS / 1_000,
         idle_after_secs: 300,
         view_every_ms: 1_000,
     }

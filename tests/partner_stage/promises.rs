@@ -1,15 +1,16 @@
-//! The promise about admissions, against an oracle that keeps everything and adds it up each time.
+//! The promise about admissions, against a model that keeps everything and adds it up each time.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use reflow::domain::candidate::Coupon;
 use reflow::domain::fact::{SettlementKind, Verdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use reflow::domain::{Counter, Delta, EventTime, FactBundle, Output, Proposal, Settlement, Text};
+use reflow::domain::{Counter, EventTime, FactBundle, Settlement, Text};
 use reflow::partner::Input;
-use reflow::policy::{Contract, GuardTerms};
 
-use crate::market::{Book, Stage, book, delta, proposal};
+use crate::market::{Stage, delta, proposal};
+use crate::model::Model;
 use crate::scenes::replies;
 
 #[derive(Clone, Debug)]
@@ -26,10 +27,10 @@ pub struct Content {
     shard: i32,
     /// Partner, counter, age in minutes, count.
     deltas: Vec<(u8, Counter, i64, i64)>,
-    /// Partner, age of the request in minutes, milliseconds left to decide.
-    proposals: Vec<(u8, i64, i64)>,
-    /// How many candidates back each settlement reaches.
-    settlements: Vec<usize>,
+    /// Partner, age of the request in minutes, milliseconds left to decide, what it costs.
+    proposals: Vec<(u8, i64, i64, u8)>,
+    /// How many candidates back each settlement reaches, and how it ends.
+    settlements: Vec<(usize, SettlementKind)>,
 }
 
 impl Content {
@@ -38,21 +39,31 @@ impl Content {
         let mut bundle = stage.bundle(self.shard);
         let ago = |minutes: i64| now.plus_ms(-minutes * MINUTE_MS);
         bundle.deltas = self.deltas.iter().map(|(p, c, age, n)| delta(&format!("p{p}"), *c, ago(*age), *n)).collect();
-        bundle.settlements = self.settlements.iter().map(|back| settlement(ids.saturating_sub(*back), now)).collect();
-        for (partner, age, left) in &self.proposals {
+        let settlements = self.settlements.iter();
+        bundle.settlements =
+            settlements.map(|(back, kind)| settlement(ids.saturating_sub(*back), *kind, now)).collect();
+        for (partner, age, left, cost) in &self.proposals {
             *ids += 1;
-            bundle.proposals.push(proposal(&format!("p{partner}"), &format!("c{ids}"), ago(*age), now.plus_ms(*left)));
+            let mut made = proposal(&format!("p{partner}"), &format!("c{ids}"), ago(*age), now.plus_ms(*left));
+            // Every fifth coupon does not say what it is worth; every third offer has no limit of its own.
+            let worth = |n: u8| (n % 5 != 0).then(|| i64::from(n) * 20);
+            let coupon =
+                |n| Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: worth(n), days: None };
+            made.candidate.offer.coupons = (0..*cost % 3).map(|n| coupon(cost / 3 + n)).collect();
+            made.candidate.offer.limit_minor = (cost % 3 != 0).then(|| i64::from(*cost) * 700);
+            made.candidate.offer.all_in_cost_ppm = (cost % 8 != 0).then(|| 120_000 + i64::from(cost % 8) * 20_000);
+            bundle.proposals.push(made);
         }
         bundle
     }
 }
 
-fn settlement(id: usize, at: EventTime) -> Settlement {
+fn settlement(id: usize, kind: SettlementKind, at: EventTime) -> Settlement {
     Settlement {
         candidate: Text::from(format!("c{id}")),
         customer: Text::from("somebody"),
         partner: Text::from("p0"),
-        kind: SettlementKind::Revoked,
+        kind,
         reason: Text::from("END_COMMAND"),
         at,
     }
@@ -65,14 +76,16 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => Just(Counter::DrawdownDiverted),
         1 => Just(Counter::DrawdownCancelled),
         1 => Just(Counter::DrawdownTimedOut),
-        1 => Just(Counter::Approved),
+        3 => Just(Counter::Approved),
+        1 => Just(Counter::Declined),
         1 => Just(Counter::InstalmentsDue),
         1 => Just(Counter::StockLoans),
     ];
     let age = || prop_oneof![0i64..60, 0i64..1_500, 0i64..40 * 1_440];
-    let deltas = prop::collection::vec((0u8..2, counter, age(), 0i64..60), 0..4);
-    let proposals = prop::collection::vec((0u8..2, age(), -5i64..2_000), 0..4);
-    let settlements = prop::collection::vec(0usize..8, 0..3);
+    let deltas = prop::collection::vec((0u8..5, counter, age(), 0i64..60), 0..5);
+    let proposals = prop::collection::vec((0u8..6, age(), -5i64..2_000, any::<u8>()), 0..6);
+    let kind = prop_oneof![Just(SettlementKind::Diverted), Just(SettlementKind::Kept), Just(SettlementKind::Revoked)];
+    let settlements = prop::collection::vec((0usize..8, kind), 0..3);
     let content = (0i32..2, deltas, proposals, settlements);
     let passing = prop_oneof![4 => 1i64..9_000, 2 => 10_000i64..400_000, 1 => HOUR_MS..2 * DAY_MS];
     prop_oneof![
@@ -82,192 +95,168 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-#[derive(Clone)]
-struct Live {
-    partner: Text,
-    requested_at: EventTime,
-    expires_at: EventTime,
+/// A stage and the model beside it.
+struct Both {
+    stage: Stage,
+    model: Model,
+    ids: usize,
 }
 
-/// Everything that ever happened.
-#[derive(Default)]
-struct Oracle {
-    deltas: Vec<Delta>,
-    live: BTreeMap<Text, Live>,
-    admitted: Vec<(Text, i64)>,
-    heard: [Option<EventTime>; 2],
-}
-
-/// The moment at which a window begins, with the pane that moment lies in as a whole.
-fn window_start(now: EventTime, length_ms: i64) -> i64 {
-    let first = now.floor(MINUTE_MS).plus_ms(MINUTE_MS - length_ms);
-    match () {
-        _ if first >= now.floor(MINUTE_MS).plus_ms(-2 * HOUR_MS) => first.0,
-        _ if first >= now.floor(HOUR_MS).plus_ms(-35 * DAY_MS) => first.floor(HOUR_MS).0,
-        _ => first.floor(DAY_MS).0,
-    }
-}
-
-impl Oracle {
-    fn count(&self, partner: &str, counter: Counter, now: EventTime, length_ms: i64) -> i128 {
-        let window = window_start(now, length_ms)..=now.floor(MINUTE_MS).0;
-        let inside =
-            self.deltas.iter().filter(|d| d.partner == partner && d.counter == counter && window.contains(&d.at));
-        i128::from(inside.map(|d| d.change.count).sum::<i64>())
+impl Both {
+    fn new() -> Self {
+        let mut both = Self { stage: Stage::silent(), model: Model::default(), ids: 0 };
+        both.heartbeats();
+        both
     }
 
-    /// Why the guard of this partner would refuse one more.
-    fn guard(&self, terms: &GuardTerms, partner: &str, now: EventTime) -> Vec<&'static str> {
-        let (mut effect, mut floor, mut few) = (false, false, false);
-        let five = |ms| {
-            [
-                Counter::DrawdownDisbursed,
-                Counter::DrawdownDeclined,
-                Counter::DrawdownDiverted,
-                Counter::DrawdownCancelled,
-                Counter::DrawdownTimedOut,
-            ]
-            .map(|counter| self.count(partner, counter, now, ms))
-        };
-        let up = |a: i128, b: i128| (a + b - 1) / b;
-        let [c, d, _, k, t] = five(28 * DAY_MS);
-        let q = if c + d + k + t == 0 { 1_000_000 } else { up(c * 1_000_000, c + d + k + t) };
-        for horizon in &terms.horizons {
-            let [c, d, x, k, t] = five(horizon.length_ms);
-            let start = window_start(now, horizon.length_ms);
-            let r = self.live.values().filter(|l| l.partner == partner && l.requested_at.0 >= start).count() as i128;
-            let concluded = c + d + x + k + t;
-            let n = concluded + r + 1;
-            if concluded < i128::from(terms.min_n) {
-                few |= x + r + 1 > i128::from(terms.below_min_n_max);
-            } else {
-                effect |= up(q * (x + r + 1), n) > i128::from(horizon.effect_max_ppm);
-                floor |= terms.drawdown_pass_floor_ppm.is_some_and(|floor| c * 1_000_000 / n < i128::from(floor));
-            }
-        }
-        effect |= self.live.values().filter(|l| l.partner == partner).count() as i64 + 1 > terms.reserved_max;
-        let codes = [(effect, "HOLD_REFLOW_EFFECT"), (floor, "HOLD_DRAWDOWN_PASS_FLOOR"), (few, "HOLD_MIN_N")];
-        codes.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code).collect()
-    }
-
-    fn day(now: EventTime) -> i64 {
-        now.plus_ms(8 * HOUR_MS).0.div_euclid(DAY_MS)
-    }
-
-    fn judge(&self, contract: &Contract, proposal: &Proposal, now: EventTime) -> Vec<&'static str> {
-        let mut codes = Vec::new();
-        if now > proposal.candidate.decide_by {
-            codes.push("GATE_DEADLINE");
-        }
-        if self.heard.iter().any(|heard| heard.is_none_or(|at| now.ms_since(at) > 30_000)) {
-            codes.push("DATA_STALE");
-        }
-        codes.extend(self.guard(&contract.guard, &proposal.partner, now));
-        let used = self.admitted.iter().filter(|(p, day)| *p == proposal.partner && *day == Self::day(now)).count();
-        if used as i64 >= contract.quota_per_day {
-            codes.push("HOLD_QUOTA_DAY");
-        }
-        codes
-    }
-
-    /// Takes a bundle, and compares each answer.
-    fn take(&mut self, book: &Book, bundle: &FactBundle, now: EventTime, out: &[Output]) {
-        let header = &bundle.header;
-        self.heard[header.source_shard as usize] = Some(header.now);
-        self.deltas.extend(bundle.deltas.iter().cloned());
-        // What ends a candidate of this very bundle is taken after the proposals.
-        let own = |s: &&Settlement| bundle.proposals.iter().any(|p| p.candidate.candidate == s.candidate);
-        for settlement in bundle.settlements.iter().filter(|settlement| !own(settlement)) {
-            self.live.remove(&settlement.candidate);
-        }
-        let answers: Vec<_> = replies(out).into_iter().filter(|(_, r)| r.verdict != Verdict::Released).collect();
-        assert_eq!(answers.len(), bundle.proposals.len(), "exactly one reply per proposal");
-        for (proposal, (shard, reply)) in bundle.proposals.iter().zip(answers) {
-            assert_eq!((&reply.candidate, shard), (&proposal.candidate.candidate, header.source_shard));
-            let contract = book.0.iter().find(|c| c.partner == proposal.partner).unwrap();
-            let expected = self.judge(contract, proposal, now);
-            assert_eq!(reply.reasons, expected, "{} of {}", proposal.candidate.candidate, proposal.partner);
-            assert_eq!(reply.verdict == Verdict::Admitted, expected.is_empty());
-            if let Some(expires_at) = reply.expires_at {
-                self.admit(contract, proposal, now, expires_at);
-            }
-        }
-        for settlement in bundle.settlements.iter().filter(own) {
-            self.live.remove(&settlement.candidate);
+    fn heartbeats(&mut self) {
+        for shard in 0..2 {
+            let bundle = self.stage.bundle(shard);
+            self.take(&bundle);
         }
     }
 
-    fn admit(&mut self, contract: &Contract, proposal: &Proposal, now: EventTime, expires_at: EventTime) {
-        let partner = proposal.partner.clone();
-        self.admitted.push((partner.clone(), Self::day(now)));
-        let live = Live { partner: partner.clone(), requested_at: proposal.requested_at, expires_at };
-        self.live.insert(proposal.candidate.candidate.clone(), live);
-        let reserved = self.live.values().filter(|l| l.partner == partner).count() as i64;
-        assert!(reserved <= contract.guard.reserved_max);
-        let today = self.admitted.iter().filter(|(p, day)| *p == partner && *day == Self::day(now)).count() as i64;
-        assert!(today <= contract.quota_per_day);
+    /// One transaction that is accepted.
+    fn take(&mut self, bundle: &FactBundle) {
+        let (_, out) = self.stage.take(bundle);
+        self.model.take(&self.stage.book, bundle, self.stage.now, &out);
+    }
+
+    fn tick(&mut self) {
+        self.stage.tick();
+        self.model.tick(&self.stage.book, self.stage.now);
+    }
+
+    fn pass(&mut self, ms: i64, heard: bool) {
+        self.stage.pass(ms);
+        if heard {
+            self.heartbeats();
+        }
+    }
+
+    fn bundle(&mut self, content: &Content) -> FactBundle {
+        content.bundle(&mut self.stage, &mut self.ids)
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Every answer, admitted or not, is what the oracle says from all that ever happened; an undone attempt changes nothing.
+    /// Every answer, admitted or not, is what the model says from all that ever happened; an undone attempt changes nothing.
     #[test]
-    fn each_answer_is_the_oracles(ops in prop::collection::vec(op(), 1..60)) {
-        let mut stage = Stage::new();
-        let mut oracle = Oracle { heard: [Some(stage.now); 2], ..Oracle::default() };
-        let (book, mut ids) = (book(), 0);
+    fn each_answer_is_the_models(ops in prop::collection::vec(op(), 1..60)) {
+        let mut both = Both::new();
         for (n, op) in ops.iter().enumerate() {
             match op {
-                Op::Pass(ms) => {
-                    stage.pass(*ms);
-                    // Mostly everybody is heard.
-                    if n % 4 != 0 {
-                        stage.heartbeats();
-                        oracle.heard = [Some(stage.now); 2];
-                    }
-                }
-                Op::Tick => {
-                    stage.tick();
-                    let now = stage.now;
-                    oracle.live.retain(|_, live| live.expires_at > now);
-                }
+                // Mostly everybody is heard.
+                Op::Pass(ms) => both.pass(*ms, n % 4 != 0),
+                Op::Tick => both.tick(),
                 Op::Bundle(content) => {
-                    let bundle = content.bundle(&mut stage, &mut ids);
+                    let bundle = both.bundle(content);
                     if n % 3 == 0 {
-                        stage.attempt(Input::Bundle(&bundle));
-                        stage.shard.undo();
+                        both.stage.attempt(Input::Bundle(&bundle));
+                        both.stage.shard.undo();
                     }
-                    let (_, out) = stage.take(&bundle);
-                    oracle.take(&book, &bundle, stage.now, &out);
+                    both.take(&bundle);
                 }
             }
         }
     }
 }
 
-/// The generator reaches both sides: otherwise the property would say little.
+/// What happens to the process between two bundles, and to the order in which they come.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// The one in flight and the open one are lost, and read again.
+    TwoLost,
+    /// As before; another process takes over from the changelog and reads the two in the other order.
+    TwoLostAndReordered,
+    /// The first is accepted, the second lost with the process.
+    OneLost,
+    /// Both are accepted, then the process is lost.
+    Restored,
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        Just(Trouble::TwoLost),
+        Just(Trouble::TwoLostAndReordered),
+        Just(Trouble::OneLost),
+        Just(Trouble::Restored)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever is lost, replayed, restored or comes in another order: what was accepted is what the model says, so every
+    /// horizon held at each admission and nothing was overspent.
+    #[test]
+    fn crashes_replays_restores_and_reorders_overspend_nothing(
+        turns in prop::collection::vec((op(), op(), trouble(), 1i64..400_000), 1..25)
+    ) {
+        let mut both = Both::new();
+        for (n, (first, second, trouble, ms)) in turns.iter().enumerate() {
+            both.pass(*ms, n % 4 != 3);
+            let (Op::Bundle(first), Op::Bundle(second)) = (first, second) else {
+                both.tick();
+                continue;
+            };
+            // Two customer shards, so that either order is one in which the broker may deliver them.
+            let pair = [(first, 0), (second, 1)].map(|(content, shard)| both.bundle(&Content { shard, ..content.clone() }));
+            both.stage.attempt(Input::Bundle(&pair[0]));
+            if matches!(trouble, Trouble::TwoLost | Trouble::TwoLostAndReordered) {
+                both.stage.shard.hand_over();
+                both.stage.attempt(Input::Bundle(&pair[1]));
+            }
+            both.stage.shard.undo();
+            match trouble {
+                Trouble::TwoLost => pair.iter().for_each(|bundle| both.take(bundle)),
+                Trouble::TwoLostAndReordered => {
+                    both.stage.shard = both.stage.restored();
+                    pair.iter().rev().for_each(|bundle| both.take(bundle));
+                }
+                Trouble::OneLost => {
+                    both.take(&pair[0]);
+                    both.stage.attempt(Input::Bundle(&pair[1]));
+                    both.stage.shard = both.stage.restored();
+                    both.take(&pair[1]);
+                }
+                Trouble::Restored => {
+                    pair.iter().for_each(|bundle| both.take(bundle));
+                    both.stage.shard = both.stage.restored();
+                }
+            }
+        }
+    }
+}
+
+/// The generator reaches both sides: otherwise the properties would say little.
 #[test]
 fn the_random_market_admits_and_refuses() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut yes, mut codes) = (0, BTreeMap::<Text, usize>::new());
+    let (mut yes, mut held, mut codes) = (0, 0, BTreeMap::<Text, usize>::new());
     for _ in 0..60 {
         let ops = prop::collection::vec(op(), 40..60).new_tree(&mut runner).unwrap().current();
         let (mut stage, mut ids) = (Stage::new(), 0);
-        for op in ops {
+        for (n, op) in ops.into_iter().enumerate() {
             match op {
                 Op::Pass(ms) => {
                     stage.pass(ms);
-                    stage.heartbeats();
+                    if n % 4 != 0 {
+                        stage.heartbeats();
+                    }
                 }
                 Op::Tick => drop(stage.tick()),
                 Op::Bundle(content) => {
                     let bundle = content.bundle(&mut stage, &mut ids);
                     let (_, out) = stage.take(&bundle);
+                    let stale = out.iter().any(|o| format!("{o:?}").contains("state: Stale"));
                     for (_, reply) in replies(&out) {
-                        yes += usize::from(reply.verdict == Verdict::Admitted);
+                        let admitted = reply.verdict == Verdict::Admitted;
+                        yes += usize::from(admitted);
+                        held += usize::from(admitted && stale);
                         let noes = reply.reasons.iter().filter(|_| reply.verdict != Verdict::Released);
                         noes.for_each(|code| *codes.entry(code.clone()).or_default() += 1);
                     }
@@ -276,8 +265,24 @@ fn the_random_market_admits_and_refuses() {
         }
     }
     let seen = |code: &str| codes.get(code).copied().unwrap_or(0);
-    assert!(yes > 100, "{yes} {codes:?}");
-    for code in ["HOLD_REFLOW_EFFECT", "HOLD_DRAWDOWN_PASS_FLOOR", "HOLD_MIN_N", "HOLD_QUOTA_DAY", "GATE_DEADLINE"] {
+    println!("{yes} admitted, {held} of them on stale data; {codes:?}");
+    assert!(yes > 100 && held > 5, "{yes} {held} {codes:?}");
+    for code in [
+        "HOLD_REFLOW_EFFECT",
+        "HOLD_DIVERTED_SHARE",
+        "HOLD_DRAWDOWN_PASS_FLOOR",
+        "HOLD_MIN_N",
+        "HOLD_LIMIT_APPROVAL",
+        "HOLD_QUOTA_DAY",
+        "HOLD_QUOTA_HOUR",
+        "HOLD_PACE",
+        "HOLD_BUDGET_OFFERS",
+        "HOLD_BUDGET_COUPON",
+        "HOLD_BUDGET_EXPOSURE",
+        "HOLD_AVG_COST",
+        "GATE_DEADLINE",
+        "DATA_STALE",
+    ] {
         assert!(seen(code) > 5, "{code}: {codes:?}");
     }
 }

@@ -134,11 +134,17 @@ fn parse(text: &str) -> Policy {
     Policy::parse("oracle.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-/// The first version with wide quotas, cap and cool-down.
+/// The first partner's guard with every condition.
+const FIRM: &str = "min_n: 4, below_min_n_max: 3, reserved_max: 4, diverted_share_max: 22 %, reopen_margin: 6 points, \
+                    hold_on_limit_approval_below: 10 %, stale: hold";
+
+/// The first version with wide quotas, cap and cool-down, and with conditions and budgets for two partners.
 pub fn wide_text() -> String {
     FIRST
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
+        .replace("min_n: 6, below_min_n_max: 3, reserved_max: 2", FIRM)
+        .replace("quota_per_day: 60", "quota_per_day: 60\n    budgets: {offers_per_day: 4, exposure_minor: 1000000}")
         .replace("{count: 2, window: 20d}", "{count: 4, window: 2h}")
         .replace("cool_down: 1d", "cool_down: 10m")
 }
@@ -149,6 +155,16 @@ pub fn wide(customers: usize) -> Policies {
     let mut twin = first_twin(&policy.hash, customers);
     for contract in twin.contracts.values_mut() {
         contract.quota_per_day *= 20;
+    }
+    if let Some(firm) = twin.contracts.get_mut("partner-00") {
+        firm.guard.diverted_share_max_ppm = Some(220_000);
+        firm.guard.reopen_margin_ppm = Some(60_000);
+        firm.guard.limit_approval_min_ppm = Some(100_000);
+        firm.guard.stale_holds = true;
+        (firm.guard.min_n, firm.guard.below_min_n_max, firm.guard.reserved_max) = (4, 3, 4);
+    }
+    if let Some(thrifty) = twin.contracts.get_mut("partner-01") {
+        (thrifty.offers_per_day, thrifty.exposure_minor) = (Some(4), Some(1_000_000));
     }
     (twin.frequency_cap, twin.cool_down_ms) = (Some((4, 2 * HOUR_MS)), 10 * MINUTE_MS);
     Policies { set: PolicySet::new(vec![policy]).unwrap(), plain: vec![twin], zones: zones() }
@@ -188,6 +204,7 @@ fn guard(effect_ppm: i64, counts: [i64; 3], horizons_ms: &[i64]) -> OracleGuard 
         below_min_n_max,
         reserved_max,
         horizons_ms: horizons_ms.to_vec(),
+        ..OracleGuard::default()
     }
 }
 

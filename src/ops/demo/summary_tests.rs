@@ -65,6 +65,16 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         without_reflow_ppm: None,
         effect_ppm: Some(effect_ppm),
         effect_max_ppm: Some(60_000),
+        observed_low_ppm: None,
+        observed_high_ppm: None,
+        projected_low_ppm: None,
+        projected_high_ppm: None,
+        without_reflow_low_ppm: None,
+        without_reflow_high_ppm: None,
+        effect_low_ppm: None,
+        effect_high_ppm: None,
+        diverted_share_ppm: None,
+        diverted_share_max_ppm: None,
     };
     PartnerView {
         partner: Text::from(partner),
@@ -82,6 +92,9 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         outstanding: Tally::default(),
         currency: None,
         policy_version: Text::default(),
+        quota_hour_used: None,
+        quota_hour_max: None,
+        budgets: Vec::new(),
     }
 }
 

@@ -36,6 +36,9 @@ pub fn facts<'a>() -> Facts<'a> {
         debt_burden_ppm: None,
         own_product: None,
         source: &SOURCE,
+        risk_bearing: None,
+        enhancer: None,
+        holdings: Default::default(),
         person: Person::default(),
     }
 }

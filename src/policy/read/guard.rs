@@ -25,8 +25,8 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
     }
     let guard = fields.group("guard", "`guard`")?;
     let horizons = horizons(&guard);
-    let [floor, diverted, margin] = ["drawdown_pass_floor", "diverted_share_max", "reopen_margin"]
-        .map(|key| guard.or(key, None, |text| share(text).map(Some)));
+    let keys = ["drawdown_pass_floor", "diverted_share_max", "reopen_margin", "hold_on_limit_approval_below"];
+    let [floor, diverted, margin, approval] = keys.map(|key| guard.or(key, None, |text| share(text).map(Some)));
     let stale = guard.or("stale", Stale::Closed, word::<Stale>);
     let min_n = guard.required("min_n", whole(1, COUNT_MAX));
     let below = guard.required("below_min_n_max", whole(0, COUNT_MAX));
@@ -36,6 +36,7 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
         drawdown_pass_floor_ppm: floor?,
         diverted_share_max_ppm: diverted?,
         reopen_margin_ppm: margin?,
+        limit_approval_min_ppm: approval?,
         stale_holds: stale? == Stale::Hold,
         min_n: min_n?,
         below_min_n_max: below?,

@@ -1,6 +1,6 @@
 //! The guard of section 5: counts per horizon, the counterfactual, the effect; integer arithmetic that rounds against us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::{Counter, Delta, EventTime, ReasonCode, Text};
@@ -20,7 +20,7 @@ impl Default for Retention {
     }
 }
 
-/// Counts of the drawdown cohort by partner, counter and minute: every delta ever heard, never folded.
+/// Counts of the drawdown cohort and of decisions by partner, counter and minute: every delta ever heard, never folded.
 #[derive(Clone, Debug, Default)]
 pub struct Cohort(BTreeMap<(Text, Counter), BTreeMap<i64, i64>>);
 
@@ -73,14 +73,16 @@ impl Cohort {
         *minutes.entry(delta.at).or_default() += delta.change.count;
     }
 
+    fn count(&self, partner: &Text, counter: Counter, now: EventTime, length_ms: i64, retention: Retention) -> i64 {
+        let minutes = self.0.get(&(partner.clone(), counter));
+        // Nothing older can share a pane with the window; a pane is a day at most.
+        let recent = minutes.into_iter().flat_map(|m| m.range(now.0 - length_ms - 2 * DAY_MS..));
+        let counted = recent.filter(|(at, _)| in_window(**at, now, length_ms, retention));
+        counted.map(|(_, count)| *count).sum()
+    }
+
     pub fn counts(&self, partner: &Text, now: EventTime, length_ms: i64, retention: Retention) -> Counts {
-        let sum = |counter: Counter| {
-            let minutes = self.0.get(&(partner.clone(), counter));
-            // Nothing older can share a pane with the window; a pane is a day at most.
-            let recent = minutes.into_iter().flat_map(|m| m.range(now.0 - length_ms - 2 * DAY_MS..));
-            let counted = recent.filter(|(at, _)| in_window(**at, now, length_ms, retention));
-            counted.map(|(_, count)| *count).sum()
-        };
+        let sum = |counter: Counter| self.count(partner, counter, now, length_ms, retention);
         Counts {
             disbursed: sum(Counter::DrawdownDisbursed),
             declined: sum(Counter::DrawdownDeclined),
@@ -90,41 +92,106 @@ impl Cohort {
         }
     }
 
-    /// The failing codes for one more admission, in the order of section 5. `reserved`: request times of the partner's
-    /// live reservations.
-    pub fn judge(
-        &self,
-        partner: &Text,
-        guard: &OracleGuard,
-        reserved: &[EventTime],
-        now: EventTime,
-        retention: Retention,
-    ) -> Vec<ReasonCode> {
-        let baseline_ppm = self.counts(partner, now, 28 * DAY_MS, retention).counterfactual_ppm();
+    /// One horizon with one more candidate after `reserved`, the request times of the partner's live reservations.
+    fn sight(&self, at: &At<'_>, length_ms: i64, reserved: &[EventTime]) -> Sight {
+        let baseline_ppm = self.counts(at.partner, at.now, 28 * DAY_MS, at.retention).counterfactual_ppm();
+        let counts = self.counts(at.partner, at.now, length_ms, at.retention);
+        let live = |requested: &&EventTime| in_window(requested.floor(MINUTE_MS).0, at.now, length_ms, at.retention);
+        let held = reserved.iter().filter(live).count() as i64;
+        let (ours, all) = (counts.diverted + held + 1, counts.concluded() + held + 1);
+        Sight {
+            judged: counts.concluded() >= at.guard.min_n,
+            ours,
+            effect_ppm: divided_up(baseline_ppm * ours, all),
+            share_ppm: divided_up(1_000_000 * ours, all),
+            projected_ppm: (counts.disbursed * 1_000_000).div_euclid(all),
+        }
+    }
+
+    /// The horizons that are above their maximum.
+    pub fn above(&self, at: &At<'_>, reserved: &[EventTime]) -> Vec<i64> {
+        self.above_by(at, reserved, at.guard.reflow_effect_max_ppm)
+    }
+
+    /// The horizons that have not come down by the margin.
+    pub fn not_low_enough(&self, at: &At<'_>, reserved: &[EventTime]) -> Vec<i64> {
+        self.above_by(at, reserved, at.guard.reflow_effect_max_ppm - at.guard.reopen_margin_ppm.unwrap_or(0))
+    }
+
+    fn above_by(&self, at: &At<'_>, reserved: &[EventTime], most_ppm: i64) -> Vec<i64> {
+        let above = |length_ms: &i64| {
+            let sight = self.sight(at, *length_ms, reserved);
+            sight.judged && sight.effect_ppm > most_ppm
+        };
+        at.guard.horizons_ms.iter().copied().filter(above).collect()
+    }
+
+    /// `limit_approval` is below what the contract asks for, or not known.
+    fn approval_holds(&self, at: &At<'_>, least_ppm: i64) -> bool {
+        let decided = |length_ms| {
+            let count = |counter| self.count(at.partner, counter, at.now, length_ms, at.retention);
+            (count(Counter::Approved), count(Counter::Declined))
+        };
+        let read = [DAY_MS, 28 * DAY_MS].map(decided).into_iter().find(|(yes, no)| yes + no >= at.guard.min_n);
+        read.is_none_or(|(yes, no)| (yes * 1_000_000).div_euclid(yes + no) < least_ppm)
+    }
+
+    /// The failing codes for one more admission, in the order of section 5. `closed`: horizons that wait for their margin.
+    pub fn judge(&self, at: &At<'_>, reserved: &[EventTime], closed: &BTreeSet<i64>) -> Vec<ReasonCode> {
+        let guard = at.guard;
         // Room in the ledger is counted over all horizons.
         let mut effect = reserved.len() as i64 + 1 > guard.reserved_max;
-        let (mut floor, mut few) = (false, false);
+        let (mut share, mut floor, mut few) = (false, false, false);
         for length_ms in &guard.horizons_ms {
-            let counts = self.counts(partner, now, *length_ms, retention);
-            let live = |at: &&EventTime| in_window(at.floor(MINUTE_MS).0, now, *length_ms, retention);
-            let held = reserved.iter().filter(live).count() as i64;
-            let ours = counts.diverted + held + 1;
-            let all = counts.concluded() + held + 1;
-            if counts.concluded() < guard.min_n {
-                few |= ours > guard.below_min_n_max;
+            let sight = self.sight(at, *length_ms, reserved);
+            if !sight.judged {
+                few |= sight.ours > guard.below_min_n_max;
                 continue;
             }
-            effect |= divided_up(baseline_ppm * ours, all) > guard.reflow_effect_max_ppm;
-            let projected_ppm = (counts.disbursed * 1_000_000).div_euclid(all);
-            floor |= guard.drawdown_pass_floor_ppm.is_some_and(|least| projected_ppm < least);
+            effect |= sight.effect_ppm > guard.reflow_effect_max_ppm;
+            effect |= guard.reopen_margin_ppm.is_some() && closed.contains(length_ms);
+            share |= guard.diverted_share_max_ppm.is_some_and(|most| sight.share_ppm > most);
+            floor |= guard.drawdown_pass_floor_ppm.is_some_and(|least| sight.projected_ppm < least);
         }
         [
             (effect, ReasonCode::HoldReflowEffect),
+            (share, ReasonCode::HoldDivertedShare),
             (floor, ReasonCode::HoldDrawdownPassFloor),
             (few, ReasonCode::HoldMinN),
+            (
+                guard.limit_approval_min_ppm.is_some_and(|least| self.approval_holds(at, least)),
+                ReasonCode::HoldLimitApproval,
+            ),
         ]
         .into_iter()
         .filter_map(|(fails, code)| fails.then_some(code))
         .collect()
     }
+
+    /// How many more would be admitted one after the other if nothing else happened.
+    pub fn room(&self, at: &At<'_>, reserved: &[EventTime], closed: &BTreeSet<i64>) -> i64 {
+        let mut reserved = reserved.to_vec();
+        let before = reserved.len();
+        while self.judge(at, &reserved, closed).is_empty() {
+            reserved.push(at.now);
+        }
+        (reserved.len() - before) as i64
+    }
+}
+
+/// Where and when the guard is read, and by which terms.
+pub struct At<'a> {
+    pub partner: &'a Text,
+    pub guard: &'a OracleGuard,
+    pub now: EventTime,
+    pub retention: Retention,
+}
+
+/// One horizon with one more candidate.
+struct Sight {
+    judged: bool,
+    ours: i64,
+    effect_ppm: i64,
+    share_ppm: i64,
+    projected_ppm: i64,
 }

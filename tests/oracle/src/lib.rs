@@ -10,6 +10,7 @@
 //!
 //! [`random`] makes histories to feed both sides with, [`poison`] bad input; [`world`] is a pretend product for the oracle's own tests.
 
+pub mod accounts;
 pub mod blank;
 pub mod bounds;
 pub mod chain;

@@ -1,13 +1,14 @@
 //! One partner shard replayed from its bundles and ticks in the order taken: which answer each proposal gets (section 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reflow::domain::fact::Verdict as Answer;
-use reflow::domain::{CalendarDay, Delta, EventTime, FactBundle, Family, Proposal, ReasonCode, Settlement, Text};
+use reflow::domain::time::{HOUR_MS, MINUTE_MS};
+use reflow::domain::{Delta, EventTime, FactBundle, Family, Proposal, ReasonCode, Settlement, Text};
 
-use super::guard::{Cohort, Retention};
-use super::local_day;
-use super::plain_policy::{OraclePolicy, version};
+use super::accounts::Accounts;
+use super::guard::{At, Cohort, Retention};
+use super::plain_policy::{OracleContract, OracleGuard, OraclePolicy, in_force, version};
 
 /// What a partner shard should have answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,14 @@ pub enum Ended {
     Expired,
 }
 
+/// Whether the data were current when last looked at, since when they are not, and what each partner may still admit then.
+#[derive(Clone, Debug, Default)]
+struct Staleness {
+    was_current: bool,
+    since: Option<EventTime>,
+    room: BTreeMap<Text, i64>,
+}
+
 /// The naive twin of a partner shard.
 pub struct PartnerShard<'p> {
     policies: &'p [OraclePolicy],
@@ -44,7 +53,13 @@ pub struct PartnerShard<'p> {
     customer_shards: i32,
     cohort: Cohort,
     ledger: BTreeMap<Text, Reservation>,
-    admitted: BTreeMap<(Text, CalendarDay), i64>,
+    accounts: Accounts,
+    /// Closed horizons by partner, and the minute in which they were last looked at.
+    closed: BTreeMap<Text, BTreeSet<i64>>,
+    looked_at: Option<EventTime>,
+    stale: Staleness,
+    /// Partners that were spoken of.
+    known: BTreeSet<Text>,
     pub deltas: Vec<Delta>,
     pub replies: Vec<ExpectedReply>,
     pub ended: BTreeMap<Text, Ended>,
@@ -62,7 +77,11 @@ impl<'p> PartnerShard<'p> {
             customer_shards: 0,
             cohort: Cohort::default(),
             ledger: BTreeMap::new(),
-            admitted: BTreeMap::new(),
+            accounts: Accounts::default(),
+            closed: BTreeMap::new(),
+            looked_at: None,
+            stale: Staleness::default(),
+            known: BTreeSet::new(),
             deltas: Vec::new(),
             replies: Vec::new(),
             ended: BTreeMap::new(),
@@ -77,6 +96,7 @@ impl<'p> PartnerShard<'p> {
 
     /// Takes one bundle; a repeated one changes nothing.
     pub fn bundle(&mut self, bundle: &FactBundle, now: EventTime) {
+        self.reopen(now);
         let header = &bundle.header;
         let last = self.heard.get(&header.source_shard).map_or(0, |(sequence, _)| *sequence);
         if header.sequence <= last {
@@ -87,8 +107,11 @@ impl<'p> PartnerShard<'p> {
         }
         self.heard.insert(header.source_shard, (header.sequence, header.now));
         self.customer_shards = header.source_shards;
+        self.look(now);
+        self.known.extend(bundle.clocks.iter().map(|clock| clock.partner.clone()));
         for delta in &bundle.deltas {
-            if delta.counter.family() == Family::DrawdownCohort {
+            self.known.insert(delta.partner.clone());
+            if matches!(delta.counter.family(), Family::DrawdownCohort | Family::DecisionFlow) {
                 self.cohort.take(delta);
             }
             self.deltas.push(delta.clone());
@@ -102,17 +125,78 @@ impl<'p> PartnerShard<'p> {
 
     /// Ends the reservations whose time is over.
     pub fn tick(&mut self, now: EventTime) {
+        self.reopen(now);
         let over = |r: &Reservation| r.reply.expires_at.is_some_and(|at| at <= now);
         let expired: Vec<Text> = self.ledger.iter().filter(|(_, r)| over(r)).map(|(id, _)| id.clone()).collect();
         for candidate in expired {
             self.ledger.remove(&candidate);
+            self.accounts.expire(&candidate);
             self.ended.insert(candidate.clone(), Ended::Expired);
             self.answer(candidate, Answer::Released, vec![], now);
         }
+        self.look(now);
+    }
+
+    /// With the first thing told in a later minute: which closed horizons have come down by their margin.
+    fn reopen(&mut self, now: EventTime) {
+        let minute = now.floor(MINUTE_MS);
+        if self.closed.is_empty() || self.looked_at.is_some_and(|at| at >= minute) {
+            return;
+        }
+        self.looked_at = Some(minute);
+        for (partner, horizons) in std::mem::take(&mut self.closed) {
+            let contract = in_force(self.policies, now).and_then(|policy| policy.contracts.get(partner.as_str()));
+            let still: BTreeSet<i64> = match contract {
+                None => horizons,
+                Some(OracleContract { guard: OracleGuard { reopen_margin_ppm: None, .. }, .. }) => BTreeSet::new(),
+                Some(contract) => {
+                    let at = At { partner: &partner, guard: &contract.guard, now, retention: self.retention };
+                    let high = self.cohort.not_low_enough(&at, &self.reserved(&partner));
+                    horizons.into_iter().filter(|length_ms| high.contains(length_ms)).collect()
+                }
+            };
+            if !still.is_empty() {
+                self.closed.insert(partner, still);
+            }
+        }
+    }
+
+    /// Whether the data are current now; as they become stale, what the guards would still admit is noted.
+    fn look(&mut self, now: EventTime) {
+        if !self.is_stale(now) {
+            self.stale = Staleness { was_current: true, ..Staleness::default() };
+            return;
+        }
+        let began = std::mem::take(&mut self.stale.was_current);
+        self.stale.since = self.stale.since.or(Some(now));
+        let policy = in_force(self.policies, now).filter(|_| began);
+        for partner in policy.iter().flat_map(|_| self.known.clone()) {
+            let contract = policy.and_then(|policy| policy.contracts.get(partner.as_str()));
+            if let Some(contract) = contract.filter(|contract| contract.guard.stale_holds) {
+                let at = At { partner: &partner, guard: &contract.guard, now, retention: self.retention };
+                let closed = self.closed.get(&partner).cloned().unwrap_or_default();
+                let room = self.cohort.room(&at, &self.reserved(&partner), &closed);
+                self.stale.room.insert(partner, room);
+            }
+        }
+    }
+
+    /// Request times of the partner's live reservations.
+    fn reserved(&self, partner: &Text) -> Vec<EventTime> {
+        self.ledger.values().filter(|r| r.partner == *partner).map(|r| r.requested_at).collect()
+    }
+
+    /// The data are stale, and nothing is held that the contract would allow.
+    fn refuses_as_stale(&self, partner: &Text, contract: Option<&OracleContract>, now: EventTime) -> bool {
+        let held = contract.is_some_and(|contract| contract.guard.stale_holds)
+            && self.stale.since.is_some_and(|since| now.ms_since(since) <= HOUR_MS)
+            && self.stale.room.get(partner).is_some_and(|room| *room > 0);
+        self.is_stale(now) && !held
     }
 
     fn settle(&mut self, settlement: &Settlement, now: EventTime) {
         if self.ledger.remove(&settlement.candidate).is_some() {
+            self.accounts.settle(&settlement.candidate, settlement.kind);
             self.ended.insert(settlement.candidate.clone(), Ended::Revoked(settlement.reason.clone()));
         }
         self.answer(settlement.candidate.clone(), Answer::Released, vec![], now);
@@ -133,23 +217,31 @@ impl<'p> PartnerShard<'p> {
         let late = now > proposal.candidate.decide_by;
         let mut reasons: Vec<ReasonCode> = known.as_ref().err().copied().into_iter().collect();
         reasons.extend(late.then_some(ReasonCode::GateDeadline));
-        reasons.extend(self.stale(now).then_some(ReasonCode::DataStale));
+        self.known.insert(proposal.partner.clone());
+        let stale = self.refuses_as_stale(&proposal.partner, known.as_ref().ok().copied(), now);
+        reasons.extend(stale.then_some(ReasonCode::DataStale));
         let Ok(contract) = known else {
             let verdict = if late { Answer::TooLate } else { Answer::Refused };
             return self.answer(candidate, verdict, reasons, now);
         };
-        let of_partner = self.ledger.values().filter(|r| r.partner == proposal.partner);
-        let reserved: Vec<EventTime> = of_partner.map(|r| r.requested_at).collect();
-        reasons.extend(self.cohort.judge(&proposal.partner, &contract.guard, &reserved, now, self.retention));
-        let day = (proposal.partner.clone(), local_day(Some(&contract.zone), now));
-        if self.admitted.get(&day).copied().unwrap_or(0) >= contract.quota_per_day {
-            reasons.push(ReasonCode::HoldQuotaDay);
+        let reserved = self.reserved(&proposal.partner);
+        let at = At { partner: &proposal.partner, guard: &contract.guard, now, retention: self.retention };
+        let closed = self.closed.get(&proposal.partner).cloned().unwrap_or_default();
+        reasons.extend(self.cohort.judge(&at, &reserved, &closed));
+        let above = self.cohort.above(&at, &reserved);
+        if contract.guard.reopen_margin_ppm.is_some() && !above.is_empty() {
+            self.closed.entry(proposal.partner.clone()).or_default().extend(above);
+            self.looked_at = Some(now.floor(MINUTE_MS));
         }
+        reasons.extend(self.accounts.judge(contract, proposal, now));
         if !reasons.is_empty() {
             let verdict = if late { Answer::TooLate } else { Answer::Refused };
             return self.answer(candidate, verdict, reasons, now);
         }
-        *self.admitted.entry(day).or_default() += 1;
+        self.accounts.admit(proposal, now);
+        if self.stale.since.is_some() {
+            self.stale.room.entry(proposal.partner.clone()).and_modify(|room| *room -= 1);
+        }
         let expires_at = Some(now.plus_ms(contract.valid_for_ms));
         let reply = ExpectedReply {
             candidate: candidate.clone(),
@@ -164,7 +256,7 @@ impl<'p> PartnerShard<'p> {
     }
 
     /// Some customer shard was never heard, or its last bundle is too old.
-    fn stale(&self, now: EventTime) -> bool {
+    fn is_stale(&self, now: EventTime) -> bool {
         (0..self.customer_shards)
             .any(|shard| self.heard.get(&shard).is_none_or(|(_, at)| now.ms_since(*at) > self.stale_ms))
     }

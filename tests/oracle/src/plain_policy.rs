@@ -14,7 +14,7 @@ pub fn within((from, to): Span, at: EventTime) -> bool {
     from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to)
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OracleGuard {
     pub reflow_effect_max_ppm: i64,
     pub drawdown_pass_floor_ppm: Option<i64>,
@@ -23,6 +23,12 @@ pub struct OracleGuard {
     pub reserved_max: i64,
     /// Lengths in milliseconds.
     pub horizons_ms: Vec<i64>,
+    pub diverted_share_max_ppm: Option<i64>,
+    /// How far below its maximum a closed horizon has to come; none: only the reading counts.
+    pub reopen_margin_ppm: Option<i64>,
+    pub limit_approval_min_ppm: Option<i64>,
+    /// Stale data hold what the last current reading allowed.
+    pub stale_holds: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +45,13 @@ pub struct OracleContract {
     pub regions: Vec<String>,
     pub guard: OracleGuard,
     pub quota_per_day: i64,
+    pub quota_per_hour: Option<i64>,
+    pub offers_per_day: Option<i64>,
+    pub coupon_minor_per_day: Option<i64>,
+    pub exposure_minor: Option<i64>,
+    pub avg_cost_max_ppm: Option<i64>,
+    /// Milliseconds after midnight of `zone`.
+    pub day_begins_at_ms: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -98,8 +111,15 @@ impl OracleContract {
                 below_min_n_max: 1_000,
                 reserved_max: 1_000,
                 horizons_ms: vec![HOUR_MS, DAY_MS, 7 * DAY_MS, 28 * DAY_MS],
+                ..OracleGuard::default()
             },
             quota_per_day: 1_000_000,
+            quota_per_hour: None,
+            offers_per_day: None,
+            coupon_minor_per_day: None,
+            exposure_minor: None,
+            avg_cost_max_ppm: None,
+            day_begins_at_ms: 0,
         }
     }
 }
