@@ -4,7 +4,7 @@
 //! Which fault is there is said by `REFLOW_TEST_PLANTED`, one of [`Bug::ALL`]. `tests/planted` builds with the feature and names,
 //! for each fault, the check that must fail.
 
-/// One fault. Each is asked for at exactly one place.
+/// One fault. Each is asked for where it would be made: at one place, or once in each of two tables that work the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// A change adds what the record contributes now without taking back what it contributed before.
@@ -29,11 +29,13 @@ pub enum Bug {
     StaleGroupMetadata,
     /// The producer goes on after a commit of which nobody knows whether it landed.
     ProducerReused,
+    /// An image shows what a batch has changed that is not committed yet.
+    ImageWithUncommittedSlots,
 }
 
 impl Bug {
     /// Every fault by its name in `REFLOW_TEST_PLANTED`.
-    pub const ALL: [(&'static str, Bug); 11] = [
+    pub const ALL: [(&'static str, Bug); 12] = [
         ("contribution_not_reversed", Bug::ContributionNotReversed),
         ("lane_keyed_delta", Bug::LaneKeyedDelta),
         ("off_by_one_day", Bug::OffByOneDay),
@@ -45,6 +47,7 @@ impl Bug {
         ("restore_to_the_lso", Bug::RestoreToTheLso),
         ("stale_group_metadata", Bug::StaleGroupMetadata),
         ("producer_reused", Bug::ProducerReused),
+        ("image_with_uncommitted_slots", Bug::ImageWithUncommittedSlots),
     ];
 }
 

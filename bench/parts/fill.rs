@@ -45,8 +45,8 @@ pub fn load(config: &Config, shape: Shape, events: u64) -> (u64, u64) {
 }
 
 fn flush(run: &mut Outbox, sink: &mut Sink) {
-    if let Some(first) = run.get(0) {
-        sink.send(first.topic, first.partition, (0..run.len()).filter_map(|at| run.get(at)));
+    if let Some(first) = run.iter().next() {
+        sink.send(first.topic, first.partition, run.iter());
     }
     run.clear();
 }
@@ -106,11 +106,9 @@ fn shards_of(config: &Config, customers: u64, kind: Kind, thread: i32) -> u64 {
                 runner.close(&mut outbox, drop);
                 runner.hand_over();
                 runner.commit();
-                let entries: Vec<usize> = (0..outbox.len())
-                    .filter(|at| outbox.get(*at).is_some_and(|record| record.topic == Topic::CustomerChangelog))
-                    .collect();
-                written += entries.len() as u64;
-                sink.send(Topic::CustomerChangelog, runner.shard(), entries.iter().filter_map(|at| outbox.get(*at)));
+                let entries = outbox.iter().filter(|record| record.topic == Topic::CustomerChangelog);
+                written += entries.clone().count() as u64;
+                sink.send(Topic::CustomerChangelog, runner.shard(), entries);
             }
         }
     }

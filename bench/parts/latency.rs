@@ -2,6 +2,8 @@
 //!
 //! Open loop, so nothing is left out by coordination: a sender that is late lengthens what it measures.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -21,6 +23,7 @@ use reflow::policy::{Policy, PolicySet};
 use reflow::wire::{Schema, SchemaIds};
 use reflow::worker::clock::wall;
 use reflow::worker::lane::Assignment;
+use reflow::worker::models::PhaseTotals;
 use reflow::worker::{Shared, start};
 
 const RATE: u64 = 5_000;
@@ -41,6 +44,9 @@ pub struct Latency {
     pub micros: Histogram<u64>,
     /// Decisions that ended at the customer stage.
     pub one_stage: usize,
+    /// Transactions of both stages, and what the parts of one took on average.
+    pub transactions: u64,
+    pub phases: String,
 }
 
 impl Latency {
@@ -68,9 +74,22 @@ pub fn run(config: Config, secs: u64) -> Latency {
     let reading = config.clone();
     let reader = std::thread::spawn(move || read(&reading, started, all));
     send(&config, started, all);
-    let latency = reader.join().expect("reader");
+    let mut latency = reader.join().expect("reader");
+    latency.transactions = worker.models.transactions.load(Relaxed);
+    latency.phases = phases(&worker.models.phases, latency.transactions);
     worker.join().expect("worker ends well");
     latency
+}
+
+fn phases(total: &PhaseTotals, transactions: u64) -> String {
+    let rows = [
+        ("produce", &total.produce),
+        ("offsets", &total.offsets),
+        ("acknowledge", &total.acknowledge),
+        ("commit", &total.commit),
+    ];
+    let average = |micros: &AtomicU64| micros.load(Relaxed) as f64 / 1_000.0 / transactions.max(1) as f64;
+    rows.map(|(name, micros)| format!("{name} {:.1} ms", average(micros))).join(", ")
 }
 
 fn due(n: u64) -> Duration {
@@ -226,7 +245,8 @@ fn read(config: &Config, started: Instant, all: u64) -> Latency {
     }
     consumer.assign(&list).expect("assign");
     let micros = Histogram::new_with_bounds(1, MICROS_MAX, 3).expect("bounds");
-    let (ids, mut seen, mut latency) = (SchemaIds::default(), 0, Latency { micros, one_stage: 0 });
+    let (ids, mut seen, mut latency) =
+        (SchemaIds::default(), 0, Latency { micros, one_stage: 0, transactions: 0, phases: String::new() });
     let last = due(all) + Duration::from_secs(30);
     while seen < all / DRAWDOWN_EVERY && started.elapsed() < last {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else { continue };

@@ -121,13 +121,17 @@ pub fn bytes_per_customer(config: &Config, kind: Kind, customers: u64) -> (f64, 
     count_from_now(true);
     let mut stage = Stage::new(StageName::Customer, config.shards.customer, &shared);
     let mut outbox = Outbox::default();
+    let mut records = 0;
     for customer in 0..customers {
         kind.events(&mut load, customer, |record| {
             let runner = &mut stage.runners[record.partition as usize];
             runner.open();
             runner.take(before_the_beginning(&record));
+            records += 1;
         });
-        if (customer + 1) % 10_000 == 0 || customer + 1 == customers {
+        // As full as a batch of the worker may be.
+        if records >= config.transaction.records_max || customer + 1 == customers {
+            records = 0;
             for runner in stage.runners.iter_mut().filter(|runner| runner.is_open()) {
                 runner.close(&mut outbox, drop);
                 runner.hand_over();

@@ -239,6 +239,7 @@ impl Ladder {
         config.clock.kind = ClockKind::Wall;
         let latency = latency::run(config, self.size.latency_secs);
         self.say(&format!("  {} decisions, {} of one stage", latency.micros.len(), latency.one_stage));
+        self.say(&format!("  {} transactions: {}", latency.transactions, latency.phases));
         self.table.put("latency.p50", latency.ms(0.5));
         self.table.put("latency.p99", latency.ms(0.99));
         self.table.put("latency.max", latency.ms(1.0));

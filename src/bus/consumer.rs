@@ -3,7 +3,7 @@
 //! Rebalances are only noted while polling; the lane acts on them between transactions. Offsets are the lane's own.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const LEAVE_SECS_MAX: u64 = 5;
 const LEAVE_STEP_MS: u64 = 20;
 
 /// How often the partitions are forwarded to the lane's queues again, milliseconds: see [`LaneQueue::forward`].
-const FORWARD_EVERY_MS: u64 = 100;
+const FORWARD_EVERY_MS: u64 = 25;
 
 /// Events of the client that are served in one go.
 const EVENTS_PER_SERVE_MAX: u32 = 128;
@@ -46,6 +46,7 @@ pub enum Rebalanced {
 }
 
 /// What came of serving the group.
+#[derive(Default)]
 pub struct Served {
     pub note: Option<Rebalanced>,
     /// A record came out of order or a position fell out of the log: positions have to be taken anew.
@@ -89,7 +90,13 @@ impl ConsumerContext for Notes {
             }
             Rebalanced::Revoked
         };
-        self.rebalanced.lock().unwrap_or_else(PoisonError::into_inner).push_back(note);
+        self.rebalanced().push_back(note);
+    }
+}
+
+impl Notes {
+    fn rebalanced(&self) -> MutexGuard<'_, VecDeque<Rebalanced>> {
+        self.rebalanced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +114,8 @@ pub struct Inbox {
     urgent: LaneQueue<Notes>,
     others: LaneQueue<Notes>,
     forwarded: Instant,
+    /// What was heard and not yet handed over.
+    heard: Served,
     /// Which topic is meant by a record's mark, while the assignment lasts.
     marks: Vec<(usize, Topic)>,
 }
@@ -118,8 +127,8 @@ impl Inbox {
         let consumer: Arc<BaseConsumer<Notes>> = Arc::new(config.create_with_context(context)?);
         let queue = || LaneQueue::open(&consumer, waker.clone());
         let (urgent, others) = (queue()?, queue()?);
-        let (topics, forwarded, marks) = (topics.clone(), Instant::now(), Vec::new());
-        Ok(Self { consumer, topics, stage, urgent, others, forwarded, marks })
+        let (topics, forwarded, heard) = (topics.clone(), Instant::now(), Served::default());
+        Ok(Self { consumer, topics, stage, urgent, others, forwarded, heard, marks: Vec::new() })
     }
 
     /// Joins the group.
@@ -147,7 +156,13 @@ impl Inbox {
         if self.forwarded.elapsed() >= Duration::from_millis(FORWARD_EVERY_MS) {
             self.forward();
         }
-        let (mut astray, mut replaced) = (false, false);
+        self.attend();
+        self.heard.note = self.consumer.context().rebalanced().pop_front();
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Serves the group while something else is done; true when [`Inbox::serve`] has something to say that cannot wait.
+    pub fn attend(&mut self) -> bool {
         // A poll hands over one event and says nothing of the logs and rebalances it served: what it returns is no sign that
         // the queue is empty, and a rebalance behind a hundred log lines must not wait for a hundred transactions.
         for served in 0..EVENTS_PER_SERVE_MAX {
@@ -159,30 +174,17 @@ impl Inbox {
                 // Every partition is forwarded to a queue of the lane; out of this one its order would be lost.
                 Some(Ok(message)) => {
                     tracing::warn!(topic = message.topic(), shard = message.partition(), "a record came astray");
-                    astray = true;
+                    self.heard.astray = true;
                 }
                 Some(Err(error)) => {
                     tracing::warn!(%error, "consume");
-                    astray |= lost_offset(&error);
-                    replaced |= error == KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
+                    self.heard.astray |= lost_offset(&error);
+                    self.heard.replaced |=
+                        error == KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
                 }
             }
         }
-        let note = self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        Served { note, astray, replaced }
-    }
-
-    /// Serves the group while something else is done, and leaves its notes alone; true when one waits.
-    pub fn attend(&self) -> bool {
-        for served in 0..EVENTS_PER_SERVE_MAX {
-            if served > 0 && group_events(&self.consumer) == 0 {
-                break;
-            }
-            if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-                tracing::warn!(%error, "consume");
-            }
-        }
-        !self.consumer.context().rebalanced.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.heard.replaced || !self.consumer.context().rebalanced().is_empty()
     }
 
     /// The group membership that a transaction commits under.
@@ -227,11 +229,6 @@ impl Inbox {
     /// Begins to read the shards from these offsets.
     pub fn assign(&mut self, from: &[(Topic, i32, i64)]) -> Result<(), KafkaError> {
         self.forget();
-        // When a partition is stopped the client takes its queue's forwarding off, and puts none back where the application
-        // had made one: attached before the stop of its last assignment, it would fall silent.
-        self.consumer.unassign()?;
-        // Served by the client's own thread behind the stops.
-        self.consumer.assignment()?;
         let mut list = TopicPartitionList::new();
         for (topic, shard, offset) in from {
             let name = self.topics.name(*topic);
@@ -264,8 +261,9 @@ impl Inbox {
         self.consumer.unassign()
     }
 
-    /// What was handed over under the last assignment is read again, or by somebody else.
+    /// What was handed over under the last assignment is read again, or by somebody else; so is what came astray.
     fn forget(&mut self) {
+        self.heard.astray = false;
         self.urgent.clear();
         self.others.clear();
         self.marks.clear();

@@ -25,7 +25,7 @@ words! {
 }
 
 words! {
-    /// The transactional call that failed.
+    /// The transactional call that failed; and what is watched beside them.
     pub enum Call {
         Init = "init",
         Begin = "begin",
@@ -33,6 +33,8 @@ words! {
         SendOffsets = "send-offsets",
         Commit = "commit",
         Abort = "abort",
+        /// Taking shards over, as a whole: it goes forward in steps, each with bounds of its own.
+        Restore = "restore",
     }
 }
 

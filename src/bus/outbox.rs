@@ -83,13 +83,8 @@ impl Outbox {
         self.bytes.len()
     }
 
-    /// The record at a position.
-    pub fn get(&self, at: usize) -> Option<Outgoing<'_>> {
-        self.since(at).next()
-    }
-
     /// The records from position `from` on.
-    pub fn since(&self, from: usize) -> impl Iterator<Item = Outgoing<'_>> {
+    pub fn since(&self, from: usize) -> impl Iterator<Item = Outgoing<'_>> + Clone {
         self.entries[from.min(self.entries.len())..].iter().map(|entry| Outgoing {
             topic: entry.topic,
             partition: entry.partition,
@@ -108,7 +103,7 @@ impl Outbox {
         })
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> + Clone {
         self.since(0)
     }
 

@@ -249,7 +249,7 @@ impl Transactions {
     /// Hands the records over, run by run: records of one partition that follow each other.
     fn produce(&mut self, outbox: &Outbox) -> Result<(), KafkaError> {
         let mut next = 0;
-        while let Some(first) = outbox.get(next) {
+        while let Some(first) = outbox.since(next).next() {
             let (topic, partition) = (first.topic, first.partition);
             let run = outbox.since(next).take_while(|record| record.topic == topic && record.partition == partition);
             let taken = self.topics.produce(topic.ordinal(), partition, run)?;

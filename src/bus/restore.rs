@@ -5,7 +5,7 @@
 //! assigned together: while one waits for the broker, others are read.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -70,6 +70,30 @@ pub struct Entry<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+/// A restore as it is seen from outside: it can be given up, and it is seen to go on.
+#[derive(Debug, Default)]
+pub struct Course {
+    given_up: AtomicBool,
+    steps: AtomicU64,
+}
+
+impl Course {
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the work is alive; false when it was given up.
+    pub fn step(&self) -> bool {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+        !self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Steps so far, of all threads.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+}
+
 /// Reads the changelog partitions of any number of shards.
 pub struct Restorer<'a> {
     config: ClientConfig,
@@ -77,19 +101,19 @@ pub struct Restorer<'a> {
     committed: BaseConsumer,
     uncommitted: BaseConsumer,
     silence: Duration,
-    cancel: &'a AtomicBool,
+    course: &'a Course,
 }
 
 impl<'a> Restorer<'a> {
-    /// `silence` is the longest wait without progress; `cancel` ends any call early.
+    /// `silence` is the longest wait without progress; any call ends early when `course` is given up.
     pub fn open(
         config: &ClientConfig,
         topic: &'a str,
         silence: Duration,
-        cancel: &'a AtomicBool,
+        course: &'a Course,
     ) -> Result<Self, KafkaError> {
         let (committed, uncommitted) = (handle(config, "read_committed")?, handle(config, "read_uncommitted")?);
-        Ok(Self { config: config.clone(), topic, committed, uncommitted, silence, cancel })
+        Ok(Self { config: config.clone(), topic, committed, uncommitted, silence, course })
     }
 
     /// Where a shard's changelog begins and ends; waits until no open transaction hides a record below that end.
@@ -178,7 +202,7 @@ impl<'a> Restorer<'a> {
     }
 
     fn go_on(&self) -> Result<(), RestoreError> {
-        if self.cancel.load(Ordering::Relaxed) { Err(RestoreError::Cancelled) } else { Ok(()) }
+        if self.course.step() { Ok(()) } else { Err(RestoreError::Cancelled) }
     }
 
     fn kafka(&self, partition: i32, error: KafkaError) -> RestoreError {

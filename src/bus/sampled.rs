@@ -46,8 +46,13 @@ impl Sampled {
         }
     }
 
-    /// Says a line of the client's own log.
+    /// Says a line of the client's own log. What it says for debugging was asked for (`debug` in `kafka.properties`), and comes
+    /// whole.
     pub fn log(&self, level: Level, facility: &str, line: &str) {
+        if matches!(level, Level::Debug) {
+            tracing::debug!(facility, line, "kafka {}", self.who);
+            return;
+        }
         if let Some(left_out) = self.admit(facility.to_owned()) {
             match level {
                 Level::Emerg | Level::Alert | Level::Critical | Level::Error => {

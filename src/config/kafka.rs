@@ -1,6 +1,7 @@
 //! Client settings. What exactly-once and memory bounds depend on is fixed here; the rest is the user's.
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use super::Config;
 use crate::bus::topics::POLICY_RECORD_BYTES_MAX;
@@ -47,8 +48,10 @@ impl Config {
         client
             .set("bootstrap.servers", &self.kafka.bootstrap)
             .set("allow.auto.create.topics", "false")
-            .set("enable.metrics.push", "false")
-            .set("log_level", "4");
+            .set("enable.metrics.push", "false");
+        // Of its level the client is told here; the setting of that name changes nothing.
+        let debug = self.kafka.properties.contains_key("debug");
+        client.set_log_level(if debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Warning });
         self.with_properties(client)
     }
 

@@ -103,6 +103,7 @@ pub struct Transaction {
     pub interval_ms: u64,
     /// How long it gathers when a proposal or a reply waits, milliseconds.
     pub interval_busy_ms: u64,
+    /// Records that fill a batch, and bytes of keys and values read that do.
     pub records_max: usize,
     pub bytes_max: usize,
     /// Records of one urgent and of one other input partition taken in one turn.

@@ -272,6 +272,11 @@ impl Shard {
         self.clocks.high()
     }
 
+    /// Makes room for that many entries that are about to be loaded; nearly all of them are customers.
+    pub fn expect(&mut self, entries: u64) {
+        self.customers.expect(usize::try_from(entries).unwrap_or(usize::MAX));
+    }
+
     /// Sends the batch into flight, which ended with [`Shard::seal`] and [`Shard::changes`]; what is stepped from here on
     /// belongs to the next one. At most one batch is in flight.
     pub fn hand_over(&mut self) {

@@ -17,6 +17,7 @@ pub mod output;
 pub mod partition;
 pub mod policy_record;
 pub mod reason;
+pub mod reason_text;
 pub mod time;
 pub mod view;
 pub mod words;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{Ended, Failure};
-use super::{decisions, demo, load, local, moments, partners, policy, run, schemas, topics};
+use super::{decisions, demo, explain, load, local, moments, partners, policy, run, schemas, topics};
 use crate::config::{self, Config};
 use crate::domain::EventTime;
 use crate::worker::clock;
@@ -128,6 +128,31 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say why a decision was made, and what would have turned it
+    #[command(
+        after_help = "Example: reflow explain --decision 5f0c…\n         reflow explain --customer c-0017 --at 2026-03-01T08:00:00Z --lang zh --page > page.html\n         reflow explain --event tests/scenarios/contact/cool-down.yaml --policy mine.yaml"
+    )]
+    Explain {
+        #[command(flatten)]
+        configured: Configured,
+        /// The decision's id (reads all partitions)
+        #[arg(long, value_name = "ID", required_unless_present_any = ["customer", "event"], conflicts_with_all = ["customer", "event"])]
+        decision: Option<String>,
+        /// The customer's token: the latest decision at that moment or before
+        #[arg(long, value_name = "TOKEN", requires = "at", conflicts_with = "event")]
+        customer: Option<String>,
+        /// The moment: 2026-03-01, an RFC 3339 time, or a span ago such as 24h
+        #[arg(long, value_name = "TIME", requires = "customer")]
+        at: Option<String>,
+        /// Events as in a scenario: what would be decided, without a broker
+        #[arg(long, value_name = "FILE")]
+        event: Option<PathBuf>,
+        /// Policy to judge the events by, in place of the one they name
+        #[arg(long, value_name = "FILE", requires = "event")]
+        policy: Option<PathBuf>,
+        #[command(flatten)]
+        shape: explain::Shape,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,6 +213,14 @@ fn dispatch(command: Command) -> Ended {
             };
             let since = since.map(|since| moment(&since, clock::wall())).transpose()?;
             decisions::decisions(&configured.load()?, &of, since, json)
+        }
+        Command::Explain { event: Some(event), policy, shape, .. } => explain::planned(&event, policy.as_ref(), &shape),
+        Command::Explain { configured, decision, customer, at, shape, .. } => {
+            let which = match (customer, at) {
+                (Some(customer), Some(at)) => explain::Which::At(customer, moment(&at, clock::wall())?),
+                _ => explain::Which::Id(decision.unwrap_or_default()),
+            };
+            explain::written(&configured.load()?, &which, &shape)
         }
     }
 }

@@ -6,6 +6,7 @@ use super::wording;
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::partition::partition_of;
+use crate::domain::reason_text::Language::English;
 use crate::domain::words::Word;
 use crate::domain::{Decision, EventTime};
 use crate::wire::Schema;
@@ -20,26 +21,14 @@ pub enum Of {
 
 /// Prints decisions in the order of their time; with `json` one object a line.
 pub fn decisions(config: &Config, of: &Of, since: Option<EventTime>, json: bool) -> Ended {
-    let topics = config.topics();
     let only = match of {
-        Of::Customer(token) => Some(partition_of(token.as_bytes(), topics.partitions(Topic::Decisions))),
+        Of::Customer(token) => Some(token.as_str()),
         Of::Partner(_) => None,
     };
-    let mut decoder = Decoder::open(config)?;
-    let mut found: Vec<Decision> = Vec::new();
-    let from = since.map_or(From::Beginning, From::Time);
-    read(config, &topics.name(Topic::Decisions), only, from, |_, _, _, value| {
-        if let Some(Ok(decision)) = value.map(|value| decoder.decode::<Decision>(Schema::Decision, value)) {
-            let wanted = match of {
-                Of::Customer(token) => decision.customer == token.as_str(),
-                Of::Partner(partner) => decision.partner == partner.as_str(),
-            };
-            if wanted {
-                found.push(decision);
-            }
-        }
+    let found = find(config, only, since, |decision| match of {
+        Of::Customer(token) => decision.customer == token.as_str(),
+        Of::Partner(partner) => decision.partner == partner.as_str(),
     })?;
-    found.sort_by_key(|decision| (decision.decided_at, decision.stage, decision.shard, decision.sequence));
     for decision in &found {
         if json {
             println!("{}", serde_json::to_string(decision).map_err(Failure::reach)?);
@@ -48,6 +37,29 @@ pub fn decisions(config: &Config, of: &Of, since: Option<EventTime>, json: bool)
         }
     }
     if found.is_empty() { Err(Failure::finding("no decisions found")) } else { Ok(()) }
+}
+
+/// The decisions that are wanted, in the order of their time; of one customer only that customer's partition is read.
+pub fn find(
+    config: &Config,
+    customer: Option<&str>,
+    since: Option<EventTime>,
+    wanted: impl Fn(&Decision) -> bool,
+) -> Result<Vec<Decision>, Failure> {
+    let topics = config.topics();
+    let only = customer.map(|token| partition_of(token.as_bytes(), topics.partitions(Topic::Decisions)));
+    let mut decoder = Decoder::open(config)?;
+    let mut found: Vec<Decision> = Vec::new();
+    let from = since.map_or(From::Beginning, From::Time);
+    read(config, &topics.name(Topic::Decisions), only, from, |_, _, _, value| {
+        if let Some(Ok(decision)) = value.map(|value| decoder.decode::<Decision>(Schema::Decision, value))
+            && wanted(&decision)
+        {
+            found.push(decision);
+        }
+    })?;
+    found.sort_by_key(|decision| (decision.decided_at, decision.stage, decision.shard, decision.sequence));
+    Ok(found)
 }
 
 /// A decision as a person reads it.
@@ -67,7 +79,7 @@ fn in_words(decision: &Decision) -> String {
     }
     for check in decision.checks.iter().filter(|check| !check.passed) {
         let (subject, observed, required) =
-            (wording::subject(check), wording::observed(check), wording::required(check));
+            (wording::subject(check, English), wording::observed(check, English), wording::required(check, English));
         text.push_str(&format!("    {} {subject}: {observed} (asked for: {required})\n", check.code));
     }
     text

@@ -12,7 +12,8 @@ use super::schemas;
 use crate::config::Config;
 use crate::domain::EventTime;
 use crate::domain::codec::Avro;
-use crate::wire::{Schema, SchemaIds, WireError, decode_body};
+use crate::domain::events::Event;
+use crate::wire::{Schema, SchemaIds, WireError, decode_body, decode_event_body};
 use crate::worker::reading::Reading;
 
 /// Longest silence of the broker while reading, seconds.
@@ -34,13 +35,27 @@ impl Decoder {
     }
 
     pub fn decode<T: for<'a> Avro<'a>>(&mut self, schema: Schema, value: &[u8]) -> Result<T, WireError> {
+        self.wait(schema, value);
+        decode_body(schema, self.reading.body(schema, value, &self.ids)?)
+    }
+
+    /// Shows an event of an input topic; one that cannot be read is none.
+    pub fn event(&mut self, schema: Schema, value: &[u8], show: impl FnOnce(&Event<'_>)) {
+        self.wait(schema, value);
+        let body = self.reading.body(schema, value, &self.ids);
+        if let Ok(event) = body.and_then(|body| decode_event_body(schema, body)) {
+            show(&event);
+        }
+    }
+
+    /// Waits until the schema of a record is known, or has to be by now.
+    fn wait(&mut self, schema: Schema, value: &[u8]) {
         let began = Instant::now();
         while self.reading.must_wait(schema, value, &self.ids)
             && began.elapsed() < Duration::from_secs(SILENCE_SECS_MAX)
         {
             std::thread::park_timeout(Duration::from_millis(LOOK_MS));
         }
-        decode_body(schema, self.reading.body(schema, value, &self.ids)?)
     }
 }
 

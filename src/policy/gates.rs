@@ -59,7 +59,9 @@ fn consent(case: &Case<'_>, found: &mut Findings) {
     let (subject, given_at) = ("consent_given_at", given.map(|given| given.0));
     let passed = given.is_some_and(|given| given <= at);
     let check = Check::maybe(GateNoConsent, subject, Unit::Moment, given_at, Relation::AtMost, Some(at.0));
-    found.push(Check { passed, ..check });
+    // The moment is judged; the version of the text is for whoever asks what was consented to.
+    let observed_word = case.facts.consent.map(|given| given.text_version.into());
+    found.push(Check { passed, observed_word, ..check });
     if let Some(withdrawn_at) = case.facts.consent.and_then(|given| given.withdrawn_at) {
         let subject = "consent_withdrawn_at";
         found.push(Check::maybe(GateNoConsent, subject, Unit::Moment, Some(withdrawn_at.0), Relation::Is, None));

@@ -24,7 +24,7 @@ mod gates;
 mod offer;
 mod permission;
 mod persons;
-mod read;
+pub(crate) mod read;
 mod segments;
 pub mod set;
 pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};

@@ -7,6 +7,7 @@
 //! values for the changelog. An [image] is written by `walk`ing over what is committed, [cursor](Cursor) in hand.
 //! Pure: no IO, no clock.
 
+mod cell;
 mod cursor;
 pub mod image;
 mod records;

@@ -92,7 +92,10 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         let rest = (after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         // What the generation in flight found is older than what the open one found: it comes last and stays.
         let saved = self.open.range(rest).chain(self.flight.range(rest));
-        let saved: BTreeMap<&K, Option<&V>> = saved.map(|(key, before)| (key, before.as_ref())).collect();
+        let mut saved: BTreeMap<&K, Option<&V>> = saved.map(|(key, before)| (key, before.as_ref())).collect();
+        if planted::is(Bug::ImageWithUncommittedSlots) {
+            saved.clear();
+        }
         let (mut now, mut saved) = (self.values.range(rest).peekable(), saved.into_iter().peekable());
         let (mut looked, mut last) = (0, None);
         while looked < most {

@@ -48,6 +48,11 @@ pub fn caught_up(stage: StageName, lane: u32, shards: usize) {
     info!(%stage, lane, shards, "caught up");
 }
 
+/// Their state is taken from wherever it comes fastest; `shard restored` follows for each.
+pub fn shards_assigned(stage: StageName, lane: u32, shards: usize) {
+    info!(%stage, lane, shards, "shards assigned");
+}
+
 pub fn shards_revoked(stage: StageName, lane: u32, shards: usize) {
     info!(%stage, lane, shards, "shards revoked");
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::images::ImageFiles;
 use super::recovery::header;
-use super::shard::Shared;
+use super::shared::Shared;
 use crate::bus::Topic;
 use crate::bus::identity::Identity;
 use crate::bus::restore::StableEnd;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::shard::ShardRunner;
+use crate::bus::restore::Course;
 use crate::domain::decision::StageName;
 use crate::store::image::{Discard, FOOTER_BYTES, FRAME_BYTES, Frame, Header, Log, PREAMBLE_BYTES, Totals};
 use crate::telemetry::events;
@@ -41,6 +42,7 @@ pub struct Fit<'a> {
     pub log: &'a Log,
     /// The sequence of the shard's last transaction in the changelog, where it is known.
     pub sequence: Option<i64>,
+    pub course: &'a Course,
 }
 
 impl ImageFiles {
@@ -142,7 +144,9 @@ fn read(path: &Path, fit: &Fit<'_>, mut runner: ShardRunner) -> Result<Loaded, U
     let totals = Totals::of_footer(&footer)?;
     file.seek(SeekFrom::Start(first_chunk))?;
     let mut entries = 0;
+    runner.expect(totals.entries());
     for number in 0..totals.chunks() {
+        fit.course.step();
         let mut frame = [0; FRAME_BYTES];
         file.read_exact(&mut frame)?;
         let frame = Frame::decode(&frame)?;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::draughtsman::{News, Order, Told, run};
 use super::progress::PROGRESS_KEY;
-use super::shard::{ShardRunner, Shared};
+use super::shard::ShardRunner;
+use super::shared::Shared;
 use crate::domain::decision::StageName;
 use crate::store::Cursor;
 use crate::store::image::Chunk;

@@ -53,7 +53,7 @@ impl ShardRunner {
             let policies = self.policies.clone();
             for rejected in policies.rejected_since(known) {
                 let detail = format!("offset {}, version `{}`: {}", rejected.offset, rejected.version, rejected.detail);
-                self.outputs.push(Output::Alert(Box::new(self.no_policy(rejected.offset, detail))));
+                self.batch.outputs.push(Output::Alert(Box::new(self.no_policy(rejected.offset, detail))));
             }
         }
     }

@@ -16,9 +16,11 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::catch_up::CatchUp;
 use super::imaging::Imaging;
 use super::models::Models;
+use super::open_batch::Closed;
 use super::parking::Parking;
 use super::refusal::Refusal;
-use super::shard::{Closed, ShardRunner, Shared};
+use super::shard::ShardRunner;
+use super::shared::Shared;
 use super::turn::{Batch, TRICKLE_RECORDS_MAX};
 use super::writer::{Gone, Job, Writer, WriterError, Written};
 use crate::bus::Outbox;
@@ -85,8 +87,8 @@ pub struct Lane {
     pub(super) number: u32,
     pub(super) inbox: Inbox,
     writer: Writer,
-    /// Of the writer's thread.
-    vitals: Vitals,
+    /// Of the writer's thread; of the lane's own while it restores and the writer rests.
+    pub(super) vitals: Vitals,
     pub(super) models: Arc<Models>,
     pub(super) parking: Arc<Parking>,
     pub(super) stop: Arc<AtomicBool>,

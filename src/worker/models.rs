@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::{DashMap, DashSet};
 
+use super::open_batch::Closed;
 use super::policies::Policies;
-use super::shard::Closed;
 use crate::bus::producer::Phases;
 use crate::bus::registry::{Registry, State};
 use crate::domain::decision::{DecisionKind, StageName};

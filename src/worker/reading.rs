@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::shard::Shared;
+use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
 use crate::bus::registry::{Known, Registry};

@@ -2,7 +2,6 @@
 //! changelog alone. Shards are shared out among threads, and those of a thread are read together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -11,11 +10,12 @@ use super::images::{Fit, ImageFiles};
 use super::parking::Parked;
 use super::progress::{PROGRESS_KEY, Progress};
 use super::refusal::Refusal;
-use super::shard::{ShardRunner, Shared};
+use super::shard::ShardRunner;
+use super::shared::Shared;
 use super::stage::Stage;
 use crate::bus::Topic;
 use crate::bus::identity::Identity;
-use crate::bus::restore::{Extent, RestoreError, Restorer, Stretch};
+use crate::bus::restore::{Course, Extent, RestoreError, Restorer, Stretch};
 use crate::domain::Text;
 use crate::domain::decision::StageName;
 use crate::store::image::{Header, Log};
@@ -60,8 +60,8 @@ pub struct Recovered {
 pub struct Recovery<'a> {
     pub shared: &'a Shared,
     pub stage: StageName,
-    /// Ends the work early when it becomes true.
-    pub cancel: &'a AtomicBool,
+    /// By which the work is given up, and seen to go on.
+    pub course: &'a Course,
 }
 
 /// A shard on its way.
@@ -115,7 +115,7 @@ impl Recovery<'_> {
     fn share(&self, wanted: Vec<Wanted>, identity: Option<&Identity>) -> Result<Vec<Recovered>, Refusal> {
         let config = &self.shared.config;
         let silence = Duration::from_secs(config.restore.silence_secs_max);
-        let restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.cancel)?;
+        let restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.course)?;
         let mut extents = BTreeMap::new();
         for one in &wanted {
             extents.insert(one.shard, restorer.extent(one.shard)?);
@@ -241,7 +241,7 @@ impl Recovery<'_> {
             tombstones_ms: identity.tombstones_ms,
             skew_secs: config.clock.skew_secs_max,
         };
-        let fit = Fit { own: &own, log: &log, sequence: last.map(|last| last.sequence) };
+        let fit = Fit { own: &own, log: &log, sequence: last.map(|last| last.sequence), course: self.course };
         let files = ImageFiles::new(&config.images.dir, &config.kafka.prefix);
         files.load(self.stage, shard, &fit, || ShardRunner::new(self.stage, shard, self.shared))
     }
@@ -261,7 +261,7 @@ impl Recovery<'_> {
     fn know(&self, shard: i32, progress: &Progress) -> Result<(), Refusal> {
         let (stage, policies) = (self.stage, &self.shared.policies);
         let told = progress.next(Topic::Policies).unwrap_or(0);
-        let ends = || self.cancel.load(Ordering::Relaxed);
+        let ends = || !self.course.step();
         policies.wait_for(told, ends).map_err(|known| match ends() {
             true => Refusal::Restore(RestoreError::Cancelled),
             false => Refusal::PolicyLog { stage, shard, told, known },

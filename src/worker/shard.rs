@@ -6,87 +6,32 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::clock::Clock;
 use super::encode;
 use super::knowing::{Behind, stamp};
-use super::policies::Policies;
+use super::open_batch::{Closed, OpenBatch};
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
-use super::stage::{Raw, Stage};
-use crate::bus::registry::Registry;
-use crate::bus::{Outbox, Topic, Topics};
-use crate::config::Config;
+use super::shared::Shared;
+use super::stage::{Raw, Stage, Taken};
+use crate::bus::{Outbox, Topic};
 use crate::customer::Entry;
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::codec::{self, Bytes, CodecError};
+use crate::domain::codec::{self, CodecError};
 use crate::domain::decision::StageName;
-use crate::domain::fate::{DeadLetterClass, FateCounts};
-use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
+use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
-use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, content_id};
+use crate::domain::{EventTime, Fate, Output, Text, content_id};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
-use crate::wire::{Schema, SchemaIds};
+use crate::wire::Schema;
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
-/// Most of a rejected record's value that is kept, bytes: a dead letter that no topic takes would stop the shard.
-const BURIED_BYTES_MAX: usize = 512 * 1024;
 
 /// The lane does not ask how much waits unread, so heartbeats do not say.
 const BACKLOG_UNKNOWN: i64 = 0;
-
-/// What every shard of a process shares.
-#[derive(Clone)]
-pub struct Shared {
-    pub config: Arc<Config>,
-    pub topics: Arc<Topics>,
-    pub names: Arc<Vec<String>>,
-    pub ids: Arc<SchemaIds>,
-    /// Knows the schemas of other writers, where there is a registry.
-    pub registry: Option<Arc<Registry>>,
-    pub policies: Arc<Policies>,
-    pub clock: Arc<Clock>,
-}
-
-impl Shared {
-    pub fn new(config: Config, policies: PolicySet) -> Self {
-        let shared = Self::holding_the_clock(config, policies);
-        shared.clock.release();
-        shared
-    }
-
-    /// A scaled clock stands still until it is released.
-    pub fn holding_the_clock(config: Config, policies: PolicySet) -> Self {
-        let topics = config.topics();
-        let names = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
-        let clock = Clock::held(config.clock);
-        Self {
-            topics: Arc::new(topics),
-            names: Arc::new(names),
-            ids: Arc::new(SchemaIds::default()),
-            registry: None,
-            policies: Arc::new(Policies::fixed(policies)),
-            clock: Arc::new(clock),
-            config: Arc::new(config),
-        }
-    }
-
-    pub fn topic_name(&self, topic: Topic) -> &str {
-        &self.names[topic.ordinal()]
-    }
-}
-
-/// What a closed batch did.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Closed {
-    pub fates: FateCounts,
-    pub records: i64,
-    /// Records of internal topics (bundles, replies), counted apart.
-    pub internal: FateCounts,
-}
 
 /// One shard of one stage with everything that belongs to it.
 pub struct ShardRunner {
@@ -99,12 +44,7 @@ pub struct ShardRunner {
     pub(super) progress: Progress,
     open: bool,
     pub(super) now: EventTime,
-    runs: Vec<Run>,
-    closed: Closed,
-    pub(super) outputs: Vec<Output>,
-    dead: Vec<(DeadLetter, Vec<u8>)>,
-    /// The open batch answers somebody.
-    replies: bool,
+    pub(super) batch: OpenBatch,
     pub(super) reading: Reading,
     /// Records that wait for a writer's schema or for policies, and all that came after the first of them.
     pub(super) held: VecDeque<Held>,
@@ -130,11 +70,7 @@ impl ShardRunner {
             progress,
             open: false,
             now: EventTime::default(),
-            runs: Vec::new(),
-            closed: Closed::default(),
-            outputs: Vec::new(),
-            dead: Vec::new(),
-            replies: false,
+            batch: OpenBatch::default(),
             reading: Reading::new(shared.registry.clone()),
             held: VecDeque::new(),
             policies: shared.policies.current(),
@@ -174,7 +110,14 @@ impl ShardRunner {
     pub fn somebody_waits(&self) -> bool {
         match &self.stage {
             Stage::Customer(shard) => shard.proposes(),
-            Stage::Partner(_) => self.replies,
+            Stage::Partner(_) => self.batch.outputs.iter().any(|output| matches!(output, Output::Reply { .. })),
+        }
+    }
+
+    /// Makes room for that many entries before they are loaded.
+    pub fn expect(&mut self, entries: u64) {
+        if let Stage::Customer(shard) = &mut self.stage {
+            shard.expect(entries);
         }
     }
 
@@ -218,7 +161,7 @@ impl ShardRunner {
             at: self.now,
             detail,
         };
-        self.outputs.push(Output::Alert(Box::new(alert)));
+        self.batch.outputs.push(Output::Alert(Box::new(alert)));
     }
 
     /// Opens a batch unless one is open; `now` is read here, once.
@@ -258,15 +201,14 @@ impl ShardRunner {
     pub fn take(&mut self, raw: Raw<'_>) {
         let limit = self.shared.config.transaction.record_bytes_max;
         let size = raw.value.map_or(0, <[u8]>::len);
-        let (said, schema) = (self.outputs.len(), raw.topic.layout().schema);
+        let schema = raw.topic.layout().schema;
         let taken = if size > limit {
             let detail = format!("{size} bytes; at most {limit} are read");
-            super::stage::Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
+            Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
             let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
-            self.stage.take(raw, body, self.now, &self.policies, &mut self.outputs)
+            self.stage.take(raw, body, self.now, &self.policies, &mut self.batch.outputs)
         };
-        self.replies |= self.outputs[said..].iter().any(|output| matches!(output, Output::Reply { .. }));
         if let Some(time) = taken.event_time {
             self.progress.high = self.progress.high.max(time);
             // With an event clock nothing is known before the first record.
@@ -274,18 +216,8 @@ impl ShardRunner {
                 self.now = time;
             }
         }
-        match schema {
-            Some(Schema::Reply | Schema::FactBundle) => self.closed.internal.count(&taken.fate),
-            _ => self.closed.fates.count(&taken.fate),
-        }
-        match taken.fate {
-            Fate::Late(detail) => self.bury(raw, DeadLetterClass::Late, detail),
-            Fate::DeadLettered(class, detail) => self.bury(raw, class, detail),
-            Fate::Applied | Fate::Duplicate | Fate::Ignored(_) => {}
-        }
-        self.closed.records += 1;
         self.progress.advance(raw.topic, raw.offset + 1);
-        self.journal_record(raw.topic, raw.offset);
+        self.batch.note(raw, taken.fate, self.stage.name(), self.now);
     }
 
     /// A tick, when something is due.
@@ -306,35 +238,33 @@ impl ShardRunner {
     }
 
     fn tick_open(&mut self) {
-        self.stage.tick(self.now, &self.policies, &mut self.outputs);
-        self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
+        self.stage.tick(self.now, &self.policies, &mut self.batch.outputs);
+        self.batch.note_tick();
     }
 
     /// Ends the batch: bundles, changelog, journal and progress go to the outbox; what people may see goes to `seen`.
     pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output)) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
-        self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.outputs);
-        for mut output in self.outputs.drain(..) {
+        self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.batch.outputs);
+        for mut output in self.batch.outputs.drain(..) {
             chain(&mut output, self.shard, &mut self.progress);
             stamp(&mut output, &self.policies);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
             seen(output);
         }
-        for (letter, key) in &self.dead {
-            let partition = letter.partition.rem_euclid(shared.topics.partitions(Topic::DeadLetters).max(1));
-            outbox.push(Topic::DeadLetters, partition, key, |out| shared.ids.encode(Schema::DeadLetter, letter, out));
-        }
+        self.batch.bury(&shared, outbox);
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
         self.progress.now = self.now;
-        let entry = self.journal_entry(encode::digests(outbox, first));
+        let place = (self.stage.name(), self.shard, self.progress.sequence);
+        let entry = self.batch.journal_entry(&shared, &self.policies, place, self.now, encode::digests(outbox, first));
         let key = format!("{}\0{}", entry.stage, entry.shard);
         let partition = shared.topics.journal_partition(self.shard);
         outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
         self.stage.changes(self.shard, outbox);
         let changelog = Topic::changelog(self.stage.name());
         outbox.push(changelog, self.shard, PROGRESS_KEY, |out| self.progress.encode(out));
-        self.closed
+        self.batch.closed
     }
 
     /// The closed batch is on its way; what comes now belongs to the next one.
@@ -374,64 +304,7 @@ impl ShardRunner {
 
     fn clear(&mut self) {
         self.open = false;
-        self.replies = false;
-        self.closed = Closed::default();
-        self.runs.clear();
-        self.outputs.clear();
-        self.dead.clear();
-    }
-
-    fn bury(&mut self, raw: Raw<'_>, class: DeadLetterClass, mut detail: String) {
-        let size = raw.value.map_or(0, <[u8]>::len);
-        if size > BURIED_BYTES_MAX {
-            detail.push_str(&format!("; of its {size} bytes the first {BURIED_BYTES_MAX} are kept"));
-        }
-        let letter = DeadLetter {
-            topic: Text::from(raw.topic_name),
-            partition: raw.partition,
-            offset: raw.offset,
-            timestamp: raw.timestamp,
-            key: raw.key.map(|key| Bytes(key.to_vec())),
-            value: raw.value.map(|value| Bytes(value[..size.min(BURIED_BYTES_MAX)].to_vec())),
-            headers: (raw.headers)(),
-            class,
-            stage: Text::from(self.stage.name().name()),
-            detail,
-            rejected_at: self.now,
-        };
-        self.dead.push((letter, raw.key.unwrap_or_default().to_vec()));
-    }
-
-    fn journal_record(&mut self, topic: Topic, offset: i64) {
-        if let Some(run) = self.runs.last_mut()
-            && run.kind == StepKind::Records
-            && run.topic == topic.name()
-        {
-            run.to = offset;
-            run.records += 1;
-            return;
-        }
-        let topic = Text::from(topic.name());
-        self.runs.push(Run { kind: StepKind::Records, topic, from: offset, to: offset, records: 1 });
-    }
-
-    fn journal_entry(&mut self, outputs: Vec<OutputDigest>) -> JournalEntry {
-        let policy = self.policies.in_force(self.now);
-        JournalEntry {
-            stage: self.stage.name(),
-            shard: self.shard,
-            sequence: self.progress.sequence,
-            writer: Text::from(self.shared.config.transactional_id(self.stage.name(), 0)),
-            build: Text::from(env!("CARGO_PKG_VERSION")),
-            now: self.now,
-            policy_version: policy.map(|policy| policy.version.clone()).unwrap_or_default(),
-            policy_hash: policy.map(|policy| policy.hash.clone()).unwrap_or_default(),
-            runs: std::mem::take(&mut self.runs),
-            fates: self.closed.fates,
-            outputs,
-            policy_offset: self.policies.next(),
-            policy_digest: Some(self.policies.digest().clone()),
-        }
+        self.batch.clear();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lane::{Assignment, Lane, LaneError};
 use super::models::Models;
 use super::parking::Parking;
-use super::shard::Shared;
+use super::shared::Shared;
 use super::watchdog::Watched;
 use crate::bus::vitals::Vitals;
 use crate::domain::decision::StageName;

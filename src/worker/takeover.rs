@@ -2,7 +2,7 @@
 //! have caught up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::catch_up::CatchUp;
@@ -12,6 +12,8 @@ use super::recovery::{Recovered, Recovery, Wanted};
 use super::refusal::Refusal;
 use super::shard::ShardRunner;
 use crate::bus::Topic;
+use crate::bus::errors::Call;
+use crate::bus::restore::Course;
 use crate::planted::{self, Bug};
 use crate::telemetry::events;
 
@@ -19,8 +21,16 @@ use crate::telemetry::events;
 const ATTEND_EVERY_MS: u64 = 20;
 
 impl Lane {
-    /// Restores the shards and begins to read where their last transaction ended.
+    /// Restores the shards and begins to read where their last transaction ended. The writer has nothing to do meanwhile, so the
+    /// signs of life that the watchdog reads are this thread's.
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
+        self.vitals.enter(Call::Restore);
+        let taken = self.take(shards);
+        self.vitals.left();
+        taken
+    }
+
+    fn take(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         self.park();
         self.catch_up = CatchUp::new(self.shared.config.restore.behind_records_max);
         if self.group.is_none() || !planted::is(Bug::StaleGroupMetadata) {
@@ -29,6 +39,7 @@ impl Lane {
         shards.iter().for_each(|shard| {
             self.models.shards.insert((self.stage, *shard), ShardState::Restoring);
         });
+        events::shards_assigned(self.stage, self.number, shards.len());
         let began = Instant::now();
         let committed = self.inbox.committed(shards).map_err(Refusal::from)?;
         let recovered = match self.recover(shards) {
@@ -63,9 +74,9 @@ impl Lane {
     }
 
     /// Gets the states on threads of their own, and serves the group meanwhile: a rebalance ends it.
-    fn recover(&self, shards: &[i32]) -> Result<Vec<Recovered>, Refusal> {
-        let cancel = AtomicBool::new(false);
-        let recovery = &Recovery { shared: &self.shared, stage: self.stage, cancel: &cancel };
+    fn recover(&mut self, shards: &[i32]) -> Result<Vec<Recovered>, Refusal> {
+        let (course, mut steps) = (Course::default(), 0);
+        let recovery = &Recovery { shared: &self.shared, stage: self.stage, course: &course };
         let wanted = |shard: &i32| Wanted { shard: *shard, kept: self.parking.take(self.stage, *shard) };
         let wanted: Vec<Wanted> = shards.iter().map(wanted).collect();
         std::thread::scope(|scope| {
@@ -77,7 +88,10 @@ impl Lane {
             });
             while !running.is_finished() {
                 if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
-                    cancel.store(true, Ordering::Relaxed);
+                    course.give_up();
+                }
+                if std::mem::replace(&mut steps, course.steps()) != steps {
+                    self.vitals.moved();
                 }
                 std::thread::park_timeout(Duration::from_millis(ATTEND_EVERY_MS));
             }

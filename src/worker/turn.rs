@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::lane::{IDLE_MS_MAX, Lane, LaneError};
 use super::reading::HELD_RECORDS_MAX;
-use super::shard::{ShardRunner, Shared};
+use super::shard::ShardRunner;
+use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
 use crate::bus::consumer::{Next, lost_offset};
 use crate::bus::native::Record;
+use crate::config::Transaction;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
 pub(super) const TRICKLE_RECORDS_MAX: usize = 128;
@@ -17,12 +19,19 @@ const TRICKLE_PAUSE_MS: u64 = 2;
 /// The batch being gathered.
 pub(super) struct Batch {
     began: Instant,
-    pub(super) records: usize,
+    records: usize,
+    /// Of keys and values read.
+    bytes: usize,
 }
 
 impl Batch {
-    pub(super) fn begin() -> Self {
-        Self { began: Instant::now(), records: 0 }
+    fn begin() -> Self {
+        Self { began: Instant::now(), records: 0, bytes: 0 }
+    }
+
+    /// Records there still is room for.
+    fn room(&self, limits: &Transaction) -> usize {
+        if self.bytes < limits.bytes_max { limits.records_max.saturating_sub(self.records) } else { 0 }
     }
 }
 
@@ -36,7 +45,7 @@ impl Lane {
         let limits = self.shared.config.transaction;
         let mut taken = 0;
         for (urgent, most) in [(true, limits.urgent_records_per_turn_max), (false, limits.other_records_per_turn_max)] {
-            let room = limits.records_max.saturating_sub(self.batch.as_ref().map_or(0, |batch| batch.records));
+            let room = self.batch.as_ref().map_or(limits.records_max, |batch| batch.room(&limits));
             taken += self.drain(urgent, most.min(room))?;
         }
         Some(taken)
@@ -47,9 +56,12 @@ impl Lane {
         let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
         while taken + held < most && !ahead {
             if let Some(records) = self.inbox.fetch(urgent) {
-                let keys: Vec<(i32, &[u8])> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
-                for (shard, runner) in &self.shards {
-                    runner.bring(keys.iter().filter(|(other, _)| other == shard).map(|(_, key)| *key));
+                let mut keys: Vec<(i32, &[u8])> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
+                keys.sort_unstable_by_key(|(shard, _)| *shard);
+                for keys in keys.chunk_by(|(one, _), (next, _)| one == next) {
+                    if let Some(runner) = self.shards.get(&keys[0].0) {
+                        runner.bring(keys.iter().map(|(_, key)| *key));
+                    }
                 }
             }
             match self.inbox.next(urgent) {
@@ -69,9 +81,11 @@ impl Lane {
                         }
                         continue;
                     }
-                    self.batch.get_or_insert_with(Batch::begin).records += 1;
                     taken += 1;
-                    if runner.has_run_ahead() {
+                    let batch = self.batch.get_or_insert_with(Batch::begin);
+                    batch.records += 1;
+                    batch.bytes += record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len);
+                    if batch.room(&self.shared.config.transaction) == 0 || runner.has_run_ahead() {
                         break;
                     }
                 }
@@ -117,7 +131,7 @@ impl Lane {
         let Some(batch) = self.batch.as_ref().filter(|_| self.flight.is_none()) else { return false };
         let busy = || self.shards.values().any(ShardRunner::somebody_waits);
         let gathered = batch.began.elapsed();
-        batch.records >= limits.records_max
+        batch.room(&limits) == 0
             || gathered >= Duration::from_millis(limits.interval_ms)
             || gathered >= Duration::from_millis(limits.interval_busy_ms) && busy()
             || self.shards.values().any(ShardRunner::has_run_ahead)
@@ -156,4 +170,19 @@ fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record
     runner.open();
     runner.take(raw);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_full_by_records_or_by_bytes() {
+        let limits = Transaction { records_max: 10, bytes_max: 1_000, ..Transaction::default() };
+        let batch = |records, bytes| Batch { records, bytes, ..Batch::begin() };
+        assert_eq!(batch(0, 0).room(&limits), 10);
+        assert_eq!(batch(9, 999).room(&limits), 1);
+        assert_eq!(batch(10, 10).room(&limits), 0);
+        assert_eq!(batch(1, 1_000).room(&limits), 0, "few large records");
+    }
 }

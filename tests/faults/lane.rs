@@ -61,6 +61,21 @@ fn a_lane_goes_on_after_a_refused_delivery() {
     goes_on_after(Request::Produce, Code::RD_KAFKA_RESP_ERR_POLICY_VIOLATION);
 }
 
+/// Nobody knows whether such a commit landed: the lane makes its producer anew and takes its state from the log.
+#[test]
+fn a_lane_goes_on_after_a_commit_without_an_answer() {
+    let (mock, worker) = start();
+    mock.fail(Request::EndTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, 100_000);
+    wait_until("a commit to be given up", 60, || worker.models.aborted.load(Ordering::Relaxed) >= 1);
+    mock.heal(Request::EndTxn);
+    let before = worker.models.transactions.load(Ordering::Relaxed);
+    wait_until("transactions after a commit without an answer", 60, || {
+        assert!(!worker.stopping(), "no transaction after a commit without an answer: the lane has left");
+        worker.models.transactions.load(Ordering::Relaxed) >= before + 2
+    });
+    worker.join().unwrap();
+}
+
 #[test]
 fn a_lane_leaves_without_a_right_and_says_which() {
     let (mock, worker) = start();

@@ -6,5 +6,5 @@ mod caught;
 use caught::{caught, planted};
 
 planted! {
-    producer_reused: "indefinite::after_an_unknown_end_nothing_is_lost_and_nothing_is_double", "";
+    producer_reused: "lane::a_lane_goes_on_after_a_commit_without_an_answer", "after a commit without an answer";
 }

@@ -41,6 +41,28 @@ fn a_call_that_hangs_ends_the_process_which_says_where() {
     assert!(last.contains("has not come back for") && last.contains("a restart is safe"), "{last}");
 }
 
+/// A restore that waits for an open transaction looks again and again; when no answer comes any more it does not go on.
+#[test]
+fn a_restore_that_hangs_ends_the_process_which_says_so() {
+    let mut broker = Broker::start(BrokerOptions::default()).unwrap();
+    let more = "stages: [customer]\nwatchdog: {call_secs_max: 3}\nrestore: {silence_secs_max: 12}";
+    let deployment = Deployment::at(&broker.bootstrap(), "restore-hangs", more, None);
+    deployment.apply();
+    let somebody = Producer::transactional_for(&deployment.bootstrap, "somebody", 120_000);
+    somebody.begin();
+    somebody.send_to(&deployment.topic(Topic::CustomerChangelog), 0, Some(b"never"), None);
+    somebody.drain();
+    let mut worker = deployment.spawn();
+    worker.wait_for_log("shards assigned", 60);
+    broker.pause().unwrap();
+    let code = worker.wait(60);
+    broker.resume().unwrap();
+    let log = worker.log();
+    assert_eq!(code, 3, "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("customer lane 0: `restore` has not come back for 15 s"), "{last}");
+}
+
 /// librdkafka 2.12.1 forgets a call when the group's coordinator cannot be found a few times in a row
 /// (`rd_kafka_coord_req_handle_FindCoordinator` does not look whether its retry was accepted): nothing but a watchdog ends it.
 #[test]

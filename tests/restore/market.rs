@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reflow::bus::Topic;
+use reflow::bus::restore::Course;
 use reflow::config::{Config, load};
 use reflow::domain::EventTime;
 use reflow::domain::decision::StageName;
@@ -127,8 +127,8 @@ impl Market {
 /// Recovers all customer shards, as a lane does.
 pub fn recover(config: Config) -> Result<Vec<Recovered>, Refusal> {
     let shared = Shared::new(config, PolicySet::default());
-    let (cancel, shards) = (AtomicBool::new(false), shared.topics.customer_shards);
-    let recovery = Recovery { shared: &shared, stage: StageName::Customer, cancel: &cancel };
+    let (course, shards) = (Course::default(), shared.topics.customer_shards);
+    let recovery = Recovery { shared: &shared, stage: StageName::Customer, course: &course };
     recovery.run((0..shards).map(|shard| Wanted { shard, kept: None }).collect())
 }
 

@@ -38,7 +38,8 @@ pub struct Produced {
 pub struct Faults {
     /// The batch is closed, undone and fed again.
     pub undo_percent: i64,
-    /// A fresh runner takes over from the changelog.
+    /// A fresh runner takes over from the changelog; ten times as often when a batch is aborted, with an image that was drawn while
+    /// that batch was in flight.
     pub restore_percent: i64,
 }
 
@@ -139,7 +140,8 @@ impl Bench {
         let records = self.waiting(&batch);
         let Some(written) = self.attempt(&batch, &records) else { return Vec::new() };
         // What is closed and not committed must not show in it.
-        self.draw(batch.stage, batch.shard);
+        let most = self.fault_dice.between(1, 8) as usize;
+        self.draw(batch.stage, batch.shard, most);
         if self.fault_dice.chance(self.faults.undo_percent) {
             self.runner(batch.stage, batch.shard).undo();
             self.undone += 1;
@@ -164,11 +166,22 @@ impl Bench {
         written
     }
 
-    /// Does a part of what waits, closes it, and puts everything back: an aborted transaction.
+    /// Does a part of what waits, closes it, and puts everything back: an aborted transaction. An image may be drawn meanwhile; what
+    /// it saw of this batch would never be told by the changelog.
     pub fn abort(&mut self, batch: Batch) {
         let records = self.waiting(&batch);
         if self.attempt(&batch, &records).is_some() {
-            self.runner(batch.stage, batch.shard).undo();
+            let dies = self.fault_dice.chance(10 * self.faults.restore_percent);
+            if self.fault_dice.chance(50) {
+                self.runner(batch.stage, batch.shard).hand_over();
+            }
+            if dies {
+                self.images.remove(&(batch.stage, batch.shard));
+                self.draw(batch.stage, batch.shard, usize::MAX);
+                self.restore(batch.stage, batch.shard);
+            } else {
+                self.runner(batch.stage, batch.shard).undo();
+            }
             self.undone += 1;
         }
     }
@@ -258,11 +271,10 @@ impl Bench {
         self.restored += 1;
     }
 
-    /// Writes a little of the shard's image; begins a new one when the last is whole.
-    fn draw(&mut self, stage: StageName, shard: i32) {
+    /// Writes up to `most` entries of the shard's image; may begin a new one when the last is whole.
+    fn draw(&mut self, stage: StageName, shard: i32, most: usize) {
         let topic = Topic::changelog(stage);
         let from = self.produced.iter().filter(|record| record.topic == topic && record.partition == shard).count();
-        let most = self.fault_dice.between(1, 8) as usize;
         let again = self.fault_dice.chance(10);
         let mut image = self.images.remove(&(stage, shard)).unwrap_or(Image { from, ..Image::default() });
         if image.whole && again {

@@ -14,6 +14,7 @@ planted! {
     reply_lost: "the_oracle_agrees_over_plausible_lives", "replies of partner shard";
     double_undo: "neither_undo_nor_restore_shows_in_a_single_byte", "the same batch after undo";
     journal_gap: "the_oracle_agrees_over_plausible_lives", "sequence";
+    image_with_uncommitted_slots: "neither_undo_nor_restore_shows_in_a_single_byte", "restore_percent: 3 }: record Some(";
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
                 written.settlement = settle::ended_drawdown(customer, token, partner, drawdown);
             }
         }
-        Change::Repayment(change) => change.write(customer),
+        Change::Repayment(change) => change.write(customer, spare),
         Change::Profile(change) => {
             set_profile(customer, change.profile, spare);
             if change.opts_out {

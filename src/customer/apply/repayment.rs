@@ -4,7 +4,8 @@ use super::application::note_currency;
 use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::record::fact::{Effect, stand};
 use crate::customer::record::{
-    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Payment, Schedule, find, find_mut, place,
+    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Payment, Schedule, Spare, find,
+    find_mut, place,
 };
 use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
 use crate::domain::{CalendarDay, Fate, Text};
@@ -89,9 +90,10 @@ fn weigh_instalment(
 }
 
 impl Change {
-    pub fn write(self, customer: &mut Customer) {
+    pub fn write(self, customer: &mut Customer, spare: &mut Spare) {
         if find(&customer.loans, &self.partner, &self.loan).is_none() {
-            place(&mut customer.loans, Loan::new(&self.partner, &self.loan));
+            let new = Loan { instalments: spare.instalments(), ..Loan::new(&self.partner, &self.loan) };
+            place(&mut customer.loans, new);
         }
         let Some(loan) = find_mut(&mut customer.loans, &self.partner, &self.loan) else { return };
         loan.currency = self.currency;

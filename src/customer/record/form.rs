@@ -8,8 +8,8 @@ use super::{
 use crate::domain::codec::CodecError;
 use crate::store::Packed;
 
-/// Most buffers of one kind that are kept for other records.
-const SPARE_MAX: usize = 8_192;
+/// Most buffers of one kind that are kept for other records: as many as there are working copies kept.
+const SPARE_MAX: usize = 2_560;
 /// A list with more room than this is given back rather than kept, entries.
 const ROOM_KEPT_MAX: usize = 128;
 
@@ -100,6 +100,11 @@ impl Packed for Customer {
 }
 
 impl Spare {
+    /// Room for the instalments of a new loan.
+    pub fn instalments(&mut self) -> Vec<super::Instalment> {
+        self.instalments.pop().unwrap_or_default()
+    }
+
     /// A profile that says the same as another one, in a box that was used before.
     pub fn profile(&mut self, like: Option<&Profile>) -> Box<Profile> {
         let mut profile = self.profiles.pop().unwrap_or_default();

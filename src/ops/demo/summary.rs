@@ -12,6 +12,7 @@ use super::market::Truth;
 use super::words::{clock, count, points};
 use crate::domain::check::{Check, Unit};
 use crate::domain::fate::FateCounts;
+use crate::domain::reason_text::Language::English;
 use crate::domain::words::Word;
 use crate::domain::{ReasonCode, Text};
 use crate::ops::wording;
@@ -160,7 +161,7 @@ fn in_points(check: &Check) -> String {
             let relation = check.relation.name().replace('_', " ");
             format!("{} points, {relation} {} points", points(observed), points(required))
         }
-        _ => format!("{}, {}", wording::observed(check), wording::required(check)),
+        _ => format!("{}, {}", wording::observed(check, English), wording::required(check, English)),
     }
 }
 

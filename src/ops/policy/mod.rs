@@ -4,7 +4,9 @@ mod check;
 mod compare;
 mod log;
 mod publish;
+pub mod reasons;
 mod status;
+pub mod test;
 
 use std::path::PathBuf;
 
@@ -32,6 +34,19 @@ pub enum Do {
         #[arg(long)]
         json: bool,
     },
+    /// Play scenarios through both stages, without a broker
+    #[command(after_help = "Example: reflow policy test tests/scenarios")]
+    Test {
+        /// Scenario files, or folders with files that end in .yaml (*.policy.yaml are policies)
+        #[arg(required = true, value_name = "DIR")]
+        paths: Vec<PathBuf>,
+        /// JSON instead of words
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the table of reason codes (docs/reasons.md)
+    #[command(after_help = "Example: reflow policy reasons > docs/reasons.md")]
+    Reasons,
     /// Say in plain words what differs between two policies; exit 0 when nothing does, 1 when something does
     #[command(after_help = "Example: reflow policy diff policies/2026-02.yaml policies/2026-03/\n\n\
                             A and B are each a file, or a directory with the files of one policy.")]
@@ -97,6 +112,11 @@ pub struct Rollback {
 pub fn policy(what: Do) -> Ended {
     match what {
         Do::Check { paths, at, json } => check::check(&paths, at.as_deref(), json),
+        Do::Test { paths, json } => test::test(&paths, json),
+        Do::Reasons => {
+            print!("{}", reasons::page());
+            Ok(())
+        }
         Do::Diff { before, after, json } => compare::compare(before, after, json),
         Do::Publish { configured, files } => publish::publish(&configured.load()?, &files),
         Do::Status { configured, json } => status::status(&configured.load()?, json),

@@ -62,7 +62,7 @@ fn merged(mut roots: Vec<Node>, problems: &Problems<'_>) -> Node {
             }
         }
     }
-    Node::group(place, all)
+    Node::new(place, Value::Group(all))
 }
 
 /// The document under another head.
@@ -82,5 +82,5 @@ fn beheaded(body: Node, head: Node, problems: &Problems<'_>) -> Node {
         }
         all.push(entry);
     }
-    Node::group(place, all)
+    Node::new(place, Value::Group(all))
 }

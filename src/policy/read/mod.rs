@@ -8,17 +8,17 @@ mod contracts;
 mod costs;
 mod exclusions;
 mod experiments;
-mod fields;
+pub(crate) mod fields;
 mod grading;
 mod guard;
-mod merge;
+pub(crate) mod merge;
 mod models;
 mod offers;
-pub(super) mod quantity;
+pub(crate) mod quantity;
 mod rules;
 mod segments;
 mod templates;
-mod tree;
+pub(crate) mod tree;
 #[cfg(test)]
 mod mistakes;
 

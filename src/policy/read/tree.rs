@@ -11,7 +11,7 @@ use crate::policy::problem::Place;
 const DEPTH_LEVELS_MAX: usize = 12;
 
 /// A value and where it starts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     pub place: Place,
     pub value: Value,
@@ -19,7 +19,7 @@ pub struct Node {
     written: Option<Box<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// A key without a value, `~` or `null`.
     Empty,
@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 /// One `key: value` of a group, in the order of the document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     pub key: String,
     pub place: Place,
@@ -46,9 +46,9 @@ pub struct Broken {
 }
 
 impl Node {
-    /// A group made of other parts.
-    pub fn group(place: Place, entries: Vec<Entry>) -> Self {
-        Self { place, value: Value::Group(entries), written: None }
+    /// A node that does not stand in a document as it is.
+    pub fn new(place: Place, value: Value) -> Self {
+        Self { place, value, written: None }
     }
 
     /// What the node is, for a message.

@@ -15,7 +15,15 @@ const LOOK_MS_MAX: u64 = 15_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub call_ms: u64,
+    /// For a restore without any step forward, whose own bounds come first.
+    pub restore_ms: u64,
     pub stall_ms: u64,
+}
+
+impl Limits {
+    fn of(&self, call: Call) -> u64 {
+        if call == Call::Restore { self.restore_ms } else { self.call_ms }
+    }
 }
 
 /// Why the process has to end.
@@ -89,7 +97,7 @@ impl Judge {
             let held = self.calls.entry((*stage, *lane)).or_default();
             *held = Held { sign: *sign, ms: if held.sign == *sign { held.ms + passed } else { 0 } };
             if let Some(call) = sign.call()
-                && held.ms >= self.limits.call_ms
+                && held.ms >= self.limits.of(call)
             {
                 hung = hung.or(Some(Verdict::Hung { stage: *stage, lane: *lane, call, secs: held.ms / 1_000 }));
             }
@@ -156,7 +164,7 @@ mod tests {
     const STAGE: StageName = StageName::Customer;
 
     fn judge() -> Judge {
-        Judge::new(Limits { call_ms: 60_000, stall_ms: 120_000 })
+        Judge::new(Limits { call_ms: 60_000, restore_ms: 90_000, stall_ms: 120_000 })
     }
 
     fn at(next: i64, end: i64) -> Position {
@@ -172,6 +180,20 @@ mod tests {
         assert_eq!(ms, 60_000);
         assert_eq!(verdict, Verdict::Hung { stage: STAGE, lane: 1, call: Call::SendOffsets, secs: 60 });
         assert!(verdict.to_string().contains("customer lane 1: `send-offsets`"), "{verdict}");
+    }
+
+    #[test]
+    fn a_restore_is_given_the_time_of_its_own_bounds_first() {
+        let (mut judge, vitals) = (judge(), Vitals::default());
+        vitals.enter(Call::Restore);
+        for second in 0..60 {
+            vitals.moved();
+            assert_eq!(judge.calls(second * 1_000, &[(STAGE, 0, vitals.look())]), None);
+        }
+        let found =
+            (60..).find_map(|second| Some((second, judge.calls(second * 1_000, &[(STAGE, 0, vitals.look())])?)));
+        let (second, verdict) = found.unwrap();
+        assert_eq!((second, &verdict), (149, &Verdict::Hung { stage: STAGE, lane: 0, call: Call::Restore, secs: 90 }));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A thread that looks at the lanes from outside, and ends the process when waiting is of no use any more.
 //!
-//! Three things are looked at: calls of the client that do not come back (librdkafka's own bounds do not cover all of them),
+//! Three things are looked at: calls of the client, and restores, that do not come back (librdkafka's own bounds do not cover all),
 //! shards that stand still while their log goes on (a consumer whose partition fell silent), and topics whose partitions are no
 //! longer the configured ones. State is in Kafka, so ending is always safe; a supervisor starts the process again.
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub use judge::{Judge, Limits, Position, Verdict};
 
 use super::models::{Models, ShardState};
-use super::shard::Shared;
+use super::shared::Shared;
 use crate::bus::vitals::Vitals;
 use crate::domain::decision::StageName;
 use look::Look;
@@ -47,7 +47,9 @@ impl Watchdog {
                 .inspect_err(|error| tracing::warn!(%error, "watchdog: only calls are watched"))
                 .ok();
             let settings = shared.config.watchdog;
-            let limits = Limits { call_ms: settings.call_secs_max * 1_000, stall_ms: settings.stall_secs_max * 1_000 };
+            let call_ms = settings.call_secs_max * 1_000;
+            let restore_ms = shared.config.restore.silence_secs_max * 1_000 + call_ms;
+            let limits = Limits { call_ms, restore_ms, stall_ms: settings.stall_secs_max * 1_000 };
             let mut round = Round { judge: Judge::new(limits), look, models, watched, began: Instant::now() };
             let (mut positions, mut topics) = (Instant::now(), Instant::now());
             while !flag.load(Ordering::Relaxed) {
