@@ -7,12 +7,13 @@ use crate::domain::reason_text::{Language, text};
 use crate::domain::words::Word;
 
 /// The families in the order of the table, with what they mean.
-const FAMILIES: [(&str, &str); 6] = [
+const FAMILIES: [(&str, &str); 7] = [
     ("GATE_", "Law and contract: they come first, and nothing lifts them"),
     ("EXC_", "Exclusions: persons, risk, region, and that no offer fits"),
     ("HOLD_", "Holds: not now, because of a promise, a quota or a rest"),
     ("CTRL_", "Control groups"),
     ("DATA_", "Data: what is not known does not pass"),
+    ("FAIR_", "Fairness: what a policy is refused for, and what a person has to look at"),
     ("END_", "Ends: why a candidate is no longer active"),
 ];
 
