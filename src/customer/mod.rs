@@ -34,7 +34,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, find_mut};
+use record::{Customer, Pending, find_mut, section};
 use trigger::{Answer, Judge, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
@@ -130,7 +130,7 @@ impl Shard {
             return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
         }
         let nobody = Customer::default();
-        let at = event.customer().and_then(|token| self.customers.find(token));
+        let at = event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
         let (customer, spare) = self.customers.weigh(at, &nobody);
         let erased = customer.erased_at.is_some();
         let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
@@ -162,12 +162,13 @@ impl Shard {
     ) {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
-        let at = known.unwrap_or_else(|| self.customers.find_or_make(token));
+        let at = known.unwrap_or_else(|| self.customers.find_or_make(token, apply::reads(arrival.event)));
         let before = self.footprint(at, target);
-        let (customer, spare) = self.customers.edit(at);
+        let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);
         self.contribute(at, target, &before);
         if let Some(settlement) = written.settlement {
+            self.customers.edit(at, section::OFFERING);
             self.bundles.settle(settlement);
         }
         if let (true, Event::Application(event)) = (written.asked, arrival.event) {
@@ -186,24 +187,28 @@ impl Shard {
     ) {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
+        self.customers.open(at, section::ALL);
         match trigger.ask(self.customers.get(at), rules) {
             None => {}
             Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
             Some(Answer::Proposal(proposal)) => {
-                self.customers.edit(at).0.wait_for(&proposal);
+                self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }
         }
     }
 
     fn take_reply(&mut self, reply: &Reply) -> Fate {
-        let Some(at) = self.customers.find(&reply.customer) else { return Fate::Ignored(IgnoreReason::Unmatched) };
+        let touched = section::FUNNEL | section::OFFERING;
+        let Some(at) = self.customers.find(&reply.customer, touched) else {
+            return Fate::Ignored(IgnoreReason::Unmatched);
+        };
         if let Err(fate) = reply::weigh(self.customers.get(at), reply) {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
         let before = self.footprint(at, target);
-        reply::write(self.customers.edit(at).0, reply);
+        reply::write(self.customers.edit(at, touched).0, reply);
         self.contribute(at, target, &before);
         Fate::Applied
     }

@@ -9,6 +9,7 @@
 
 mod cursor;
 pub mod image;
+pub mod packed;
 mod records;
 mod slab;
 mod sorted;
@@ -17,5 +18,6 @@ mod sorted;
 mod image_tests;
 
 pub use cursor::Cursor;
-pub use records::{At, Packed, Records, SLOTS_MAX};
+pub use packed::{Packed, Sections};
+pub use records::{At, Records, SLOTS_MAX};
 pub use sorted::Sorted;

@@ -1,8 +1,9 @@
 //! Packed records by token in numbered slots: image, restore and scan agree on the order of the slots.
 //!
-//! A committed record lies as bytes in a [`Slab`]. What an event touches is read into a *working copy*; what it changes is
-//! packed once, when the batch is closed, and those bytes are the changelog value, what the next batch reads while this one
-//! is in flight, and at the commit the committed record. Undo forgets the working copies and the bytes in flight.
+//! A committed record lies as bytes in a [`Slab`]. The sections that an event touches are read into a *working copy*; what it
+//! changes is packed once, when the batch is closed, beside the bytes of the sections that it did not change. Those bytes are
+//! the changelog value, what the next batch reads while this one is in flight, and at the commit the committed record. Undo
+//! forgets the working copies and the bytes in flight.
 //! Records are never removed while the shard works: an erased customer leaves a tombstone of its own.
 
 use std::cmp::Reverse;
@@ -14,6 +15,7 @@ use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Cursor;
+use super::packed::{self, Packed, Sections};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
@@ -24,20 +26,6 @@ const COPIES_KEPT_MAX: usize = 8_192;
 pub const SLOTS_MAX: u32 = 1 << 26;
 /// Longest token, bytes.
 const TOKEN_BYTES_MAX: usize = 0x7fff;
-
-/// A record that can be packed into bytes and read back in place.
-pub trait Packed: Default {
-    /// Begins every packed value; another one is refused.
-    const FORMAT: u8;
-    /// Buffers that records leave for one another.
-    type Spare: Default;
-
-    fn pack(&self, out: &mut Vec<u8>);
-    /// Fills an empty record; every byte is read, or it is an error.
-    fn unpack(&mut self, bytes: &[u8], spare: &mut Self::Spare) -> Result<(), CodecError>;
-    /// Empties the record; its buffers are kept here or in `spare`, within bounds.
-    fn empty(&mut self, spare: &mut Self::Spare);
-}
 
 /// Where a working copy stands, until the batch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +38,9 @@ struct Copy<V> {
     slot: u32,
     /// Made by this batch.
     made: bool,
-    changed: bool,
+    /// The sections that were read into the record; the others are empty here.
+    open: Sections,
+    changed: Sections,
     /// Where its value lies among the packed bytes, once it is packed.
     packed: Range<usize>,
     record: V,
@@ -86,6 +76,8 @@ pub struct Records<V: Packed> {
     loaded: bool,
     /// Room to write a cell's beginning in.
     head: Vec<u8>,
+    /// Room to pack a record in.
+    room: Vec<u8>,
     /// Working copies of the open batch, then such as wait for use.
     copies: Vec<Copy<V>>,
     used: usize,
@@ -106,6 +98,7 @@ impl<V: Packed> Default for Records<V> {
             free: BinaryHeap::new(),
             loaded: false,
             head: Vec::new(),
+            room: Vec::new(),
             copies: Vec::new(),
             used: 0,
             by_slot: FxHashMap::default(),
@@ -126,32 +119,38 @@ impl<V: Packed> Records<V> {
         self.index.is_empty()
     }
 
-    /// The working copy of a record; `None` when there is no such record.
-    pub fn find(&mut self, token: &str) -> Option<At> {
+    /// The working copy of a record with these sections; `None` when there is no such record.
+    pub fn find(&mut self, token: &str, wanted: Sections) -> Option<At> {
         let slot = self.slot_of(token)?;
-        if let Some(at) = self.by_slot.get(&slot) {
-            return Some(At(*at));
-        }
-        let at = self.copy(token, slot);
-        let copy = &mut self.copies[at.0 as usize];
-        let bytes = match self.flight.by_slot.get(&slot) {
-            Some(flown) => body(&self.flight.bytes[self.flight.records[*flown as usize].packed.clone()]),
-            None => self.slots[slot as usize].map(|cell| record(self.slab.get(cell))).unwrap_or_default(),
+        let at = match self.by_slot.get(&slot) {
+            Some(at) => At(*at),
+            None => self.copy(token, slot),
         };
-        trusted(copy.record.unpack(bytes, &mut self.spare));
+        self.open(at, wanted);
         Some(at)
     }
 
+    /// Reads further sections into a working copy.
+    pub fn open(&mut self, at: At, wanted: Sections) {
+        let copy = &mut self.copies[at.0 as usize];
+        let missing = wanted & !copy.open;
+        if missing != 0 {
+            let bytes = before(&self.slab, &self.slots, &self.flight, copy.slot);
+            trusted(packed::unpack(&mut copy.record, missing, bytes, &mut self.spare));
+            copy.open |= missing;
+        }
+    }
+
     /// The working copy of a record that is made if there is none.
-    pub fn find_or_make(&mut self, token: &str) -> At {
-        if let Some(at) = self.find(token) {
+    pub fn find_or_make(&mut self, token: &str, wanted: Sections) -> At {
+        if let Some(at) = self.find(token, wanted) {
             return at;
         }
         let slot = self.take_slot();
         self.enter(token, slot);
         let at = self.copy(token, slot);
         let copy = &mut self.copies[at.0 as usize];
-        (copy.made, copy.changed) = (true, true);
+        (copy.made, copy.open, copy.changed) = (true, V::ALL, V::ALL);
         at
     }
 
@@ -164,10 +163,12 @@ impl<V: Packed> Records<V> {
         &self.copies[at.0 as usize].record
     }
 
-    /// The record to change.
-    pub fn edit(&mut self, at: At) -> (&mut V, &mut V::Spare) {
+    /// The record to change in these sections.
+    pub fn edit(&mut self, at: At, sections: Sections) -> (&mut V, &mut V::Spare) {
+        self.open(at, sections);
         let copy = &mut self.copies[at.0 as usize];
-        (copy.changed, copy.packed) = (true, 0..0);
+        copy.changed |= sections;
+        copy.packed = 0..0;
         (&mut copy.record, &mut self.spare)
     }
 
@@ -185,7 +186,7 @@ impl<V: Packed> Records<V> {
     /// Every record that the open batch changed: token and value, absolute, packed.
     pub fn changed(&mut self, mut each: impl FnMut(&str, &[u8])) {
         for at in 0..self.used {
-            if self.copies[at].changed {
+            if self.copies[at].changed != 0 {
                 self.pack(at);
                 let copy = &self.copies[at];
                 each(&copy.token, &self.bytes[copy.packed.clone()]);
@@ -197,7 +198,7 @@ impl<V: Packed> Records<V> {
     pub fn hand_over(&mut self) {
         debug_assert!(!self.in_flight, "one batch in flight at most");
         for at in 0..self.used {
-            if self.copies[at].changed {
+            if self.copies[at].changed != 0 {
                 self.pack(at);
                 let copy = &mut self.copies[at];
                 self.flight.by_slot.insert(copy.slot, self.flight.records.len() as u32);
@@ -251,7 +252,7 @@ impl<V: Packed> Records<V> {
         (0..self.slots.len() as u32).filter_map(|slot| {
             let (token, bytes) = self.current(slot)?;
             let mut record = V::default();
-            trusted(record.unpack(&bytes, &mut V::Spare::default()));
+            trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
             Some((slot, token, record))
         })
     }
@@ -260,24 +261,23 @@ impl<V: Packed> Records<V> {
     pub fn look(&self, token: &str) -> Option<V> {
         let (_, bytes) = self.current(self.slot_of(token)?)?;
         let mut record = V::default();
-        trusted(record.unpack(&bytes, &mut V::Spare::default()));
+        trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
         Some(record)
     }
 
     /// Token and bytes of a record as the open batch sees them.
     fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
+        let before = before(&self.slab, &self.slots, &self.flight, slot);
         if let Some(at) = self.by_slot.get(&slot) {
-            let copy = &self.copies[*at as usize];
-            let mut bytes = Vec::new();
-            copy.record.pack(&mut bytes);
+            let (copy, mut bytes) = (&self.copies[*at as usize], Vec::new());
+            trusted(packed::pack(&copy.record, copy.changed, before, &mut Vec::new(), &mut bytes));
             return Some((copy.token.clone(), bytes));
         }
         if let Some(flown) = self.flight.by_slot.get(&slot) {
-            let flown = &self.flight.records[*flown as usize];
-            return Some((flown.token.clone(), body(&self.flight.bytes[flown.packed.clone()]).to_vec()));
+            return Some((self.flight.records[*flown as usize].token.clone(), before.to_vec()));
         }
         let cell = self.slab.get(self.slots[slot as usize]?);
-        Some((Text::from(String::from_utf8_lossy(token(cell))), record(cell).to_vec()))
+        Some((Text::from(String::from_utf8_lossy(token(cell))), before.to_vec()))
     }
 
     /// Shows up to `most` committed records as token and value, from the cursor's slot on, and moves the cursor behind them; to
@@ -318,7 +318,7 @@ impl<V: Packed> Records<V> {
             self.copies.push(Copy::default());
         }
         let scratch = &mut self.copies[0].record;
-        let read = scratch.unpack(body, &mut self.spare);
+        let read = packed::unpack(scratch, V::ALL, body, &mut self.spare);
         scratch.empty(&mut self.spare);
         read?;
         self.place(token, slot, body);
@@ -386,7 +386,7 @@ impl<V: Packed> Records<V> {
         let copy = &mut self.copies[self.used];
         copy.token.clear();
         copy.token.push_str(token);
-        (copy.slot, copy.made, copy.changed, copy.packed) = (slot, false, false, 0..0);
+        (copy.slot, copy.made, copy.open, copy.changed, copy.packed) = (slot, false, 0, 0, 0..0);
         self.used += 1;
         self.by_slot.insert(slot, at);
         At(at)
@@ -397,7 +397,8 @@ impl<V: Packed> Records<V> {
         if copy.packed.is_empty() {
             let start = self.bytes.len();
             begin_value::<V>(copy.slot, &mut self.bytes);
-            copy.record.pack(&mut self.bytes);
+            let before = before(&self.slab, &self.slots, &self.flight, copy.slot);
+            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.bytes));
             copy.packed = start..self.bytes.len();
         }
     }
@@ -444,6 +445,14 @@ impl<V: Packed> Records<V> {
             index.insert_unique(hash(self.token_of(slot)), slot, |_| 0);
         }
         self.index = index;
+    }
+}
+
+/// What the last batch that was closed left of a record, packed; nothing of one that the open batch made.
+fn before<'r>(slab: &'r Slab, slots: &[Option<Cell>], flight: &'r Flight, slot: u32) -> &'r [u8] {
+    match flight.by_slot.get(&slot) {
+        Some(flown) => body(&flight.bytes[flight.records[*flown as usize].packed.clone()]),
+        None => slots[slot as usize].map(|cell| record(slab.get(cell))).unwrap_or_default(),
     }
 }
 
@@ -508,34 +517,46 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// A number in each of two sections.
     #[derive(Debug, Default, PartialEq)]
-    struct Number(i64);
+    struct Number([i64; 2]);
+
+    impl Number {
+        fn sum(&self) -> i64 {
+            self.0.iter().sum()
+        }
+    }
 
     impl Packed for Number {
         const FORMAT: u8 = 7;
+        const ALL: Sections = 3;
         type Spare = ();
-        fn pack(&self, out: &mut Vec<u8>) {
-            put_long(self.0, out);
-            out.extend(std::iter::repeat_n(1, self.0 as usize % 200));
+        fn pack(&self, section: Sections, out: &mut Vec<u8>) {
+            let number = self.0[section as usize - 1];
+            if number != 0 {
+                put_long(number, out);
+                out.extend(std::iter::repeat_n(1, number as usize % 200));
+            }
         }
-        fn unpack(&mut self, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
-            assert_eq!(self.0, 0, "filled when empty only");
+        fn unpack(&mut self, section: Sections, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
+            let number = &mut self.0[section as usize - 1];
+            assert_eq!(*number, 0, "filled when empty only");
             let mut reader = Reader::new(bytes);
-            self.0 = reader.long()?;
-            for _ in 0..self.0 as usize % 200 {
+            *number = reader.long()?;
+            for _ in 0..*number as usize % 200 {
                 reader.byte()?;
             }
             reader.end()
         }
         fn empty(&mut self, (): &mut ()) {
-            self.0 = 0;
+            self.0 = [0, 0];
         }
     }
 
     type Contents = Vec<(u32, String, i64)>;
 
     fn contents(records: &Records<Number>) -> Contents {
-        records.all().map(|(slot, token, value)| (slot, token.to_string(), value.0)).collect()
+        records.all().map(|(slot, token, value)| (slot, token.to_string(), value.sum())).collect()
     }
 
     fn committed(records: &Records<Number>) -> Contents {
@@ -550,7 +571,8 @@ mod tests {
 
     #[derive(Clone, Copy, Debug)]
     enum Act {
-        Edit(u8, i64),
+        /// In one of the sections.
+        Edit(u8, i64, bool),
         Look(u8),
         HandOver,
         Commit,
@@ -559,7 +581,7 @@ mod tests {
 
     fn acts() -> impl Strategy<Value = Vec<Act>> {
         let act = prop_oneof![
-            6 => (0u8..40, 1i64..300).prop_map(|(key, by)| Act::Edit(key, by)),
+            6 => (0u8..40, 1i64..300, any::<bool>()).prop_map(|(key, by, second)| Act::Edit(key, by, second)),
             3 => (0u8..40).prop_map(Act::Look),
             2 => Just(Act::HandOver),
             2 => Just(Act::Commit),
@@ -580,15 +602,15 @@ mod tests {
             let mut flight: Option<(Contents, BTreeMap<String, i64>, Vec<(Text, Vec<u8>)>)> = None;
             for act in acts {
                 match act {
-                    Act::Edit(key, by) => {
-                        let token = format!("c{key}");
-                        let at = records.find_or_make(&token);
-                        records.edit(at).0.0 += by;
+                    Act::Edit(key, by, second) => {
+                        let (token, section) = (format!("c{key}"), 1 << u8::from(second));
+                        let at = records.find_or_make(&token, section);
+                        records.edit(at, section).0.0[usize::from(second)] += by;
                         *model.entry(token).or_default() += by;
                     }
                     Act::Look(key) => {
                         let token = format!("c{key}");
-                        let found = records.find(&token).map(|at| records.get(at).0);
+                        let found = records.find(&token, Number::ALL).map(|at| records.get(at).sum());
                         prop_assert_eq!(found, model.get(&token).copied());
                     }
                     Act::HandOver if flight.is_none() => {
@@ -627,11 +649,11 @@ mod tests {
         for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
             let mut value = Vec::new();
             begin_value::<Number>(slot, &mut value);
-            Number(5).pack(&mut value);
+            packed::pack(&Number([5, 0]), 3, &[], &mut Vec::new(), &mut value).unwrap();
             records.load(token, &value).unwrap();
         }
         for token in ["c", "d", "e", "f"] {
-            records.find_or_make(token);
+            records.find_or_make(token, 1);
         }
         let slots: Vec<_> = contents(&records).into_iter().map(|(slot, token, _)| format!("{slot}{token}")).collect();
         assert_eq!(slots, ["0c", "1b", "2d", "3a", "4e", "5f"]);
@@ -645,9 +667,14 @@ mod tests {
         assert_eq!(records.load("a", &[]), Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }));
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
         assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
-        assert!(matches!(records.load("a", &[7, 0, 2]), Err(CodecError::Truncated { .. })));
-        assert!(matches!(records.load("a", &[7, 0, 2, 1, 1]), Err(CodecError::Trailing { .. })));
+        for early in [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3], &[7, 0, 3, 2, 2, 1], &[7, 0, 3, 9, 2]] {
+            assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
+        }
+        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 2, 1, 1, 2, 1]] {
+            assert!(matches!(records.load("a", late), Err(CodecError::Trailing { .. })), "{late:?}");
+        }
+        assert!(matches!(records.load("a", &[7, 0, 4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
         assert!(records.is_empty());
-        assert_eq!(records.load("a", &[7, 0, 2, 1]), Ok(()));
+        assert_eq!(records.load("a", &[7, 0, 3, 2, 2, 1, 2, 1]), Ok(()));
     }
 }
