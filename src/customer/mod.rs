@@ -68,6 +68,9 @@ pub struct Shard {
     customers: Records<Customer>,
     clocks: Clocks,
     bundles: Bundles,
+    /// What an event's entity contributes before and after it, used again for every event.
+    before: Cells,
+    after: Cells,
     /// Used again for every event, because event ids are often longer than what a text holds in itself.
     source: Source,
 }
@@ -81,8 +84,15 @@ struct Arrival<'a> {
 
 impl Shard {
     pub fn new(settings: Settings) -> Self {
-        let bundles = Bundles::new(settings.partner_partitions);
-        Self { settings, customers: Records::default(), clocks: Clocks::default(), bundles, source: Source::default() }
+        Self {
+            bundles: Bundles::new(settings.partner_partitions),
+            settings,
+            customers: Records::default(),
+            clocks: Clocks::default(),
+            before: Cells::new(),
+            after: Cells::new(),
+            source: Source::default(),
+        }
     }
 
     /// Takes one input; outputs of decisions go to `out`, deltas and proposals are kept for [`Shard::seal`].
@@ -163,10 +173,10 @@ impl Shard {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
         let at = known.unwrap_or_else(|| self.customers.find_or_make(token, apply::reads(arrival.event)));
-        let before = self.footprint(at, target);
+        self.look(at, target);
         let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);
-        self.contribute(at, target, &before);
+        self.contribute(at, target);
         if let Some(settlement) = written.settlement {
             self.customers.edit(at, section::OFFERING);
             self.bundles.settle(settlement);
@@ -207,24 +217,25 @@ impl Shard {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        let before = self.footprint(at, target);
+        self.look(at, target);
         reply::write(self.customers.edit(at, touched).0, reply);
-        self.contribute(at, target, &before);
+        self.contribute(at, target);
         Fate::Applied
     }
 
-    /// What the entity contributes as the record stands.
-    fn footprint(&self, at: At, target: Target<'_>) -> Cells {
-        let mut cells = Cells::new();
-        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut cells);
-        cells
+    /// Notes what the entity contributes before it is changed.
+    fn look(&mut self, at: At, target: Target<'_>) {
+        self.before.clear();
+        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut self.before);
     }
 
     /// Adds the difference that a change made to what the entity contributes.
-    fn contribute(&mut self, at: At, target: Target<'_>, before: &Cells) {
-        let after = self.footprint(at, target);
-        if let Some(partner) = target.partner(self.customers.get(at)) {
-            self.bundles.add(partner, before, after);
+    fn contribute(&mut self, at: At, target: Target<'_>) {
+        let customer = self.customers.get(at);
+        self.after.clear();
+        target.footprint(customer, self.settings.end_to_end_days, &mut self.after);
+        if let Some(partner) = target.partner(customer) {
+            self.bundles.add(partner, &self.before, &self.after);
         }
     }
 

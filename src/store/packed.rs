@@ -34,8 +34,13 @@ struct Split<'b> {
 }
 
 /// One by one, with their positions.
-fn each(sections: Sections) -> impl Iterator<Item = (usize, Sections)> {
-    (0..SECTIONS_MAX).map(|at| (at, 1 << at)).filter(move |(_, section)| sections & section != 0)
+fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
+    std::iter::from_fn(move || {
+        let at = left.trailing_zeros() as usize;
+        let section = left & left.wrapping_neg();
+        left &= !section;
+        (section != 0).then_some((at, section))
+    })
 }
 
 fn split(body: &[u8]) -> Result<Split<'_>, CodecError> {

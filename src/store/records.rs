@@ -41,6 +41,8 @@ struct Copy<V> {
     /// The sections that were read into the record; the others are empty here.
     open: Sections,
     changed: Sections,
+    /// Where the batch found it among the bytes read.
+    read: Range<usize>,
     /// Where its value lies among the packed bytes, once it is packed.
     packed: Range<usize>,
     record: V,
@@ -82,6 +84,8 @@ pub struct Records<V: Packed> {
     copies: Vec<Copy<V>>,
     used: usize,
     by_slot: FxHashMap<u32, u32>,
+    /// What the open batch read, one record after the other: it is needed again when what was not changed is packed.
+    read: Vec<u8>,
     /// Values packed by the open batch.
     bytes: Vec<u8>,
     flight: Flight,
@@ -102,6 +106,7 @@ impl<V: Packed> Default for Records<V> {
             copies: Vec::new(),
             used: 0,
             by_slot: FxHashMap::default(),
+            read: Vec::new(),
             bytes: Vec::new(),
             flight: Flight { records: Vec::new(), by_slot: FxHashMap::default(), bytes: Vec::new() },
             in_flight: false,
@@ -135,8 +140,7 @@ impl<V: Packed> Records<V> {
         let copy = &mut self.copies[at.0 as usize];
         let missing = wanted & !copy.open;
         if missing != 0 {
-            let bytes = before(&self.slab, &self.slots, &self.flight, copy.slot);
-            trusted(packed::unpack(&mut copy.record, missing, bytes, &mut self.spare));
+            trusted(packed::unpack(&mut copy.record, missing, &self.read[copy.read.clone()], &mut self.spare));
             copy.open |= missing;
         }
     }
@@ -267,12 +271,13 @@ impl<V: Packed> Records<V> {
 
     /// Token and bytes of a record as the open batch sees them.
     fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
-        let before = before(&self.slab, &self.slots, &self.flight, slot);
         if let Some(at) = self.by_slot.get(&slot) {
             let (copy, mut bytes) = (&self.copies[*at as usize], Vec::new());
-            trusted(packed::pack(&copy.record, copy.changed, before, &mut Vec::new(), &mut bytes));
+            let read = &self.read[copy.read.clone()];
+            trusted(packed::pack(&copy.record, copy.changed, read, &mut Vec::new(), &mut bytes));
             return Some((copy.token.clone(), bytes));
         }
+        let before = before(&self.slab, &self.slots, &self.flight, slot);
         if let Some(flown) = self.flight.by_slot.get(&slot) {
             return Some((self.flight.records[*flown as usize].token.clone(), before.to_vec()));
         }
@@ -377,7 +382,7 @@ impl<V: Packed> Records<V> {
         self.by_slot.get(&slot).map(|at| self.copies[*at as usize].token.as_bytes()).unwrap_or_default()
     }
 
-    /// An empty working copy for a slot.
+    /// A working copy for a slot, nothing of it open yet.
     fn copy(&mut self, token: &str, slot: u32) -> At {
         let at = self.used as u32;
         if self.used == self.copies.len() {
@@ -387,6 +392,9 @@ impl<V: Packed> Records<V> {
         copy.token.clear();
         copy.token.push_str(token);
         (copy.slot, copy.made, copy.open, copy.changed, copy.packed) = (slot, false, 0, 0, 0..0);
+        let start = self.read.len();
+        self.read.extend_from_slice(before(&self.slab, &self.slots, &self.flight, slot));
+        copy.read = start..self.read.len();
         self.used += 1;
         self.by_slot.insert(slot, at);
         At(at)
@@ -397,8 +405,8 @@ impl<V: Packed> Records<V> {
         if copy.packed.is_empty() {
             let start = self.bytes.len();
             begin_value::<V>(copy.slot, &mut self.bytes);
-            let before = before(&self.slab, &self.slots, &self.flight, copy.slot);
-            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.bytes));
+            let read = &self.read[copy.read.clone()];
+            trusted(packed::pack(&copy.record, copy.changed, read, &mut self.room, &mut self.bytes));
             copy.packed = start..self.bytes.len();
         }
     }
@@ -406,6 +414,7 @@ impl<V: Packed> Records<V> {
     /// Ends the use of all working copies.
     fn put_away(&mut self) {
         self.by_slot.clear();
+        self.read.clear();
         self.copies.truncate(COPIES_KEPT_MAX);
         for copy in self.copies.iter_mut().take(self.used) {
             copy.record.empty(&mut self.spare);
@@ -456,6 +465,7 @@ fn before<'r>(slab: &'r Slab, slots: &[Option<Cell>], flight: &'r Flight, slot: 
     }
 }
 
+#[inline]
 fn hash(token: &[u8]) -> u64 {
     FxBuildHasher.hash_one(token)
 }
@@ -478,6 +488,7 @@ fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
 }
 
 /// The packed record behind format and slot.
+#[inline]
 fn body(value: &[u8]) -> &[u8] {
     let slot = value.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
     &value[1 + slot..]
@@ -495,6 +506,7 @@ fn set_head(token: &str, head: &mut Vec<u8>) {
 }
 
 /// Token and record of a cell.
+#[inline]
 fn split(cell: &[u8]) -> (&[u8], &[u8]) {
     match *cell {
         [high, low, ..] if high >= 0x80 => cell[2..].split_at(usize::from(high & 0x7f) << 8 | usize::from(low)),
@@ -503,10 +515,12 @@ fn split(cell: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+#[inline]
 fn token(cell: &[u8]) -> &[u8] {
     split(cell).0
 }
 
+#[inline]
 fn record(cell: &[u8]) -> &[u8] {
     split(cell).1
 }
