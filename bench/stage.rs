@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark stops where something is wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark stops where something is wrong"
+)]
 //! What the customer stage costs without a client: CPU nanoseconds and allocations per event of the ladder's load.
 //!
 //! Everything around it is missing (Kafka, threads, the partner stage and its replies), so two builds can be compared in
@@ -65,7 +70,12 @@ fn main() {
             bytes.extend_from_slice(record.key);
             let end = bytes.len();
             bytes.extend_from_slice(record.value);
-            kept.push(Kept { topic: record.topic, partition: record.partition, key: start..end, value: end..bytes.len() });
+            kept.push(Kept {
+                topic: record.topic,
+                partition: record.partition,
+                key: start..end,
+                value: end..bytes.len(),
+            });
         });
         let (began, before, mut written) = (cpu_nanos(), allocations(), 0);
         count_from_now(true);

@@ -16,7 +16,7 @@ use crate::bus::{Outbox, Topic, Topics};
 use crate::config::Config;
 use crate::customer::Entry;
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::codec::{self, Bytes, CodecError};
+use crate::domain::codec::{Bytes, CodecError};
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, FateCounts};
 use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
@@ -26,7 +26,7 @@ use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, content_id};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
-use crate::wire::{Schema, SchemaIds};
+use crate::wire::{Schema, SchemaIds, frame};
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
@@ -348,6 +348,9 @@ impl ShardRunner {
         for mut output in self.outputs.drain(..) {
             chain(&mut output, self.shard, &mut self.progress);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
+            if matches!(output, Output::Decision(_)) {
+                self.progress.decision_hash = decision_hash(outbox);
+            }
             seen(output);
         }
         for (letter, key) in &self.dead {
@@ -469,8 +472,12 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
         decision.shard = shard;
         decision.sequence = progress.decisions;
         decision.prev_hash = std::mem::take(&mut progress.decision_hash);
-        let mut body = Vec::new();
-        codec::encode(decision.as_ref(), &mut body);
-        progress.decision_hash = Text::from(&blake3::hash(&body).to_hex().as_str()[..32]);
     }
+}
+
+/// The hash of the decision that was encoded last: of its body, which is encoded once.
+fn decision_hash(outbox: &Outbox) -> Text {
+    let value = outbox.len().checked_sub(1).and_then(|last| outbox.get(last)?.value).unwrap_or_default();
+    let body = frame::split(value).map_or(value, |(_, body)| body);
+    Text::from(&blake3::hash(body).to_hex().as_str()[..32])
 }
