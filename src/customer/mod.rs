@@ -23,7 +23,7 @@ mod tests;
 pub use codec::{Entry, FORMAT};
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{ApplicationEvent, Event};
+use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
 use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
@@ -323,11 +323,13 @@ impl Customer {
     }
 }
 
-/// The event's calendar day in its contract's zone, UTC without a contract. Only repayments are kept by day.
+/// The event's calendar day in its contract's zone, UTC without a contract. Only payments and closes are kept by day.
 fn contract_day<R: Rules>(event: &Event<'_>, rules: &R) -> CalendarDay {
     let at = event.event_time();
     let contract = match event {
-        Event::Repayment(e) => rules.in_force(at).and_then(|policy| policy.contract(e.partner)),
+        Event::Repayment(e) if e.kind >= RepaymentKind::Paid => {
+            rules.in_force(at).and_then(|policy| policy.contract(e.partner))
+        }
         _ => None,
     };
     contract.map_or(at.utc_day(), |contract| standing::day_in(&contract.zone, at))

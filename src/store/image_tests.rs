@@ -59,7 +59,9 @@ impl Toy {
 
     fn changes(&mut self) -> Vec<Entry> {
         let mut entries = Vec::new();
-        self.slots.changed(|token, value| entries.push((key(b'a', token), Some(value.to_vec()))));
+        self.slots.changed(|token, value| {
+            entries.push((key(b'a', std::str::from_utf8(token).unwrap()), Some(value.to_vec())))
+        });
         for (token, value) in self.sorted.changed() {
             entries.push((key(b'b', token), value.map(|value| bytes(*value))));
         }

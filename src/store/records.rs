@@ -1,9 +1,10 @@
 //! Packed records by token in numbered slots: image, restore and scan agree on the order of the slots.
 //!
-//! A committed record lies as bytes in a [`Slab`]. The sections that an event touches are read into a *working copy*; what it
-//! changes is packed once, when the batch is closed, beside the bytes of the sections that it did not change. Those bytes are
-//! the changelog value, what the next batch reads while this one is in flight, and at the commit the committed record. Undo
-//! forgets the working copies and the bytes in flight.
+//! A committed record lies as bytes in a [`Slab`]. A batch takes the bytes of each record that it meets; the sections that an
+//! event touches are read into a *working copy*, of which there are few. When a copy makes room for another, or the batch is
+//! closed, what was changed is packed beside the bytes of the sections that were not. The batch's last bytes of a record are
+//! the changelog value, what the next batch finds while this one is in flight, and at the commit the committed record. Undo
+//! forgets copies and bytes.
 //! Records are never removed while the shard works: an erased customer leaves a tombstone of its own.
 
 use std::cmp::Reverse;
@@ -20,49 +21,72 @@ use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
 
-/// Most working copies that are kept for the next batch, with their buffers.
-const COPIES_KEPT_MAX: usize = 8_192;
+/// Most working copies. An event is often about the customer of the one before, and few copies stay near the processor: one
+/// that makes room is packed at once.
+const COPIES_MAX: usize = 32;
 /// Most slots of a shard; a restored slot beyond it is refused.
 pub const SLOTS_MAX: u32 = 1 << 26;
 /// Longest token, bytes.
 const TOKEN_BYTES_MAX: usize = 0x7fff;
 
-/// Where a working copy stands, until the batch ends.
+/// Where a working copy stands, until another record is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At(u32);
 
-/// A record as the open batch has it.
+/// A record in use.
 #[derive(Debug, Default)]
 struct Copy<V> {
-    token: Text,
-    slot: u32,
-    /// Made by this batch.
-    made: bool,
+    /// Which one of the batch's.
+    of: Option<u32>,
     /// The sections that were read into the record; the others are empty here.
     open: Sections,
     changed: Sections,
-    /// Where the batch found it among the bytes read.
-    read: Range<usize>,
-    /// Where its value lies among the packed bytes, once it is packed.
-    packed: Range<usize>,
     record: V,
 }
 
-/// A record that a batch changed, as it was packed.
+/// A record that a batch has met: where its token and its value, as the batch has it, lie among the batch's bytes.
 #[derive(Debug)]
-struct Flown {
-    token: Text,
+struct Met {
     slot: u32,
+    /// Made by this batch.
     made: bool,
-    packed: Range<usize>,
+    changed: bool,
+    /// What is newer than the value.
+    copy: Option<u32>,
+    token: Range<usize>,
+    value: Range<usize>,
 }
 
-/// What a closed batch changed.
+/// Everything that a batch has met, packed.
 #[derive(Debug, Default)]
-struct Flight {
-    records: Vec<Flown>,
+struct Batch {
+    records: Vec<Met>,
     by_slot: FxHashMap<u32, u32>,
     bytes: Vec<u8>,
+}
+
+impl Batch {
+    fn get(&self, slot: u32) -> Option<&Met> {
+        self.records.get(*self.by_slot.get(&slot)? as usize)
+    }
+
+    fn token(&self, met: &Met) -> &[u8] {
+        &self.bytes[met.token.clone()]
+    }
+
+    fn body(&self, met: &Met) -> &[u8] {
+        body(&self.bytes[met.value.clone()])
+    }
+
+    fn made(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.records.iter().filter(|met| met.made).map(|met| (self.token(met), met.slot))
+    }
+
+    fn clear(&mut self) {
+        self.records.clear();
+        self.by_slot.clear();
+        self.bytes.clear();
+    }
 }
 
 /// Records of type `V` by token. A new record takes the lowest free slot.
@@ -78,17 +102,14 @@ pub struct Records<V: Packed> {
     loaded: bool,
     /// Room to write a cell's beginning in.
     head: Vec<u8>,
-    /// Room to pack a record in.
+    /// Room to pack a record in: its sections, and all of it.
     room: Vec<u8>,
-    /// Working copies of the open batch, then such as wait for use.
+    packed: Vec<u8>,
     copies: Vec<Copy<V>>,
-    used: usize,
-    by_slot: FxHashMap<u32, u32>,
-    /// What the open batch read, one record after the other: it is needed again when what was not changed is packed.
-    read: Vec<u8>,
-    /// Values packed by the open batch.
-    bytes: Vec<u8>,
-    flight: Flight,
+    /// The copy that makes room next.
+    next: usize,
+    open: Batch,
+    flight: Batch,
     in_flight: bool,
     spare: V::Spare,
 }
@@ -103,12 +124,11 @@ impl<V: Packed> Default for Records<V> {
             loaded: false,
             head: Vec::new(),
             room: Vec::new(),
+            packed: Vec::new(),
             copies: Vec::new(),
-            used: 0,
-            by_slot: FxHashMap::default(),
-            read: Vec::new(),
-            bytes: Vec::new(),
-            flight: Flight { records: Vec::new(), by_slot: FxHashMap::default(), bytes: Vec::new() },
+            next: 0,
+            open: Batch::default(),
+            flight: Batch::default(),
             in_flight: false,
             spare: V::Spare::default(),
         }
@@ -127,10 +147,11 @@ impl<V: Packed> Records<V> {
     /// The working copy of a record with these sections; `None` when there is no such record.
     pub fn find(&mut self, token: &str, wanted: Sections) -> Option<At> {
         let slot = self.slot_of(token)?;
-        let at = match self.by_slot.get(&slot) {
-            Some(at) => At(*at),
-            None => self.copy(token, slot),
+        let met = match self.open.by_slot.get(&slot) {
+            Some(met) => *met,
+            None => self.meet(token, slot),
         };
+        let at = self.copy(met);
         self.open(at, wanted);
         Some(at)
     }
@@ -139,8 +160,9 @@ impl<V: Packed> Records<V> {
     pub fn open(&mut self, at: At, wanted: Sections) {
         let copy = &mut self.copies[at.0 as usize];
         let missing = wanted & !copy.open;
-        if missing != 0 {
-            trusted(packed::unpack(&mut copy.record, missing, &self.read[copy.read.clone()], &mut self.spare));
+        if let (Some(met), true) = (copy.of, missing != 0) {
+            let bytes = self.open.body(&self.open.records[met as usize]);
+            trusted(packed::unpack(&mut copy.record, missing, bytes, &mut self.spare));
             copy.open |= missing;
         }
     }
@@ -152,9 +174,11 @@ impl<V: Packed> Records<V> {
         }
         let slot = self.take_slot();
         self.enter(token, slot);
-        let at = self.copy(token, slot);
+        let met = self.meet(token, slot);
+        self.open.records[met as usize].made = true;
+        let at = self.copy(met);
         let copy = &mut self.copies[at.0 as usize];
-        (copy.made, copy.open, copy.changed) = (true, V::ALL, V::ALL);
+        (copy.open, copy.changed) = (V::ALL, V::ALL);
         at
     }
 
@@ -172,7 +196,6 @@ impl<V: Packed> Records<V> {
         self.open(at, sections);
         let copy = &mut self.copies[at.0 as usize];
         copy.changed |= sections;
-        copy.packed = 0..0;
         (&mut copy.record, &mut self.spare)
     }
 
@@ -188,66 +211,50 @@ impl<V: Packed> Records<V> {
     }
 
     /// Every record that the open batch changed: token and value, absolute, packed.
-    pub fn changed(&mut self, mut each: impl FnMut(&str, &[u8])) {
-        for at in 0..self.used {
-            if self.copies[at].changed != 0 {
-                self.pack(at);
-                let copy = &self.copies[at];
-                each(&copy.token, &self.bytes[copy.packed.clone()]);
-            }
+    pub fn changed(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
+        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        for met in self.open.records.iter().filter(|met| met.changed) {
+            each(self.open.token(met), &self.open.bytes[met.value.clone()]);
         }
     }
 
     /// Sends the open batch into flight; further edits belong to the next one.
     pub fn hand_over(&mut self) {
         debug_assert!(!self.in_flight, "one batch in flight at most");
-        for at in 0..self.used {
-            if self.copies[at].changed != 0 {
-                self.pack(at);
-                let copy = &mut self.copies[at];
-                self.flight.by_slot.insert(copy.slot, self.flight.records.len() as u32);
-                let (token, packed) = (std::mem::take(&mut copy.token), copy.packed.clone());
-                self.flight.records.push(Flown { token, slot: copy.slot, made: copy.made, packed });
-            }
-        }
-        std::mem::swap(&mut self.flight.bytes, &mut self.bytes);
+        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        std::mem::swap(&mut self.flight, &mut self.open);
         self.in_flight = true;
-        self.put_away();
     }
 
     /// Accepts the batch in flight.
     pub fn commit(&mut self) {
-        for flown in self.flight.records.drain(..) {
-            set_head(&flown.token, &mut self.head);
-            let body = body(&self.flight.bytes[flown.packed]);
-            let cell = &mut self.slots[flown.slot as usize];
+        for met in self.flight.records.iter().filter(|met| met.changed) {
+            set_head(self.flight.token(met), &mut self.head);
+            let body = self.flight.body(met);
+            let cell = &mut self.slots[met.slot as usize];
             *cell = Some(match cell.take() {
                 Some(known) => self.slab.replace(known, &self.head, body),
                 None => self.slab.put(&self.head, body),
             });
         }
-        self.land();
+        self.flight.clear();
+        self.in_flight = false;
     }
 
     /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
-        let open = self.copies[..self.used].iter().filter(|copy| copy.made).map(|copy| (&copy.token, copy.slot));
-        let flown = self.flight.records.iter().filter(|flown| flown.made).map(|flown| (&flown.token, flown.slot));
-        for (token, slot) in open.chain(flown) {
-            if let Ok(entry) = self.index.find_entry(hash(token.as_bytes()), |known| *known == slot) {
+        for (token, slot) in self.open.made().chain(self.flight.made()) {
+            if let Ok(entry) = self.index.find_entry(hash(token), |known| *known == slot) {
                 entry.remove();
             }
             self.free.push(Reverse(slot));
         }
-        self.put_away();
-        self.bytes.clear();
-        self.flight.records.clear();
-        self.land();
-    }
-
-    fn land(&mut self) {
-        self.flight.by_slot.clear();
-        self.flight.bytes.clear();
+        for copy in &mut self.copies {
+            (copy.of, copy.open, copy.changed) = (None, 0, 0);
+            copy.record.empty(&mut self.spare);
+        }
+        self.open.clear();
+        self.flight.clear();
         self.in_flight = false;
     }
 
@@ -271,18 +278,20 @@ impl<V: Packed> Records<V> {
 
     /// Token and bytes of a record as the open batch sees them.
     fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
-        if let Some(at) = self.by_slot.get(&slot) {
-            let (copy, mut bytes) = (&self.copies[*at as usize], Vec::new());
-            let read = &self.read[copy.read.clone()];
-            trusted(packed::pack(&copy.record, copy.changed, read, &mut Vec::new(), &mut bytes));
-            return Some((copy.token.clone(), bytes));
+        let text = |token: &[u8]| Text::from(String::from_utf8_lossy(token));
+        if let Some(met) = self.open.get(slot) {
+            let mut bytes = self.open.body(met).to_vec();
+            if let Some(copy) = met.copy.map(|at| &self.copies[at as usize]) {
+                let (before, room) = (std::mem::take(&mut bytes), &mut Vec::new());
+                trusted(packed::pack(&copy.record, copy.changed, &before, room, &mut bytes));
+            }
+            return Some((text(self.open.token(met)), bytes));
         }
-        let before = before(&self.slab, &self.slots, &self.flight, slot);
-        if let Some(flown) = self.flight.by_slot.get(&slot) {
-            return Some((self.flight.records[*flown as usize].token.clone(), before.to_vec()));
+        if let Some(met) = self.flight.get(slot) {
+            return Some((text(self.flight.token(met)), self.flight.body(met).to_vec()));
         }
         let cell = self.slab.get(self.slots[slot as usize]?);
-        Some((Text::from(String::from_utf8_lossy(token(cell))), before.to_vec()))
+        Some((text(token(cell)), record(cell).to_vec()))
     }
 
     /// Shows up to `most` committed records as token and value, from the cursor's slot on, and moves the cursor behind them; to
@@ -331,7 +340,7 @@ impl<V: Packed> Records<V> {
     }
 
     fn place(&mut self, token_of: &str, slot: u32, body: &[u8]) {
-        debug_assert!(self.used == 0 && !self.in_flight, "nothing is open while records are restored");
+        debug_assert!(self.open.records.is_empty() && !self.in_flight, "nothing is open while records are restored");
         if self.slot_of(token_of) != Some(slot) {
             self.unload(token_of);
             self.loaded = true;
@@ -344,7 +353,7 @@ impl<V: Packed> Records<V> {
             }
             self.enter(token_of, slot);
         }
-        set_head(token_of, &mut self.head);
+        set_head(token_of.as_bytes(), &mut self.head);
         let cell = &mut self.slots[slot as usize];
         *cell = Some(match cell.take() {
             Some(known) => self.slab.replace(known, &self.head, body),
@@ -376,50 +385,61 @@ impl<V: Packed> Records<V> {
         if let Some(cell) = self.slots[slot as usize] {
             return token(self.slab.get(cell));
         }
-        if let Some(flown) = self.flight.by_slot.get(&slot) {
-            return self.flight.records[*flown as usize].token.as_bytes();
-        }
-        self.by_slot.get(&slot).map(|at| self.copies[*at as usize].token.as_bytes()).unwrap_or_default()
+        let met = self.flight.get(slot).map(|met| self.flight.token(met));
+        met.or_else(|| self.open.get(slot).map(|met| self.open.token(met))).unwrap_or_default()
     }
 
-    /// A working copy for a slot, nothing of it open yet.
-    fn copy(&mut self, token: &str, slot: u32) -> At {
-        let at = self.used as u32;
-        if self.used == self.copies.len() {
-            self.copies.push(Copy::default());
+    /// Notes a record that the batch has not met before, with the bytes that it finds.
+    fn meet(&mut self, token: &str, slot: u32) -> u32 {
+        let (start, open) = (self.open.bytes.len(), &mut self.open);
+        open.bytes.extend_from_slice(token.as_bytes());
+        let end = open.bytes.len();
+        begin_value::<V>(slot, &mut open.bytes);
+        match self.flight.get(slot) {
+            Some(flown) => open.bytes.extend_from_slice(self.flight.body(flown)),
+            None => {
+                let known = self.slots[slot as usize].map(|cell| record(self.slab.get(cell)));
+                open.bytes.extend_from_slice(known.unwrap_or_default());
+            }
         }
-        let copy = &mut self.copies[self.used];
-        copy.token.clear();
-        copy.token.push_str(token);
-        (copy.slot, copy.made, copy.open, copy.changed, copy.packed) = (slot, false, 0, 0, 0..0);
-        let start = self.read.len();
-        self.read.extend_from_slice(before(&self.slab, &self.slots, &self.flight, slot));
-        copy.read = start..self.read.len();
-        self.used += 1;
-        self.by_slot.insert(slot, at);
-        At(at)
+        let (met, value) = (open.records.len() as u32, end..open.bytes.len());
+        open.records.push(Met { slot, made: false, changed: false, copy: None, token: start..end, value });
+        open.by_slot.insert(slot, met);
+        met
     }
 
-    fn pack(&mut self, at: usize) {
+    /// The working copy of a record that was met, nothing of it open yet when it has none.
+    fn copy(&mut self, met: u32) -> At {
+        if let Some(at) = self.open.records[met as usize].copy {
+            return At(at);
+        }
+        let at = self.next;
+        self.next = (at + 1) % COPIES_MAX;
+        match self.copies.len() {
+            known if at == known => self.copies.push(Copy::default()),
+            _ => self.put_away(at),
+        }
+        self.copies[at].of = Some(met);
+        self.open.records[met as usize].copy = Some(at as u32);
+        At(at as u32)
+    }
+
+    /// Ends the use of a working copy; what was changed in it is packed.
+    fn put_away(&mut self, at: usize) {
         let copy = &mut self.copies[at];
-        if copy.packed.is_empty() {
-            let start = self.bytes.len();
-            begin_value::<V>(copy.slot, &mut self.bytes);
-            let read = &self.read[copy.read.clone()];
-            trusted(packed::pack(&copy.record, copy.changed, read, &mut self.room, &mut self.bytes));
-            copy.packed = start..self.bytes.len();
+        let Some(met) = copy.of.take().and_then(|met| self.open.records.get_mut(met as usize)) else { return };
+        met.copy = None;
+        if copy.changed != 0 {
+            self.packed.clear();
+            begin_value::<V>(met.slot, &mut self.packed);
+            let before = body(&self.open.bytes[met.value.clone()]);
+            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.packed));
+            let start = self.open.bytes.len();
+            self.open.bytes.extend_from_slice(&self.packed);
+            (met.changed, met.value) = (true, start..self.open.bytes.len());
         }
-    }
-
-    /// Ends the use of all working copies.
-    fn put_away(&mut self) {
-        self.by_slot.clear();
-        self.read.clear();
-        self.copies.truncate(COPIES_KEPT_MAX);
-        for copy in self.copies.iter_mut().take(self.used) {
-            copy.record.empty(&mut self.spare);
-        }
-        self.used = 0;
+        (copy.open, copy.changed) = (0, 0);
+        copy.record.empty(&mut self.spare);
     }
 
     fn take_slot(&mut self) -> u32 {
@@ -457,14 +477,6 @@ impl<V: Packed> Records<V> {
     }
 }
 
-/// What the last batch that was closed left of a record, packed; nothing of one that the open batch made.
-fn before<'r>(slab: &'r Slab, slots: &[Option<Cell>], flight: &'r Flight, slot: u32) -> &'r [u8] {
-    match flight.by_slot.get(&slot) {
-        Some(flown) => body(&flight.bytes[flight.records[*flown as usize].packed.clone()]),
-        None => slots[slot as usize].map(|cell| record(slab.get(cell))).unwrap_or_default(),
-    }
-}
-
 #[inline]
 fn hash(token: &[u8]) -> u64 {
     FxBuildHasher.hash_one(token)
@@ -495,14 +507,14 @@ fn body(value: &[u8]) -> &[u8] {
 }
 
 /// The token in front of a committed record.
-fn set_head(token: &str, head: &mut Vec<u8>) {
+fn set_head(token: &[u8], head: &mut Vec<u8>) {
     head.clear();
     let length = token.len().min(TOKEN_BYTES_MAX);
     if length >= 0x80 {
         head.push((length >> 8) as u8 | 0x80);
     }
     head.push(length as u8);
-    head.extend_from_slice(&token.as_bytes()[..length]);
+    head.extend_from_slice(&token[..length]);
 }
 
 /// Token and record of a cell.
@@ -629,7 +641,7 @@ mod tests {
                     }
                     Act::HandOver if flight.is_none() => {
                         let mut changed = Vec::new();
-                        records.changed(|token, value| changed.push((Text::from(token), value.to_vec())));
+                        records.changed(|token, value| changed.push((Text::from_utf8(token).unwrap(), value.to_vec())));
                         records.hand_over();
                         records.changed(|_, _| panic!("the next batch changed nothing yet"));
                         flight = Some((contents(&records), model.clone(), changed));

@@ -9,7 +9,7 @@ use crate::domain::codec::CodecError;
 use crate::store::{Packed, Sections};
 
 /// Most buffers of one kind that are kept for other records.
-const SPARE_MAX: usize = 8_192;
+const SPARE_MAX: usize = 1_024;
 /// A list with more room than this is given back rather than kept, entries.
 const ROOM_KEPT_MAX: usize = 128;
 
