@@ -10,8 +10,10 @@
 //! seconds. `cargo bench --bench stage -- --events 2000000 --customers 500000`
 
 #[path = "parts/counting.rs"]
+#[expect(dead_code, reason = "the ladder counts bytes too")]
 mod counting;
 #[path = "parts/load.rs"]
+#[expect(dead_code, reason = "the ladder makes populations too")]
 mod load;
 #[path = "parts/policies.rs"]
 mod policies;
