@@ -7,6 +7,7 @@
 //! values for the changelog. An [image] is written by `walk`ing over what is committed, [cursor](Cursor) in hand.
 //! Pure: no IO, no clock.
 
+mod batch;
 mod cursor;
 pub mod image;
 pub mod packed;

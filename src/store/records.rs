@@ -10,12 +10,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 use super::Cursor;
+use super::batch::{Batch, Met, body};
 use super::packed::{self, Packed, Sections};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
@@ -42,51 +42,6 @@ struct Copy<V> {
     open: Sections,
     changed: Sections,
     record: V,
-}
-
-/// A record that a batch has met: where its token and its value, as the batch has it, lie among the batch's bytes.
-#[derive(Debug)]
-struct Met {
-    slot: u32,
-    /// Made by this batch.
-    made: bool,
-    changed: bool,
-    /// What is newer than the value.
-    copy: Option<u32>,
-    token: Range<usize>,
-    value: Range<usize>,
-}
-
-/// Everything that a batch has met, packed.
-#[derive(Debug, Default)]
-struct Batch {
-    records: Vec<Met>,
-    by_slot: FxHashMap<u32, u32>,
-    bytes: Vec<u8>,
-}
-
-impl Batch {
-    fn get(&self, slot: u32) -> Option<&Met> {
-        self.records.get(*self.by_slot.get(&slot)? as usize)
-    }
-
-    fn token(&self, met: &Met) -> &[u8] {
-        &self.bytes[met.token.clone()]
-    }
-
-    fn body(&self, met: &Met) -> &[u8] {
-        body(&self.bytes[met.value.clone()])
-    }
-
-    fn made(&self) -> impl Iterator<Item = (&[u8], u32)> {
-        self.records.iter().filter(|met| met.made).map(|met| (self.token(met), met.slot))
-    }
-
-    fn clear(&mut self) {
-        self.records.clear();
-        self.by_slot.clear();
-        self.bytes.clear();
-    }
 }
 
 /// Records of type `V` by token. A new record takes the lowest free slot.
@@ -497,13 +452,6 @@ fn trusted(read: Result<(), CodecError>) {
 fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
     out.push(V::FORMAT);
     put_long(i64::from(slot), out);
-}
-
-/// The packed record behind format and slot.
-#[inline]
-fn body(value: &[u8]) -> &[u8] {
-    let slot = value.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
-    &value[1 + slot..]
 }
 
 /// The token in front of a committed record.
