@@ -26,6 +26,8 @@ mod load;
 mod machine;
 #[path = "parts/memory.rs"]
 mod memory;
+#[path = "parts/policies.rs"]
+mod policies;
 #[path = "parts/raw.rs"]
 mod raw;
 #[path = "parts/reach.rs"]

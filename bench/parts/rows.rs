@@ -7,19 +7,18 @@ use reflow::config::{ClockKind, Config, Shards};
 use reflow::domain::decision::StageName;
 use reflow::ops::broker::{Broker, BrokerOptions};
 use reflow::ops::topics::Admin;
-use reflow::policy::{Policy, PolicySet};
 use serde_json::json;
 
 use crate::counting::{allocations, count_from_now};
 use crate::fill;
 use crate::load::{PARTNERS, Shape};
 use crate::machine::{Cost, available_bytes, configuration};
+use crate::policies::policies;
 use crate::recorded::Recorded;
 use crate::table::Table;
 use crate::{child, latency, memory, raw, recovery, transactions, whole};
 
 const SHARDS: Shards = Shards { customer: 8, partner: 2 };
-const POLICY: &str = include_str!("policy.yaml");
 const BOTH: [StageName; 2] = [StageName::Customer, StageName::Partner];
 const CUSTOMER: [StageName; 1] = [StageName::Customer];
 
@@ -347,15 +346,4 @@ pub fn config(bootstrap: &str, prefix: &str) -> Config {
 fn create(config: &Config) {
     let admin = Admin::open(config).expect("admin");
     admin.create(&admin.rows().expect("rows")).expect("topics");
-}
-
-/// The policy with the one contract given to every partner of the load.
-fn policies() -> PolicySet {
-    let (head, rest) = POLICY.split_once("  - partner: p01\n").expect("a contract");
-    let (contract, tail) = rest.split_once("exclusions:").expect("exclusions");
-    let contracts: String =
-        (0..PARTNERS).map(|partner| format!("  - partner: partner-{partner:02}\n{contract}")).collect();
-    let text = format!("{head}{contracts}exclusions:{tail}");
-    let policy = Policy::parse("policy.yaml", &text).unwrap_or_else(|found| panic!("{}", found[0]));
-    PolicySet::new(vec![policy]).unwrap_or_else(|found| panic!("{}", found[0]))
 }

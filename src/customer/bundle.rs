@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Settings;
 use super::clocks::Clocks;
-use super::contribution::{Cells, difference};
+use super::contribution::{Cell, difference};
 use crate::domain::counter::Tally;
 use crate::domain::fact::{BundleHeader, PartnerClock};
 use crate::domain::fate::FateCounts;
@@ -65,6 +65,15 @@ impl Partners {
         number
     }
 
+    /// The place of each number's partner in the order of their names.
+    fn ranks(&self) -> Vec<u32> {
+        let mut ranks = vec![0; self.names.len()];
+        let mut sorted: Vec<u32> = (0..self.names.len() as u32).collect();
+        sorted.sort_unstable_by_key(|number| &self.names[*number as usize]);
+        (0..).zip(sorted).for_each(|(rank, number)| ranks[number as usize] = rank);
+        ranks
+    }
+
     /// Forgets the numbers when there are too many; no delta may be named by them then.
     fn tidy(&mut self) {
         if self.names.len() > PARTNERS_KEPT_MAX {
@@ -90,11 +99,11 @@ impl Bundles {
     }
 
     /// Adds what a change of one entity means for its partner's counters.
-    pub fn add(&mut self, partner: &str, before: &Cells, after: Cells) {
+    pub fn add(&mut self, partner: &str, before: &[Cell], after: &[Cell]) {
         let number = self.partners.number(partner);
         let Some(parts) = self.parts_of(partner) else { return };
         let deltas = &mut parts.deltas;
-        let before = if planted::is(Bug::ContributionNotReversed) { &Cells::new() } else { before };
+        let before = if planted::is(Bug::ContributionNotReversed) { &[] } else { before };
         difference(before, after, |counter, at, tally| {
             deltas.entry((number, counter, at)).or_default().add(tally);
         });
@@ -134,10 +143,11 @@ impl Bundles {
                 parts.clocks.push(PartnerClock { partner: partner.clone(), event_time: *event_time });
             }
         }
+        let ranks = self.partners.ranks();
         for partition in 0..self.parts.len() as i32 {
             let owed = self.owed(partition, header.now, settings);
             let Some(parts) = self.parts.get_mut(partition as usize) else { continue };
-            let bundle = parts.take(header, &self.partners);
+            let bundle = parts.take(header, &self.partners, &ranks);
             if !owed && bundle.is_silent() {
                 continue;
             }
@@ -166,15 +176,15 @@ impl Bundles {
 
 impl Parts {
     /// Everything said so far, in an order that does not depend on how it was gathered.
-    fn take(&mut self, header: &BundleHeader, partners: &Partners) -> FactBundle {
+    fn take(&mut self, header: &BundleHeader, partners: &Partners, ranks: &[u32]) -> FactBundle {
         let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        let mut deltas: Vec<Delta> = said
-            .map(|((number, counter, at), change)| {
-                let partner = partners.names.get(number as usize).cloned().unwrap_or_default();
-                Delta { partner, counter, at, change }
-            })
-            .collect();
-        deltas.sort_unstable_by(|a, b| (&a.partner, a.counter, a.at).cmp(&(&b.partner, b.counter, b.at)));
+        let mut said: Vec<_> = said.map(|(key, change)| (ranks[key.0 as usize], key, change)).collect();
+        said.sort_unstable_by_key(|(rank, (_, counter, at), _)| (*rank, *counter, *at));
+        let deltas = said.into_iter().map(|(_, (number, counter, at), change)| {
+            let partner = partners.names[number as usize].clone();
+            Delta { partner, counter, at, change }
+        });
+        let deltas = deltas.collect();
         FactBundle {
             header: header.clone(),
             clocks: std::mem::take(&mut self.clocks),

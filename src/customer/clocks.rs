@@ -15,12 +15,14 @@ pub struct Clocks {
     pub newest: Sorted<Text, EventTime>,
     /// What the open batch moved and [`Clocks::settle`] has not written yet: clocks move with nearly every event.
     running: FxHashMap<Text, EventTime>,
+    /// The same of the shard's own.
+    high: Option<EventTime>,
 }
 
 impl Clocks {
     /// The newest accepted event time of the shard; 0 before the first.
     pub fn high(&self) -> EventTime {
-        self.of("").unwrap_or_default()
+        self.high.or_else(|| self.newest.get("").copied()).unwrap_or_default()
     }
 
     fn of(&self, partner: &str) -> Option<EventTime> {
@@ -29,7 +31,8 @@ impl Clocks {
 
     /// Writes what the batch has moved so far.
     pub fn settle(&mut self) {
-        for (partner, at) in self.running.drain() {
+        let high = self.high.take().map(|at| (Text::default(), at));
+        for (partner, at) in self.running.drain().chain(high) {
             self.newest.put(partner, at);
         }
     }
@@ -41,6 +44,7 @@ impl Clocks {
 
     pub fn undo(&mut self) {
         self.running.clear();
+        self.high = None;
         self.newest.undo();
     }
 
@@ -76,14 +80,17 @@ impl Clocks {
             return;
         }
         let at = event.event_time();
-        for token in [Some(""), event.partner()].into_iter().flatten() {
-            match self.running.get_mut(token) {
-                Some(newest) => *newest = at.max(*newest),
-                None if self.newest.get(token).is_none_or(|newest| *newest < at) => {
-                    self.running.insert(Text::from(token), at);
-                }
-                None => {}
+        match &mut self.high {
+            Some(high) => *high = at.max(*high),
+            none => *none = Some(at).filter(|at| self.newest.get("").is_none_or(|newest| newest < at)),
+        }
+        let Some(partner) = event.partner() else { return };
+        match self.running.get_mut(partner) {
+            Some(newest) => *newest = at.max(*newest),
+            None if self.newest.get(partner).is_none_or(|newest| *newest < at) => {
+                self.running.insert(Text::from(partner), at);
             }
+            None => {}
         }
     }
 }

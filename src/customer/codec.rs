@@ -24,7 +24,7 @@ impl Shard {
     pub fn changes(&mut self, entry: &mut Entry<'_>) {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         self.customers.changed(|token, packed| {
-            set_key(&mut key, CUSTOMER, token.as_bytes());
+            set_key(&mut key, CUSTOMER, token);
             entry(&key, Some(packed));
         });
         self.clocks.settle();

@@ -2,8 +2,6 @@
 //!
 //! Formulas: `docs/semantics.md`, section 3.
 
-use smallvec::SmallVec;
-
 use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, find, of_partner};
 use crate::domain::counter::{STOCK_CURRENT, Tally};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
@@ -21,7 +19,7 @@ pub struct Cell {
 }
 
 /// The cells of an entity; most have only a few.
-pub type Cells = SmallVec<[Cell; 16]>;
+pub type Cells = Vec<Cell>;
 
 fn by_minute(counter: Counter, at: EventTime, amount_minor: i64, out: &mut Cells) {
     out.push(Cell { counter, at: Family::minute(at), tally: Tally { count: 1, amount_minor } });
@@ -228,16 +226,17 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Most cells that are compared with each other; of more, the sums alone find what cancels out.
-const COMPARED_CELLS_MAX: usize = 64;
+/// How far ahead the same cell is looked for.
+const COMPARED_CELLS_MAX: usize = 8;
 
-/// What differs: the changes that lead from `before` to `after`.
-pub fn difference(before: &Cells, mut after: Cells, mut change: impl FnMut(Counter, i64, Tally)) {
-    let compared = before.len() <= COMPARED_CELLS_MAX;
+/// What differs: the changes that lead from `before` to `after`. Both name their cells in the same order, so what is in both
+/// is found ahead; where it is not, the sums cancel out.
+pub fn difference(before: &[Cell], mut after: &[Cell], mut change: impl FnMut(Counter, i64, Tally)) {
     for cell in before {
-        match Some(&after).filter(|_| compared).and_then(|after| after.iter().position(|other| other == cell)) {
+        match after.iter().take(COMPARED_CELLS_MAX).position(|other| other == cell) {
             Some(same) => {
-                after.swap_remove(same);
+                after[..same].iter().for_each(|new| change(new.counter, new.at, new.tally));
+                after = &after[same + 1..];
             }
             None => {
                 let Tally { count, amount_minor } = cell.tally;
@@ -245,7 +244,7 @@ pub fn difference(before: &Cells, mut after: Cells, mut change: impl FnMut(Count
             }
         }
     }
-    after.iter().for_each(|cell| change(cell.counter, cell.at, cell.tally));
+    after.iter().for_each(|new| change(new.counter, new.at, new.tally));
 }
 
 /// Everything a customer contributes: what the sum of all deltas is checked against.

@@ -120,13 +120,13 @@ fn origin_ref(partner: &str, customer: &str) -> Text {
 
 /// Prefilled fields with the age of what fills them; what is not known better is as of the trigger.
 fn dated(mut friction: Friction, customer: &Customer, event_time: EventTime) -> Friction {
-    let traits = customer.profile.as_ref().map(|profile| &profile.traits);
+    let traits = &customer.traits;
     for field in friction.fields.iter_mut().filter(|field| field.as_of == EventTime::default()) {
-        let known = traits.and_then(|t| match field.field.as_str() {
-            "region" => t.region.as_ref(),
-            "employer" => [&t.employer_form, &t.employer_report].into_iter().flatten().max_by_key(|e| e.at),
+        let known = match field.field.as_str() {
+            "region" => traits.region.as_ref(),
+            "employer" => [&traits.employer_form, &traits.employer_report].into_iter().flatten().max_by_key(|e| e.at),
             _ => None,
-        });
+        };
         field.as_of = known.map_or(event_time, |dated| dated.at);
     }
     friction

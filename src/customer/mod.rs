@@ -25,7 +25,7 @@ mod tests;
 pub use codec::{Entry, FORMAT};
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{ApplicationEvent, Event};
+use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
 use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
@@ -36,7 +36,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, find_mut};
+use record::{Customer, Pending, find_mut, section};
 use trigger::{Answer, Judge, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
@@ -70,6 +70,9 @@ pub struct Shard {
     customers: Records<Customer>,
     clocks: Clocks,
     bundles: Bundles,
+    /// What an event's entity contributes before and after it, used again for every event.
+    before: Cells,
+    after: Cells,
     /// Used again for every event, because event ids are often longer than what a text holds in itself.
     source: Source,
 }
@@ -83,8 +86,15 @@ struct Arrival<'a> {
 
 impl Shard {
     pub fn new(settings: Settings) -> Self {
-        let bundles = Bundles::new(settings.partner_partitions);
-        Self { settings, customers: Records::default(), clocks: Clocks::default(), bundles, source: Source::default() }
+        Self {
+            bundles: Bundles::new(settings.partner_partitions),
+            settings,
+            customers: Records::default(),
+            clocks: Clocks::default(),
+            before: Cells::new(),
+            after: Cells::new(),
+            source: Source::default(),
+        }
     }
 
     /// Takes one input; outputs of decisions go to `out`, deltas and proposals are kept for [`Shard::seal`].
@@ -132,7 +142,7 @@ impl Shard {
             return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
         }
         let nobody = Customer::default();
-        let at = event.customer().and_then(|token| self.customers.find(token));
+        let at = event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
         let (customer, spare) = self.customers.weigh(at, &nobody);
         let erased = customer.erased_at.is_some();
         let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
@@ -164,12 +174,13 @@ impl Shard {
     ) {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
-        let at = known.unwrap_or_else(|| self.customers.find_or_make(token));
-        let before = self.footprint(at, target);
-        let (customer, spare) = self.customers.edit(at);
+        let at = known.unwrap_or_else(|| self.customers.find_or_make(token, apply::reads(arrival.event)));
+        self.look(at, target);
+        let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);
-        self.contribute(at, target, &before);
+        self.contribute(at, target);
         if let Some(settlement) = written.settlement {
+            self.customers.edit(at, section::OFFERING);
             self.bundles.settle(settlement);
         }
         if let (true, Event::Application(event)) = (written.asked, arrival.event) {
@@ -188,40 +199,45 @@ impl Shard {
     ) {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
+        self.customers.open(at, section::ALL);
         match trigger.ask(self.customers.get(at), rules) {
             None => {}
             Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
             Some(Answer::Proposal(proposal)) => {
-                self.customers.edit(at).0.wait_for(&proposal);
+                self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }
         }
     }
 
     fn take_reply(&mut self, reply: &Reply) -> Fate {
-        let Some(at) = self.customers.find(&reply.customer) else { return Fate::Ignored(IgnoreReason::Unmatched) };
+        let touched = section::FUNNEL | section::OFFERING;
+        let Some(at) = self.customers.find(&reply.customer, touched) else {
+            return Fate::Ignored(IgnoreReason::Unmatched);
+        };
         if let Err(fate) = reply::weigh(self.customers.get(at), reply) {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        let before = self.footprint(at, target);
-        reply::write(self.customers.edit(at).0, reply);
-        self.contribute(at, target, &before);
+        self.look(at, target);
+        reply::write(self.customers.edit(at, touched).0, reply);
+        self.contribute(at, target);
         Fate::Applied
     }
 
-    /// What the entity contributes as the record stands.
-    fn footprint(&self, at: At, target: Target<'_>) -> Cells {
-        let mut cells = Cells::new();
-        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut cells);
-        cells
+    /// Notes what the entity contributes before it is changed.
+    fn look(&mut self, at: At, target: Target<'_>) {
+        self.before.clear();
+        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut self.before);
     }
 
     /// Adds the difference that a change made to what the entity contributes.
-    fn contribute(&mut self, at: At, target: Target<'_>, before: &Cells) {
-        let after = self.footprint(at, target);
-        if let Some(partner) = target.partner(self.customers.get(at)) {
-            self.bundles.add(partner, before, after);
+    fn contribute(&mut self, at: At, target: Target<'_>) {
+        let customer = self.customers.get(at);
+        self.after.clear();
+        target.footprint(customer, self.settings.end_to_end_days, &mut self.after);
+        if let Some(partner) = target.partner(customer) {
+            self.bundles.add(partner, &self.before, &self.after);
         }
     }
 
@@ -315,11 +331,13 @@ impl Customer {
     }
 }
 
-/// The event's calendar day in its contract's zone, UTC without a contract. Only repayments are kept by day.
+/// The event's calendar day in its contract's zone, UTC without a contract. Only payments and closes are kept by day.
 fn contract_day<R: Rules>(event: &Event<'_>, rules: &R) -> CalendarDay {
     let at = event.event_time();
     let contract = match event {
-        Event::Repayment(e) => rules.in_force(at).and_then(|policy| policy.contract(e.partner)),
+        Event::Repayment(e) if e.kind >= RepaymentKind::Paid => {
+            rules.in_force(at).and_then(|policy| policy.contract(e.partner))
+        }
         _ => None,
     };
     contract.map_or(at.utc_day(), |contract| standing::day_in(&contract.zone, at))

@@ -44,7 +44,7 @@ pub fn of<'f>(
     let Some(profile) = customer.profile.as_deref() else {
         return Person { restructured, contacts, overdue, ..Person::default() };
     };
-    let traits = &profile.traits;
+    let traits = &customer.traits;
     let employers = [&traits.employer_form, &traits.employer_report].into_iter().flatten();
     Person {
         risk: profile.score(ScoreKind::Risk),

@@ -80,7 +80,7 @@ impl Trigger<'_> {
         }
         let today = self.now.max(at);
         let today = contract.map_or(today.utc_day(), |contract| standing::day_in(&contract.zone, today));
-        let employers = customer.profile.as_ref().map(|p| p.traits.employers()).unwrap_or_default();
+        let employers = customer.traits.employers();
         let contacts = person::contacts(customer);
         let overdue = person::overdue(customer, today);
         let person = person::of(customer, at, &contacts, &overdue);
@@ -108,7 +108,7 @@ impl Trigger<'_> {
     ) -> Facts<'f> {
         let event = self.event;
         let profile = customer.profile.as_deref();
-        let traits = profile.map(|profile| &profile.traits);
+        let traits = &customer.traits;
         let offering = customer.offering.as_deref();
         let limit = self.limit(customer);
         let asking = Asking {
@@ -135,9 +135,9 @@ impl Trigger<'_> {
             staff: event.staff,
             test_order: event.test_order,
             employers,
-            region: traits.and_then(|t| t.region.as_ref()).map(|region| region.value.as_str()),
+            region: traits.region.as_ref().map(|region| region.value.as_str()),
             standing,
-            verdict: traits.and_then(Traits::verdict),
+            verdict: traits.verdict(),
             offered_at: offering.map_or(&[], |offering| &offering.offered_at),
             live: offering.is_some_and(|offering| offering.live.is_some()),
             pending: offering.is_some_and(|offering| offering.pending.is_some()),

@@ -44,6 +44,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte's position.
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
@@ -57,6 +58,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `wanted` bytes.
+    #[inline]
     pub fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
         let left = self.bytes.len() - self.at;
         if wanted > left {
@@ -68,6 +70,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, CodecError> {
         let byte = self.bytes.get(self.at).ok_or(CodecError::Truncated { at: self.at, wanted: 1, left: 0 })?;
         self.at += 1;
@@ -75,11 +78,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A zig-zag variable-length integer.
+    #[inline]
     pub fn long(&mut self) -> Result<i64, CodecError> {
         self.uint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     /// A variable-length integer without a sign.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, CodecError> {
         match self.bytes.get(self.at) {
             Some(byte) if *byte < 0x80 => {
@@ -108,6 +113,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes with their length in front.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
         let at = self.at;
         let length = self.long()?;
@@ -116,6 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The number of a branch or symbol, of which there are `below`.
+    #[inline]
     pub fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
         let at = self.at;
         let ordinal = self.long()?;
@@ -124,11 +131,13 @@ impl<'a> Reader<'a> {
 }
 
 /// Appends a zig-zag variable-length integer.
+#[inline]
 pub fn put_long(value: i64, out: &mut Vec<u8>) {
     put_uint(((value << 1) ^ (value >> 63)) as u64, out);
 }
 
 /// Appends a variable-length integer without a sign.
+#[inline]
 pub fn put_uint(mut rest: u64, out: &mut Vec<u8>) {
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
@@ -293,10 +302,14 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
         }
     }
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        match reader.ordinal(2)? {
-            0 => Ok(None),
-            _ => T::get(reader).map(Some),
-        }
+        let ordinal = match reader.bytes.get(reader.at) {
+            Some(byte @ (0 | 2)) => {
+                reader.at += 1;
+                usize::from(byte >> 1)
+            }
+            _ => reader.ordinal(2)?,
+        };
+        if ordinal == 0 { Ok(None) } else { T::get(reader).map(Some) }
     }
 }
 

@@ -328,27 +328,6 @@ texts! {
     EndErased, Law, Hard:
         "The customer asked to be forgotten.", "客户要求删除其信息。";
         "Nothing.", "不做任何动作。";
-    GateEnhancerUnlisted, Compliance, Hard:
-        "The guarantor or insurer of this loan is not on the contract's list, or no longer.", "该笔贷款的增信机构不在合同名单内，或名单已到期。";
-        "Renew the enhancer's entry in the contract, if the published list has it.", "若公布的名单中仍有该机构，更新合同中的名单条目。";
-    ExcOwnProduct, Risk, Soft:
-        "The customer's own limit is frozen or expired, and the policy approaches no such holder.", "客户自营额度已冻结或到期，政策规定不予营销。";
-        "Nothing, until the own limit is free again or the policy renews it.", "自营额度恢复或政策允许续期之前，不做任何动作。";
-    HoldAvgCost, Compliance, Soft:
-        "The average all-in cost of what has been offered would rise above its cap.", "已发放方案的平均综合融资成本将超过上限。";
-        "Wait until cheaper offers have lowered the average.", "待更低成本的方案拉低平均值后再行考虑。";
-    FairReviewRequired, Compliance, Soft:
-        "The offered limit is large: a person looks at it before it is acted upon.", "方案额度较高，须人工复核后方可执行。";
-        "Let a person review the candidate.", "由人工复核该候选。";
-    FairSelectionTerms, Compliance, Hard:
-        "Price, limit and coupon may not depend on a score, device, partner, channel, age or region.", "价格、额度、优惠不得取决于评分、设备、来源平台、渠道、年龄或地区。";
-        "Remove the key from the offer; let it choose whom to approach and when.", "从方案中删除该项；仅可用于决定联系对象与时间。";
-    FairProtected, Compliance, Hard:
-        "No rule may read a protected attribute.", "任何规则不得使用受保护特征。";
-        "Remove it from the policy.", "从政策中删除。";
-    FairExistingWorse, Compliance, Hard:
-        "Existing customers would be worse off than new ones of the same grade.", "老客户待遇低于同等级新客户。";
-        "Make the offer for those who return at least as good.", "使老客户方案至少与新客户方案同等优惠。";
 }
 
 #[cfg(test)]

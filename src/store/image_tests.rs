@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::image::{Chunk, Discard, FOOTER_BYTES, FRAME_BYTES, Frame, Header, Log, PREAMBLE_BYTES, Totals};
-use super::{Cursor, Packed, Records, Sorted};
+use super::{Cursor, Packed, Records, Sections, Sorted};
 use crate::domain::codec::{CodecError, Reader, decode, encode, put_long};
 use crate::domain::decision::StageName;
 use crate::domain::time::DAY_MS;
@@ -16,13 +16,14 @@ struct Number(i64);
 
 impl Packed for Number {
     const FORMAT: u8 = 1;
+    const ALL: Sections = 1;
     type Spare = ();
 
-    fn pack(&self, out: &mut Vec<u8>) {
+    fn pack(&self, _: Sections, out: &mut Vec<u8>) {
         put_long(self.0, out);
     }
 
-    fn unpack(&mut self, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
+    fn unpack(&mut self, _: Sections, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
         let mut reader = Reader::new(bytes);
         self.0 = reader.long()?;
         reader.end()
@@ -50,15 +51,17 @@ impl Toy {
             (true, false) => *self.sorted.edit_or(&Text::from(token), || 0) += 1,
             // Records are not removed, but one that was made is gone after an undo, and its slot is another's.
             (false, _) => {
-                let at = self.slots.find_or_make(&token);
-                self.slots.edit(at).0.0 += 1;
+                let at = self.slots.find_or_make(&token, 1);
+                self.slots.edit(at, 1).0.0 += 1;
             }
         }
     }
 
     fn changes(&mut self) -> Vec<Entry> {
         let mut entries = Vec::new();
-        self.slots.changed(|token, value| entries.push((key(b'a', token), Some(value.to_vec()))));
+        self.slots.changed(|token, value| {
+            entries.push((key(b'a', std::str::from_utf8(token).unwrap()), Some(value.to_vec())))
+        });
         for (token, value) in self.sorted.changed() {
             entries.push((key(b'b', token), value.map(|value| bytes(*value))));
         }

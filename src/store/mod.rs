@@ -7,9 +7,11 @@
 //! values for the changelog. An [image] is written by `walk`ing over what is committed, [cursor](Cursor) in hand.
 //! Pure: no IO, no clock.
 
+mod batch;
 mod cell;
 mod cursor;
 pub mod image;
+pub mod packed;
 mod records;
 mod slab;
 mod sorted;
@@ -18,5 +20,6 @@ mod sorted;
 mod image_tests;
 
 pub use cursor::Cursor;
-pub use records::{At, Packed, Records, SLOTS_MAX};
+pub use packed::{Packed, Sections};
+pub use records::{At, Records, SLOTS_MAX};
 pub use sorted::Sorted;

@@ -1,76 +1,47 @@
 //! Packed records by token in numbered slots: image, restore and scan agree on the order of the slots.
 //!
-//! A committed record lies as bytes in a [`Slab`]. What an event touches is read into a *working copy*; what it changes is
-//! packed once, when the batch is closed, and those bytes are the changelog value, what the next batch reads while this one
-//! is in flight, and at the commit the committed record. Undo forgets the working copies and the bytes in flight.
+//! A committed record lies as bytes in a [`Slab`]. A batch takes the bytes of each record that it meets; the sections that an
+//! event touches are read into a *working copy*, of which there are few. When a copy makes room for another, or the batch is
+//! closed, what was changed is packed beside the bytes of the sections that were not. The batch's last bytes of a record are
+//! the changelog value, what the next batch finds while this one is in flight, and at the commit the committed record. Undo
+//! forgets copies and bytes.
 //! Records are never removed while the shard works: an erased customer leaves a tombstone of its own.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 use super::Cursor;
+use super::batch::{Batch, Met, body};
 use super::cell::{TOKEN_BYTES_MAX, record, set_head, split, token};
+use super::packed::{self, Packed, Sections};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
 use crate::planted::{self, Bug};
 
-/// Most working copies that are kept for the next batch, with their buffers (some 5 KB each): what a full batch of 20,000 records
-/// touches of one of eight shards. A shard that is hotter makes the rest anew each time.
-const COPIES_KEPT_MAX: usize = 2_560;
+/// Most working copies. An event is often about the customer of the one before, and few copies stay near the processor: one
+/// that makes room is packed at once.
+const COPIES_MAX: usize = 32;
 /// Most slots of a shard; a restored slot beyond it is refused.
 pub const SLOTS_MAX: u32 = 1 << 26;
-/// A record that can be packed into bytes and read back in place.
-pub trait Packed: Default {
-    /// Begins every packed value; another one is refused.
-    const FORMAT: u8;
-    /// Buffers that records leave for one another.
-    type Spare: Default;
 
-    fn pack(&self, out: &mut Vec<u8>);
-    /// Fills an empty record; every byte is read, or it is an error.
-    fn unpack(&mut self, bytes: &[u8], spare: &mut Self::Spare) -> Result<(), CodecError>;
-    /// Empties the record; its buffers are kept here or in `spare`, within bounds.
-    fn empty(&mut self, spare: &mut Self::Spare);
-}
-
-/// Where a working copy stands, until the batch ends.
+/// Where a working copy stands, until another record is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At(u32);
 
-/// A record as the open batch has it.
+/// A record in use.
 #[derive(Debug, Default)]
 struct Copy<V> {
-    token: Text,
-    slot: u32,
-    /// Made by this batch.
-    made: bool,
-    changed: bool,
-    /// Where its value lies among the packed bytes, once it is packed.
-    packed: Range<usize>,
+    /// Which one of the batch's.
+    of: Option<u32>,
+    /// The sections that were read into the record; the others are empty here.
+    open: Sections,
+    changed: Sections,
     record: V,
-}
-
-/// A record that a batch changed, as it was packed.
-#[derive(Debug)]
-struct Flown {
-    token: Text,
-    slot: u32,
-    made: bool,
-    packed: Range<usize>,
-}
-
-/// What a closed batch changed.
-#[derive(Debug, Default)]
-struct Flight {
-    records: Vec<Flown>,
-    by_slot: FxHashMap<u32, u32>,
-    bytes: Vec<u8>,
 }
 
 /// Records of type `V` by token. A new record takes the lowest free slot.
@@ -86,13 +57,14 @@ pub struct Records<V: Packed> {
     loaded: bool,
     /// Room to write a cell's beginning in.
     head: Vec<u8>,
-    /// Working copies of the open batch, then such as wait for use.
+    /// Room to pack a record in: its sections, and all of it.
+    room: Vec<u8>,
+    packed: Vec<u8>,
     copies: Vec<Copy<V>>,
-    used: usize,
-    by_slot: FxHashMap<u32, u32>,
-    /// Values packed by the open batch.
-    bytes: Vec<u8>,
-    flight: Flight,
+    /// The copy that makes room next.
+    next: usize,
+    open: Batch,
+    flight: Batch,
     in_flight: bool,
     spare: V::Spare,
 }
@@ -106,11 +78,12 @@ impl<V: Packed> Default for Records<V> {
             free: BinaryHeap::new(),
             loaded: false,
             head: Vec::new(),
+            room: Vec::new(),
+            packed: Vec::new(),
             copies: Vec::new(),
-            used: 0,
-            by_slot: FxHashMap::default(),
-            bytes: Vec::new(),
-            flight: Flight { records: Vec::new(), by_slot: FxHashMap::default(), bytes: Vec::new() },
+            next: 0,
+            open: Batch::default(),
+            flight: Batch::default(),
             in_flight: false,
             spare: V::Spare::default(),
         }
@@ -126,32 +99,41 @@ impl<V: Packed> Records<V> {
         self.index.is_empty()
     }
 
-    /// The working copy of a record; `None` when there is no such record.
-    pub fn find(&mut self, token: &str) -> Option<At> {
+    /// The working copy of a record with these sections; `None` when there is no such record.
+    pub fn find(&mut self, token: &str, wanted: Sections) -> Option<At> {
         let slot = self.slot_of(token)?;
-        if let Some(at) = self.by_slot.get(&slot) {
-            return Some(At(*at));
-        }
-        let at = self.copy(token, slot);
-        let copy = &mut self.copies[at.0 as usize];
-        let bytes = match self.flight.by_slot.get(&slot) {
-            Some(flown) => body(&self.flight.bytes[self.flight.records[*flown as usize].packed.clone()]),
-            None => self.slots[slot as usize].map(|cell| record(self.slab.get(cell))).unwrap_or_default(),
+        let met = match self.open.by_slot.get(&slot) {
+            Some(met) => *met,
+            None => self.meet(token, slot),
         };
-        trusted(copy.record.unpack(bytes, &mut self.spare));
+        let at = self.copy(met);
+        self.open(at, wanted);
         Some(at)
     }
 
+    /// Reads further sections into a working copy.
+    pub fn open(&mut self, at: At, wanted: Sections) {
+        let copy = &mut self.copies[at.0 as usize];
+        let missing = wanted & !copy.open;
+        if let (Some(met), true) = (copy.of, missing != 0) {
+            let bytes = self.open.body(&self.open.records[met as usize]);
+            trusted(packed::unpack(&mut copy.record, missing, bytes, &mut self.spare));
+            copy.open |= missing;
+        }
+    }
+
     /// The working copy of a record that is made if there is none.
-    pub fn find_or_make(&mut self, token: &str) -> At {
-        if let Some(at) = self.find(token) {
+    pub fn find_or_make(&mut self, token: &str, wanted: Sections) -> At {
+        if let Some(at) = self.find(token, wanted) {
             return at;
         }
         let slot = self.take_slot();
         self.enter(token, slot);
-        let at = self.copy(token, slot);
+        let met = self.meet(token, slot);
+        self.open.records[met as usize].made = true;
+        let at = self.copy(met);
         let copy = &mut self.copies[at.0 as usize];
-        (copy.made, copy.changed) = (true, true);
+        (copy.open, copy.changed) = (V::ALL, V::ALL);
         at
     }
 
@@ -164,10 +146,11 @@ impl<V: Packed> Records<V> {
         &self.copies[at.0 as usize].record
     }
 
-    /// The record to change.
-    pub fn edit(&mut self, at: At) -> (&mut V, &mut V::Spare) {
+    /// The record to change in these sections.
+    pub fn edit(&mut self, at: At, sections: Sections) -> (&mut V, &mut V::Spare) {
+        self.open(at, sections);
         let copy = &mut self.copies[at.0 as usize];
-        (copy.changed, copy.packed) = (true, 0..0);
+        copy.changed |= sections;
         (&mut copy.record, &mut self.spare)
     }
 
@@ -183,66 +166,50 @@ impl<V: Packed> Records<V> {
     }
 
     /// Every record that the open batch changed: token and value, absolute, packed.
-    pub fn changed(&mut self, mut each: impl FnMut(&str, &[u8])) {
-        for at in 0..self.used {
-            if self.copies[at].changed {
-                self.pack(at);
-                let copy = &self.copies[at];
-                each(&copy.token, &self.bytes[copy.packed.clone()]);
-            }
+    pub fn changed(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
+        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        for met in self.open.records.iter().filter(|met| met.changed) {
+            each(self.open.token(met), &self.open.bytes[met.value.clone()]);
         }
     }
 
     /// Sends the open batch into flight; further edits belong to the next one.
     pub fn hand_over(&mut self) {
         debug_assert!(!self.in_flight, "one batch in flight at most");
-        for at in 0..self.used {
-            if self.copies[at].changed {
-                self.pack(at);
-                let copy = &mut self.copies[at];
-                self.flight.by_slot.insert(copy.slot, self.flight.records.len() as u32);
-                let (token, packed) = (std::mem::take(&mut copy.token), copy.packed.clone());
-                self.flight.records.push(Flown { token, slot: copy.slot, made: copy.made, packed });
-            }
-        }
-        std::mem::swap(&mut self.flight.bytes, &mut self.bytes);
+        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        std::mem::swap(&mut self.flight, &mut self.open);
         self.in_flight = true;
-        self.put_away();
     }
 
     /// Accepts the batch in flight.
     pub fn commit(&mut self) {
-        for flown in self.flight.records.drain(..) {
-            set_head(&flown.token, &mut self.head);
-            let body = body(&self.flight.bytes[flown.packed]);
-            let cell = &mut self.slots[flown.slot as usize];
+        for met in self.flight.records.iter().filter(|met| met.changed) {
+            set_head(self.flight.token(met), &mut self.head);
+            let body = self.flight.body(met);
+            let cell = &mut self.slots[met.slot as usize];
             *cell = Some(match cell.take() {
                 Some(known) => self.slab.replace(known, &self.head, body),
                 None => self.slab.put(&self.head, body),
             });
         }
-        self.land();
+        self.flight.clear();
+        self.in_flight = false;
     }
 
     /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
-        let open = self.copies[..self.used].iter().filter(|copy| copy.made).map(|copy| (&copy.token, copy.slot));
-        let flown = self.flight.records.iter().filter(|flown| flown.made).map(|flown| (&flown.token, flown.slot));
-        for (token, slot) in open.chain(flown) {
-            if let Ok(entry) = self.index.find_entry(hash(token.as_bytes()), |known| *known == slot) {
+        for (token, slot) in self.open.made().chain(self.flight.made()) {
+            if let Ok(entry) = self.index.find_entry(hash(token), |known| *known == slot) {
                 entry.remove();
             }
             self.free.push(Reverse(slot));
         }
-        self.put_away();
-        self.bytes.clear();
-        self.flight.records.clear();
-        self.land();
-    }
-
-    fn land(&mut self) {
-        self.flight.by_slot.clear();
-        self.flight.bytes.clear();
+        for copy in &mut self.copies {
+            (copy.of, copy.open, copy.changed) = (None, 0, 0);
+            copy.record.empty(&mut self.spare);
+        }
+        self.open.clear();
+        self.flight.clear();
         self.in_flight = false;
     }
 
@@ -251,7 +218,7 @@ impl<V: Packed> Records<V> {
         (0..self.slots.len() as u32).filter_map(|slot| {
             let (token, bytes) = self.current(slot)?;
             let mut record = V::default();
-            trusted(record.unpack(&bytes, &mut V::Spare::default()));
+            trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
             Some((slot, token, record))
         })
     }
@@ -260,24 +227,26 @@ impl<V: Packed> Records<V> {
     pub fn look(&self, token: &str) -> Option<V> {
         let (_, bytes) = self.current(self.slot_of(token)?)?;
         let mut record = V::default();
-        trusted(record.unpack(&bytes, &mut V::Spare::default()));
+        trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
         Some(record)
     }
 
     /// Token and bytes of a record as the open batch sees them.
     fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
-        if let Some(at) = self.by_slot.get(&slot) {
-            let copy = &self.copies[*at as usize];
-            let mut bytes = Vec::new();
-            copy.record.pack(&mut bytes);
-            return Some((copy.token.clone(), bytes));
+        let text = |token: &[u8]| Text::from(String::from_utf8_lossy(token));
+        if let Some(met) = self.open.get(slot) {
+            let mut bytes = self.open.body(met).to_vec();
+            if let Some(copy) = met.copy.map(|at| &self.copies[at as usize]) {
+                let (before, room) = (std::mem::take(&mut bytes), &mut Vec::new());
+                trusted(packed::pack(&copy.record, copy.changed, &before, room, &mut bytes));
+            }
+            return Some((text(self.open.token(met)), bytes));
         }
-        if let Some(flown) = self.flight.by_slot.get(&slot) {
-            let flown = &self.flight.records[*flown as usize];
-            return Some((flown.token.clone(), body(&self.flight.bytes[flown.packed.clone()]).to_vec()));
+        if let Some(met) = self.flight.get(slot) {
+            return Some((text(self.flight.token(met)), self.flight.body(met).to_vec()));
         }
         let cell = self.slab.get(self.slots[slot as usize]?);
-        Some((Text::from(String::from_utf8_lossy(token(cell))), record(cell).to_vec()))
+        Some((text(token(cell)), record(cell).to_vec()))
     }
 
     /// Shows up to `most` committed records as token and value, from the cursor's slot on, and moves the cursor behind them; to
@@ -329,7 +298,7 @@ impl<V: Packed> Records<V> {
             self.copies.push(Copy::default());
         }
         let scratch = &mut self.copies[0].record;
-        let read = scratch.unpack(body, &mut self.spare);
+        let read = packed::unpack(scratch, V::ALL, body, &mut self.spare);
         scratch.empty(&mut self.spare);
         read?;
         self.place(token, slot, body);
@@ -337,7 +306,7 @@ impl<V: Packed> Records<V> {
     }
 
     fn place(&mut self, token_of: &str, slot: u32, body: &[u8]) {
-        debug_assert!(self.used == 0 && !self.in_flight, "nothing is open while records are restored");
+        debug_assert!(self.open.records.is_empty() && !self.in_flight, "nothing is open while records are restored");
         if self.slot_of(token_of) != Some(slot) {
             self.unload(token_of);
             self.loaded = true;
@@ -350,7 +319,7 @@ impl<V: Packed> Records<V> {
             }
             self.enter(token_of, slot);
         }
-        set_head(token_of, &mut self.head);
+        set_head(token_of.as_bytes(), &mut self.head);
         let cell = &mut self.slots[slot as usize];
         *cell = Some(match cell.take() {
             Some(known) => self.slab.replace(known, &self.head, body),
@@ -382,45 +351,61 @@ impl<V: Packed> Records<V> {
         if let Some(cell) = self.slots[slot as usize] {
             return token(self.slab.get(cell));
         }
-        if let Some(flown) = self.flight.by_slot.get(&slot) {
-            return self.flight.records[*flown as usize].token.as_bytes();
-        }
-        self.by_slot.get(&slot).map(|at| self.copies[*at as usize].token.as_bytes()).unwrap_or_default()
+        let met = self.flight.get(slot).map(|met| self.flight.token(met));
+        met.or_else(|| self.open.get(slot).map(|met| self.open.token(met))).unwrap_or_default()
     }
 
-    /// An empty working copy for a slot.
-    fn copy(&mut self, token: &str, slot: u32) -> At {
-        let at = self.used as u32;
-        if self.used == self.copies.len() {
-            self.copies.push(Copy::default());
+    /// Notes a record that the batch has not met before, with the bytes that it finds.
+    fn meet(&mut self, token: &str, slot: u32) -> u32 {
+        let (start, open) = (self.open.bytes.len(), &mut self.open);
+        open.bytes.extend_from_slice(token.as_bytes());
+        let end = open.bytes.len();
+        begin_value::<V>(slot, &mut open.bytes);
+        match self.flight.get(slot) {
+            Some(flown) => open.bytes.extend_from_slice(self.flight.body(flown)),
+            None => {
+                let known = self.slots[slot as usize].map(|cell| record(self.slab.get(cell)));
+                open.bytes.extend_from_slice(known.unwrap_or_default());
+            }
         }
-        let copy = &mut self.copies[self.used];
-        copy.token.clear();
-        copy.token.push_str(token);
-        (copy.slot, copy.made, copy.changed, copy.packed) = (slot, false, false, 0..0);
-        self.used += 1;
-        self.by_slot.insert(slot, at);
-        At(at)
+        let (met, value) = (open.records.len() as u32, end..open.bytes.len());
+        open.records.push(Met { slot, made: false, changed: false, copy: None, token: start..end, value });
+        open.by_slot.insert(slot, met);
+        met
     }
 
-    fn pack(&mut self, at: usize) {
+    /// The working copy of a record that was met, nothing of it open yet when it has none.
+    fn copy(&mut self, met: u32) -> At {
+        if let Some(at) = self.open.records[met as usize].copy {
+            return At(at);
+        }
+        let at = self.next;
+        self.next = (at + 1) % COPIES_MAX;
+        match self.copies.len() {
+            known if at == known => self.copies.push(Copy::default()),
+            _ => self.put_away(at),
+        }
+        self.copies[at].of = Some(met);
+        self.open.records[met as usize].copy = Some(at as u32);
+        At(at as u32)
+    }
+
+    /// Ends the use of a working copy; what was changed in it is packed.
+    fn put_away(&mut self, at: usize) {
         let copy = &mut self.copies[at];
-        if copy.packed.is_empty() {
-            let start = self.bytes.len();
-            begin_value::<V>(copy.slot, &mut self.bytes);
-            copy.record.pack(&mut self.bytes);
-            copy.packed = start..self.bytes.len();
+        let Some(met) = copy.of.take().and_then(|met| self.open.records.get_mut(met as usize)) else { return };
+        met.copy = None;
+        if copy.changed != 0 {
+            self.packed.clear();
+            begin_value::<V>(met.slot, &mut self.packed);
+            let before = body(&self.open.bytes[met.value.clone()]);
+            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.packed));
+            let start = self.open.bytes.len();
+            self.open.bytes.extend_from_slice(&self.packed);
+            (met.changed, met.value) = (true, start..self.open.bytes.len());
         }
-    }
-
-    /// Ends the use of all working copies.
-    fn put_away(&mut self) {
-        self.by_slot.clear();
-        self.copies.truncate(COPIES_KEPT_MAX);
-        for copy in self.copies.iter_mut().take(self.used) {
-            copy.record.empty(&mut self.spare);
-        }
-        self.used = 0;
+        (copy.open, copy.changed) = (0, 0);
+        copy.record.empty(&mut self.spare);
     }
 
     fn take_slot(&mut self) -> u32 {
@@ -458,6 +443,7 @@ impl<V: Packed> Records<V> {
     }
 }
 
+#[inline]
 fn hash(token: &[u8]) -> u64 {
     FxBuildHasher.hash_one(token)
 }
@@ -479,46 +465,52 @@ fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
     put_long(i64::from(slot), out);
 }
 
-/// The packed record behind format and slot.
-fn body(value: &[u8]) -> &[u8] {
-    let slot = value.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
-    &value[1 + slot..]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// A number in each of two sections.
     #[derive(Debug, Default, PartialEq)]
-    struct Number(i64);
+    struct Number([i64; 2]);
+
+    impl Number {
+        fn sum(&self) -> i64 {
+            self.0.iter().sum()
+        }
+    }
 
     impl Packed for Number {
         const FORMAT: u8 = 7;
+        const ALL: Sections = 3;
         type Spare = ();
-        fn pack(&self, out: &mut Vec<u8>) {
-            put_long(self.0, out);
-            out.extend(std::iter::repeat_n(1, self.0 as usize % 200));
+        fn pack(&self, section: Sections, out: &mut Vec<u8>) {
+            let number = self.0[section as usize - 1];
+            if number != 0 {
+                put_long(number, out);
+                out.extend(std::iter::repeat_n(1, number as usize % 200));
+            }
         }
-        fn unpack(&mut self, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
-            assert_eq!(self.0, 0, "filled when empty only");
+        fn unpack(&mut self, section: Sections, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
+            let number = &mut self.0[section as usize - 1];
+            assert_eq!(*number, 0, "filled when empty only");
             let mut reader = Reader::new(bytes);
-            self.0 = reader.long()?;
-            for _ in 0..self.0 as usize % 200 {
+            *number = reader.long()?;
+            for _ in 0..*number as usize % 200 {
                 reader.byte()?;
             }
             reader.end()
         }
         fn empty(&mut self, (): &mut ()) {
-            self.0 = 0;
+            self.0 = [0, 0];
         }
     }
 
     type Contents = Vec<(u32, String, i64)>;
 
     fn contents(records: &Records<Number>) -> Contents {
-        records.all().map(|(slot, token, value)| (slot, token.to_string(), value.0)).collect()
+        records.all().map(|(slot, token, value)| (slot, token.to_string(), value.sum())).collect()
     }
 
     fn committed(records: &Records<Number>) -> Contents {
@@ -533,7 +525,8 @@ mod tests {
 
     #[derive(Clone, Copy, Debug)]
     enum Act {
-        Edit(u8, i64),
+        /// In one of the sections.
+        Edit(u8, i64, bool),
         Look(u8),
         HandOver,
         Commit,
@@ -542,7 +535,7 @@ mod tests {
 
     fn acts() -> impl Strategy<Value = Vec<Act>> {
         let act = prop_oneof![
-            6 => (0u8..40, 1i64..300).prop_map(|(key, by)| Act::Edit(key, by)),
+            6 => (0u8..40, 1i64..300, any::<bool>()).prop_map(|(key, by, second)| Act::Edit(key, by, second)),
             3 => (0u8..40).prop_map(Act::Look),
             2 => Just(Act::HandOver),
             2 => Just(Act::Commit),
@@ -563,20 +556,20 @@ mod tests {
             let mut flight: Option<(Contents, BTreeMap<String, i64>, Vec<(Text, Vec<u8>)>)> = None;
             for act in acts {
                 match act {
-                    Act::Edit(key, by) => {
-                        let token = format!("c{key}");
-                        let at = records.find_or_make(&token);
-                        records.edit(at).0.0 += by;
+                    Act::Edit(key, by, second) => {
+                        let (token, section) = (format!("c{key}"), 1 << u8::from(second));
+                        let at = records.find_or_make(&token, section);
+                        records.edit(at, section).0.0[usize::from(second)] += by;
                         *model.entry(token).or_default() += by;
                     }
                     Act::Look(key) => {
                         let token = format!("c{key}");
-                        let found = records.find(&token).map(|at| records.get(at).0);
+                        let found = records.find(&token, Number::ALL).map(|at| records.get(at).sum());
                         prop_assert_eq!(found, model.get(&token).copied());
                     }
                     Act::HandOver if flight.is_none() => {
                         let mut changed = Vec::new();
-                        records.changed(|token, value| changed.push((Text::from(token), value.to_vec())));
+                        records.changed(|token, value| changed.push((Text::from_utf8(token).unwrap(), value.to_vec())));
                         records.hand_over();
                         records.changed(|_, _| panic!("the next batch changed nothing yet"));
                         flight = Some((contents(&records), model.clone(), changed));
@@ -610,11 +603,11 @@ mod tests {
         for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
             let mut value = Vec::new();
             begin_value::<Number>(slot, &mut value);
-            Number(5).pack(&mut value);
+            packed::pack(&Number([5, 0]), 3, &[], &mut Vec::new(), &mut value).unwrap();
             records.load(token, &value).unwrap();
         }
         for token in ["c", "d", "e", "f"] {
-            records.find_or_make(token);
+            records.find_or_make(token, 1);
         }
         let slots: Vec<_> = contents(&records).into_iter().map(|(slot, token, _)| format!("{slot}{token}")).collect();
         assert_eq!(slots, ["0c", "1b", "2d", "3a", "4e", "5f"]);
@@ -628,9 +621,14 @@ mod tests {
         assert_eq!(records.load("a", &[]), Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }));
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
         assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
-        assert!(matches!(records.load("a", &[7, 0, 2]), Err(CodecError::Truncated { .. })));
-        assert!(matches!(records.load("a", &[7, 0, 2, 1, 1]), Err(CodecError::Trailing { .. })));
+        for early in [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3], &[7, 0, 3, 2, 2, 1], &[7, 0, 3, 9, 2]] {
+            assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
+        }
+        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 2, 1, 1, 2, 1]] {
+            assert!(matches!(records.load("a", late), Err(CodecError::Trailing { .. })), "{late:?}");
+        }
+        assert!(matches!(records.load("a", &[7, 0, 4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
         assert!(records.is_empty());
-        assert_eq!(records.load("a", &[7, 0, 2, 1]), Ok(()));
+        assert_eq!(records.load("a", &[7, 0, 3, 2, 2, 1, 2, 1]), Ok(()));
     }
 }

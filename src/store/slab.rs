@@ -46,6 +46,7 @@ impl Cell {
         Self(NonZeroU32::MIN.saturating_add(class << NUMBER_BITS | number))
     }
 
+    #[inline]
     fn parts(self) -> (u32, u32) {
         let bits = self.0.get() - 1;
         (bits >> NUMBER_BITS, bits & (CELLS_MAX - 1))
@@ -70,11 +71,13 @@ impl Class {
         Self { pages: Vec::new(), size, shift, used: 0, free: NONE }
     }
 
+    #[inline]
     fn place(&self, number: u32) -> (usize, usize) {
         let within = number & ((1 << self.shift) - 1);
         ((number >> self.shift) as usize, within as usize * self.size)
     }
 
+    #[inline]
     fn cell(&self, number: u32) -> &[u8] {
         let (page, at) = self.place(number);
         &self.pages[page][at..at + self.size]
@@ -131,6 +134,7 @@ impl Default for Slab {
 }
 
 impl Slab {
+    #[inline]
     pub fn get(&self, cell: Cell) -> &[u8] {
         let (class, number) = cell.parts();
         match self.classes.get(class as usize) {
@@ -222,6 +226,7 @@ fn fill(cell: &mut [u8], length: usize, head: &[u8], body: &[u8]) {
     cell[from + head.len()..from + length].copy_from_slice(body);
 }
 
+#[inline]
 fn content(cell: &[u8]) -> &[u8] {
     match *cell {
         [high, middle, low, ..] if high >= 0x80 => {

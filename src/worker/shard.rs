@@ -16,7 +16,7 @@ use super::stage::{Raw, Stage, Taken};
 use crate::bus::{Outbox, Topic};
 use crate::customer::Entry;
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::codec::{self, CodecError};
+use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::DAY_MS;
@@ -25,7 +25,7 @@ use crate::domain::{EventTime, Fate, Output, Text, content_id};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
-use crate::wire::Schema;
+use crate::wire::{Schema, frame};
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
@@ -251,6 +251,9 @@ impl ShardRunner {
             chain(&mut output, self.shard, &mut self.progress);
             stamp(&mut output, &self.policies);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
+            if matches!(output, Output::Decision(_)) {
+                self.progress.decision_hash = decision_hash(outbox);
+            }
             seen(output);
         }
         self.batch.bury(&shared, outbox);
@@ -315,8 +318,12 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
         decision.shard = shard;
         decision.sequence = progress.decisions;
         decision.prev_hash = std::mem::take(&mut progress.decision_hash);
-        let mut body = Vec::new();
-        codec::encode(decision.as_ref(), &mut body);
-        progress.decision_hash = Text::from(&blake3::hash(&body).to_hex().as_str()[..32]);
     }
+}
+
+/// The hash of the decision that was encoded last: of its body, which is encoded once.
+fn decision_hash(outbox: &Outbox) -> Text {
+    let value = outbox.len().checked_sub(1).and_then(|last| outbox.since(last).next()?.value).unwrap_or_default();
+    let body = frame::split(value).map_or(value, |(_, body)| body);
+    Text::from(&blake3::hash(body).to_hex().as_str()[..32])
 }

@@ -5,10 +5,11 @@ use crate::customer::check::is_drawdown;
 use crate::customer::record::fact::{Dated, Effect, stand, stand_by, stand_dated};
 use crate::customer::record::{
     APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, Limit, Outcome, Traits,
-    Verdict, find, place,
+    Verdict, find, place, section,
 };
 use crate::domain::events::{ApplicationEvent, ApplicationKind as Kind, EmployerSource};
 use crate::domain::{Fate, Text};
+use crate::store::Sections;
 
 /// The entries that are new or different after the event.
 #[derive(Debug, Default)]
@@ -40,6 +41,11 @@ pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>) -> Result<Change
 }
 
 impl Change {
+    pub fn writes(&self) -> Sections {
+        let funnel = self.application.is_some() || self.drawdown.is_some() || self.limit.is_some();
+        (if funnel { section::FUNNEL } else { 0 }) | if self.traits.is_some() { section::TRAITS } else { 0 }
+    }
+
     pub fn write(self, customer: &mut Customer) {
         if let Some(application) = self.application {
             place(&mut customer.applications, application);
@@ -51,7 +57,7 @@ impl Change {
             place(&mut customer.limits, limit);
         }
         if let Some(traits) = self.traits {
-            customer.profile.get_or_insert_default().traits = traits;
+            customer.traits = traits;
         }
     }
 }
@@ -146,7 +152,7 @@ fn weigh_traits(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut 
     if event.region.is_none() && event.employer.is_none() && event.risk_verdict.is_none() {
         return Effect::Same;
     }
-    let mut traits = customer.profile.as_ref().map(|profile| profile.traits.clone()).unwrap_or_default();
+    let mut traits = customer.traits.clone();
     let at = event.event_time;
     let mut effect = stand_dated(&mut traits.region, at, event.region.map(Text::from));
     if let Some(employer) = &event.employer {

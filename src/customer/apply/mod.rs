@@ -10,13 +10,15 @@ pub mod repayment;
 pub mod reply;
 pub mod command;
 
+use super::check::is_drawdown;
 use super::contribution::Target;
 use super::record::fact::Effect;
-use super::record::{Customer, Profile, Spare};
+use super::record::{Customer, Profile, Spare, section};
 use super::settle::{self, End};
 use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
 use crate::domain::{CalendarDay, EventTime, Fate, Settlement};
+use crate::store::Sections;
 
 /// What an event would change.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack from weighing to writing, one at a time")]
@@ -37,6 +39,33 @@ pub struct Written {
     pub settlement: Option<Settlement>,
     /// The fact that may trigger a decision is new.
     pub asked: bool,
+}
+
+/// The sections that are read to weigh an event, to write it, and to count what it contributes. Asking the policy reads all.
+pub fn reads(event: &Event<'_>) -> Sections {
+    let read = match event {
+        Event::Application(e) if is_drawdown(e.kind) => section::FUNNEL | section::TRAITS | section::OFFERING,
+        Event::Application(_) => section::FUNNEL | section::TRAITS,
+        Event::Repayment(_) => section::LOANS,
+        Event::Customer(_) => section::TRAITS | section::PROFILE | section::OFFERING,
+        Event::Outcome(_) => section::FUNNEL | section::PROFILE,
+        Event::Command(_) => section::OFFERING,
+    };
+    read | section::ERASED
+}
+
+impl Change {
+    /// The sections that it changes, beside what follows from it.
+    pub fn writes(&self) -> Sections {
+        match self {
+            Self::Application(change) => change.writes(),
+            Self::Repayment(_) => section::LOANS,
+            Self::Profile(_) => section::TRAITS | section::PROFILE,
+            Self::Erase(_) => section::ALL,
+            Self::Outcome(change) => change.writes(),
+            Self::Revoke(_) => section::OFFERING,
+        }
+    }
 }
 
 /// The change an event makes, or the fate of one that makes none. `day`: the calendar day of the event in its contract's zone.
@@ -65,6 +94,7 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
         }
         Change::Repayment(change) => change.write(customer, spare),
         Change::Profile(change) => {
+            customer.traits = change.traits;
             set_profile(customer, change.profile, spare);
             if change.opts_out {
                 written.settlement = settle::end(customer, token, End::opt_out(event.event_time()));

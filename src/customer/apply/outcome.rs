@@ -2,10 +2,11 @@
 
 use super::{set_profile, unchanged};
 use crate::customer::record::fact::Effect;
-use crate::customer::record::{CONTACTS_MAX, Contact, Customer, Profile, Spare};
+use crate::customer::record::{CONTACTS_MAX, Contact, Customer, Profile, Spare, section};
 use crate::domain::events::{Outcome, OutcomeKind};
 use crate::domain::fate::IgnoreReason;
 use crate::domain::{Fate, Text};
+use crate::store::Sections;
 
 /// The contact history after the event, and the candidate whose offer was accepted.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub fn weigh(customer: &Customer, event: &Outcome<'_>, spare: &mut Spare) -> Res
 }
 
 impl Change {
+    pub fn writes(&self) -> Sections {
+        section::PROFILE | if self.accepted.is_some() { section::FUNNEL } else { 0 }
+    }
+
     pub fn write(self, customer: &mut Customer, spare: &mut Spare) {
         set_profile(customer, self.profile, spare);
         let Some(candidate) = self.accepted else { return };

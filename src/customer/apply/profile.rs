@@ -2,13 +2,14 @@
 
 use super::{room_for, unchanged};
 use crate::customer::record::fact::{Dated, Effect, stand_dated};
-use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind, Spare};
+use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind, Spare, Traits};
 use crate::domain::events::{ConsentPurpose, CustomerEvent, Flag, OwnProductState};
 use crate::domain::{Fate, Text};
 
-/// The profile after the event.
+/// Traits and profile after the event.
 #[derive(Debug)]
 pub struct Change {
+    pub traits: Traits,
     pub profile: Box<Profile>,
     /// The event takes the right to act: opted out, or a cross-marketing consent withdrawn.
     pub opts_out: bool,
@@ -16,28 +17,32 @@ pub struct Change {
 
 /// What the event would change.
 pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>, spare: &mut Spare) -> Result<Change, Fate> {
-    let mut profile = spare.profile(customer.profile.as_deref());
+    let (mut traits, mut profile) = (customer.traits.clone(), spare.profile(customer.profile.as_deref()));
     let mut opts_out = false;
-    let effect = take_values(&mut profile, event).max(take_scores(&mut profile, event));
+    let effect = take_values(&mut profile, event).max(take_traits(&mut traits, event));
+    let effect = effect.max(take_scores(&mut profile, event));
     let effect = effect.max(take_consents(&mut profile, event)?);
     let effect = effect.max(take_flags(&mut profile, event, &mut opts_out));
     opts_out |= withdraws(customer.profile.as_deref(), &profile, event);
     if effect == Effect::Changed {
-        return Ok(Change { profile, opts_out });
+        return Ok(Change { traits, profile, opts_out });
     }
     spare.give_back(profile);
     Err(unchanged(effect))
 }
 
+fn take_traits(traits: &mut Traits, event: &CustomerEvent<'_>) -> Effect {
+    let region = stand_dated(&mut traits.region, event.event_time, event.region.map(Text::from));
+    let employer = event.employer.as_ref();
+    region.max(employer.map_or(Effect::Same, |e| traits.set_employer(e.source, event.event_time, e.token)))
+}
+
 fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
     let at = event.event_time;
     let tags = (!event.tags.is_empty()).then(|| event.tags.iter().map(|tag| Text::from(*tag)).collect());
-    let employer = event.employer.as_ref();
     let own =
         event.own_product.is_some_and(|state| !matches!(state, OwnProductState::None | OwnProductState::Declined));
     [
-        stand_dated(&mut profile.traits.region, at, event.region.map(Text::from)),
-        employer.map_or(Effect::Same, |e| profile.traits.set_employer(e.source, at, e.token)),
         stand_dated(&mut profile.zone, at, event.zone.map(Text::from)),
         stand_dated(&mut profile.tags, at, tags),
         stand_dated(&mut profile.lenders, at, event.lenders),

@@ -3,13 +3,13 @@
 use super::pack::{Packer, Parts, Unpacker};
 use super::{
     APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, LOANS_MAX, Limit, Loan,
-    Offering, Outcome, Profile,
+    Offering, Outcome, Profile, Traits, section,
 };
 use crate::domain::codec::CodecError;
-use crate::store::Packed;
+use crate::store::{Packed, Sections};
 
-/// Most buffers of one kind that are kept for other records: as many as there are working copies kept.
-const SPARE_MAX: usize = 2_560;
+/// Most buffers of one kind that are kept for other records.
+const SPARE_MAX: usize = 1_024;
 /// A list with more room than this is given back rather than kept, entries.
 const ROOM_KEPT_MAX: usize = 128;
 
@@ -26,58 +26,42 @@ pub struct Spare {
 type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
+    const ALL: Sections = section::ALL;
     type Spare = Spare;
 
-    fn pack(&self, out: &mut Vec<u8>) {
-        let mut to = Packer::new(out);
-        let lists = [self.applications.len(), self.drawdowns.len(), self.limits.len(), self.loans.len()];
-        let parts = lists.iter().fold(Parts::default().with(self.erased_at.is_some()), |p, n| p.with(*n > 0));
-        to.parts(parts.with(self.profile.is_some()).with(self.offering.is_some()));
-        to.some(self.erased_at, Packer::time);
-        list(&mut to, &self.applications, Application::pack);
-        list(&mut to, &self.drawdowns, Drawdown::pack);
-        list(&mut to, &self.limits, Limit::pack);
-        list(&mut to, &self.loans, Loan::pack);
-        if let Some(profile) = &self.profile {
-            profile.pack(&mut to);
-        }
-        if let Some(offering) = &self.offering {
-            offering.pack(&mut to);
+    fn pack(&self, section: Sections, out: &mut Vec<u8>) {
+        let to = &mut Packer::new(out);
+        match section {
+            section::FUNNEL => self.pack_funnel(to),
+            section::LOANS => list(to, &self.loans, Loan::pack),
+            section::TRAITS if !self.traits.is_empty() => self.traits.pack(to),
+            section::PROFILE => self.profile.iter().for_each(|profile| profile.pack(to)),
+            section::OFFERING => self.offering.iter().for_each(|offering| offering.pack(to)),
+            section::ERASED => to.some(self.erased_at, Packer::time),
+            _ => {}
         }
     }
 
-    fn unpack(&mut self, bytes: &[u8], spare: &mut Spare) -> Read<()> {
-        let mut from = Unpacker::new(bytes);
-        let mut parts = from.parts()?;
-        self.erased_at = from.some(parts.next(), Unpacker::time)?;
-        if parts.next() {
-            from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack)?;
+    fn unpack(&mut self, section: Sections, bytes: &[u8], spare: &mut Spare) -> Result<(), CodecError> {
+        let from = &mut Unpacker::new(bytes);
+        match section {
+            section::FUNNEL => self.unpack_funnel(from)?,
+            section::LOANS => {
+                let buffers = &mut spare.instalments;
+                from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
+            }
+            section::TRAITS => self.traits = Traits::unpack(from)?,
+            section::PROFILE => self.profile.insert(spare.profiles.pop().unwrap_or_default()).unpack(from)?,
+            section::OFFERING => self.offering.insert(spare.offerings.pop().unwrap_or_default()).unpack(from)?,
+            _ => self.erased_at = Some(from.time()?),
         }
-        if parts.next() {
-            from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?;
-        }
-        if parts.next() {
-            from.list(&mut self.limits, LIMITS_MAX, Limit::unpack)?;
-        }
-        if parts.next() {
-            let buffers = &mut spare.instalments;
-            from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
-        }
-        if parts.next() {
-            let profile = self.profile.insert(spare.profiles.pop().unwrap_or_default());
-            profile.unpack(&mut from)?;
-        }
-        if parts.next() {
-            let offering = self.offering.insert(spare.offerings.pop().unwrap_or_default());
-            offering.unpack(&mut from)?;
-        }
-        parts.end(0)?;
         from.end()
     }
 
     fn empty(&mut self, spare: &mut Spare) {
         self.erased_at = None;
+        self.traits = Traits::default();
         clear(&mut self.applications);
         clear(&mut self.drawdowns);
         clear(&mut self.limits);
@@ -96,6 +80,32 @@ impl Packed for Customer {
             offering.offered_at.clear();
             keep(&mut spare.offerings, offering);
         }
+    }
+}
+
+impl Customer {
+    fn pack_funnel<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let lists = [self.applications.len(), self.drawdowns.len(), self.limits.len()];
+        if lists.iter().any(|n| *n > 0) {
+            to.parts(lists.iter().fold(Parts::default(), |parts, n| parts.with(*n > 0)));
+            list(to, &self.applications, Application::pack);
+            list(to, &self.drawdowns, Drawdown::pack);
+            list(to, &self.limits, Limit::pack);
+        }
+    }
+
+    fn unpack_funnel(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
+        let mut parts = from.parts()?;
+        if parts.next() {
+            from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?;
+        }
+        if parts.next() {
+            from.list(&mut self.limits, LIMITS_MAX, Limit::unpack)?;
+        }
+        parts.end(0)
     }
 }
 

@@ -1,32 +1,53 @@
-//! The packed form of what concerns the person: profile and offering.
+//! The packed form of what concerns the person: traits, profile and offering.
 
 use super::fact::Dated;
 use super::form::{clear, flag, list};
 use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
-use super::{Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Verdict};
+use super::{
+    Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Traits, Verdict,
+};
 use crate::domain::Text;
 use crate::domain::codec::CodecError;
 
 type Read<T> = Result<T, CodecError>;
 
-impl Profile {
+impl Traits {
     pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
-        let traits = &self.traits;
-        let parts = Parts::default().with(traits.region.is_some()).with(traits.employer_form.is_some());
-        let parts = parts.with(traits.employer_report.is_some()).with(traits.verdict.is_some());
-        let parts = parts.with(self.zone.is_some()).with(self.tags.is_some()).with(self.lenders.is_some());
-        let parts = parts.with(self.debt_burden_ppm.is_some()).with(self.own_product.is_some());
-        let parts = parts.with(self.own_limit_minor.is_some()).with(self.own_since.is_some());
-        let parts = parts.with(self.merged_into.is_some()).with(!self.scores.is_empty());
-        to.parts(parts.with(!self.consents.is_empty()).with(!self.flags.is_empty()).with(!self.contacts.is_empty()));
-        to.dated(&traits.region, |to, text| to.text(text));
-        to.dated(&traits.employer_form, |to, text| to.text(text));
-        to.dated(&traits.employer_report, |to, text| to.text(text));
-        if let Some(verdict) = &traits.verdict {
+        let parts = Parts::default().with(self.region.is_some()).with(self.employer_form.is_some());
+        to.parts(parts.with(self.employer_report.is_some()).with(self.verdict.is_some()));
+        to.dated(&self.region, |to, text| to.text(text));
+        to.dated(&self.employer_form, |to, text| to.text(text));
+        to.dated(&self.employer_report, |to, text| to.text(text));
+        if let Some(verdict) = &self.verdict {
             to.time(verdict.decided_at);
             to.number(i64::from(verdict.valid_days));
             [&verdict.model, &verdict.version, &verdict.band].into_iter().for_each(|text| to.text(text));
         }
+    }
+
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+        let mut parts = from.parts()?;
+        let traits = Self {
+            region: from.dated(parts.next(), Unpacker::text)?,
+            employer_form: from.dated(parts.next(), Unpacker::text)?,
+            employer_report: from.dated(parts.next(), Unpacker::text)?,
+            verdict: from.some(parts.next(), |from| {
+                let (decided_at, valid_days) = (from.time()?, from.small()?);
+                Ok(Verdict { decided_at, valid_days, model: from.text()?, version: from.text()?, band: from.text()? })
+            })?,
+        };
+        parts.end(from.position())?;
+        Ok(traits)
+    }
+}
+
+impl Profile {
+    pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let parts = Parts::default().with(self.zone.is_some()).with(self.tags.is_some()).with(self.lenders.is_some());
+        let parts = parts.with(self.debt_burden_ppm.is_some()).with(self.own_product.is_some());
+        let parts = parts.with(self.own_limit_minor.is_some()).with(self.own_since.is_some());
+        let parts = parts.with(self.merged_into.is_some()).with(!self.scores.is_empty());
+        to.parts(parts.with(!self.consents.is_empty()).with(!self.flags.is_empty()).with(!self.contacts.is_empty()));
         to.dated(&self.zone, |to, text| to.text(text));
         to.dated(&self.tags, |to, tags| {
             to.count(tags.len());
@@ -46,13 +67,6 @@ impl Profile {
 
     pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
         let mut parts = from.parts()?;
-        self.traits.region = from.dated(parts.next(), Unpacker::text)?;
-        self.traits.employer_form = from.dated(parts.next(), Unpacker::text)?;
-        self.traits.employer_report = from.dated(parts.next(), Unpacker::text)?;
-        self.traits.verdict = from.some(parts.next(), |from| {
-            let (decided_at, valid_days) = (from.time()?, from.small()?);
-            Ok(Verdict { decided_at, valid_days, model: from.text()?, version: from.text()?, band: from.text()? })
-        })?;
         self.zone = from.dated(parts.next(), Unpacker::text)?;
         self.tags = from.dated(parts.next(), |from| {
             let mut tags = Vec::new();
@@ -98,7 +112,6 @@ impl Profile {
         self.contacts.clone_from(&like.contacts);
         let Self { scores, consents, flags, contacts, .. } = std::mem::take(self);
         *self = Self {
-            traits: like.traits.clone(),
             zone: like.zone.clone(),
             tags: like.tags.clone(),
             lenders: like.lenders,

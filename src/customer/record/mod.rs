@@ -22,6 +22,21 @@ pub use profile::{Consent, Contact, FlagFact, Giving, Profile, ScoreFact, ScoreK
 use crate::domain::EventTime;
 use crate::words;
 
+/// The sections of a record: each is packed by itself, and an event reads and packs those that it touches.
+pub mod section {
+    use crate::store::Sections;
+
+    /// Applications, drawdowns and limits.
+    pub const FUNNEL: Sections = 1;
+    pub const LOANS: Sections = 1 << 1;
+    pub const TRAITS: Sections = 1 << 2;
+    pub const PROFILE: Sections = 1 << 3;
+    pub const OFFERING: Sections = 1 << 4;
+    /// The tombstone; every event asks for it.
+    pub const ERASED: Sections = 1 << 5;
+    pub const ALL: Sections = FUNNEL | LOANS | TRAITS | PROFILE | OFFERING | ERASED;
+}
+
 /// Most applications, drawdowns, loans and limits of one customer; a further one is invalid.
 pub const APPLICATIONS_MAX: usize = 512;
 pub const DRAWDOWNS_MAX: usize = 1_024;
@@ -75,6 +90,7 @@ pub struct Customer {
     pub drawdowns: Vec<Drawdown>,
     pub limits: Vec<Limit>,
     pub loans: Vec<Loan>,
+    pub traits: Traits,
     pub profile: Option<Box<Profile>>,
     pub offering: Option<Box<Offering>>,
 }

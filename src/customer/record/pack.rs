@@ -1,4 +1,4 @@
-//! Packing: a text is written once a record, a time as the distance from the time before, an instalment as what differs from
+//! Packing: a text is written once a section, a time as the distance from the time before, an instalment as what differs from
 //! the one before. `docs/adr/0004-packed-records.md` has the form.
 
 use smallvec::SmallVec;
@@ -10,11 +10,13 @@ use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime, Text};
 
-/// Most texts of one record that later ones may refer to; further ones are written out.
+/// Most texts of one section that later ones may refer to; further ones are written out.
 const TEXTS_MAX: usize = 64;
 /// Most entries of a list without a bound of its own (tags, flags, scores, admissions).
 pub const ENTRIES_MAX: usize = 4_096;
 const _: () = assert!(CONSENTS_MAX <= ENTRIES_MAX && CONTACTS_MAX <= ENTRIES_MAX);
+/// From where the first time of a section counts, 2024-01-01T00:00:00Z: near most, so that it takes a byte less.
+const BEGIN_MS: i64 = 1_704_067_200_000;
 /// A distance in time beyond this is written as a moment of its own, milliseconds.
 const FAR_MS: i64 = 1 << 60;
 /// Says that a moment of its own follows; no distance in milliseconds is written as zero.
@@ -47,7 +49,7 @@ impl Parts {
     }
 }
 
-/// Writes one record.
+/// Writes one section of a record.
 pub struct Packer<'r, 'o> {
     pub out: &'o mut Vec<u8>,
     texts: SmallVec<[&'r str; 16]>,
@@ -56,7 +58,7 @@ pub struct Packer<'r, 'o> {
 
 impl<'r, 'o> Packer<'r, 'o> {
     pub fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, texts: SmallVec::new(), last: 0 }
+        Self { out, texts: SmallVec::new(), last: BEGIN_MS }
     }
 
     pub fn parts(&mut self, parts: Parts) {
@@ -99,7 +101,7 @@ impl<'r, 'o> Packer<'r, 'o> {
         put_long(i64::from(day.0) - i64::from(from.0), self.out);
     }
 
-    /// A text that may stand in the record again.
+    /// A text that may stand in the section again.
     pub fn text(&mut self, text: &'r str) {
         match self.texts.iter().position(|known| *known == text) {
             Some(known) => put_uint((known as u64) << 1, self.out),
@@ -139,7 +141,7 @@ impl<'r, 'o> Packer<'r, 'o> {
     }
 }
 
-/// Reads one record.
+/// Reads one section of a record.
 pub struct Unpacker<'b> {
     reader: Reader<'b>,
     texts: SmallVec<[&'b str; 16]>,
@@ -150,7 +152,7 @@ type Read<T> = Result<T, CodecError>;
 
 impl<'b> Unpacker<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {
-        Self { reader: Reader::new(bytes), texts: SmallVec::new(), last: 0 }
+        Self { reader: Reader::new(bytes), texts: SmallVec::new(), last: BEGIN_MS }
     }
 
     pub fn end(&self) -> Read<()> {

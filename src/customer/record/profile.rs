@@ -26,6 +26,15 @@ pub struct Traits {
     pub verdict: Option<Verdict>,
 }
 
+impl Traits {
+    pub fn is_empty(&self) -> bool {
+        self.region.is_none()
+            && self.employer_form.is_none()
+            && self.employer_report.is_none()
+            && self.verdict.is_none()
+    }
+}
+
 words! {
     /// What a score predicts.
     pub enum ScoreKind {
@@ -97,10 +106,9 @@ pub struct Contact {
     pub channel: Option<Text>,
 }
 
-/// Everything about the person that is not a loan or an application.
+/// What only customer events and outcomes say of the person.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    pub traits: Traits,
     pub zone: Option<Dated<Text>>,
     pub tags: Option<Dated<Vec<Text>>>,
     pub lenders: Option<Dated<i32>>,
