@@ -41,11 +41,16 @@ pub fn of<'f>(
 ) -> Person<'f> {
     let restructured =
         customer.loans.iter().any(|l| l.closed.is_some_and(|closed| closed.reason == CloseReason::Restructured));
-    let Some(profile) = customer.profile.as_deref() else {
-        return Person { restructured, contacts, overdue, ..Person::default() };
-    };
     let traits = &customer.traits;
     let employers = [&traits.employer_form, &traits.employer_report].into_iter().flatten();
+    let known_at = KnownAt {
+        region: traits.region.as_ref().map(|region| region.at),
+        employer: employers.map(|employer| employer.at).min(),
+        ..KnownAt::default()
+    };
+    let Some(profile) = customer.profile.as_deref() else {
+        return Person { restructured, known_at, contacts, overdue, ..Person::default() };
+    };
     Person {
         risk: profile.score(ScoreKind::Risk),
         response: profile.score(ScoreKind::Response),
@@ -60,10 +65,9 @@ pub fn of<'f>(
         purposes: profile.purposes(at),
         bureau_given_at: profile.bureau_given_at(at),
         known_at: KnownAt {
-            region: traits.region.as_ref().map(|region| region.at),
-            employer: employers.map(|employer| employer.at).min(),
             lenders: profile.lenders.map(|lenders| lenders.at),
             debt_burden: profile.debt_burden_ppm.map(|Dated { at, .. }| at),
+            ..known_at
         },
         contacts,
         overdue,

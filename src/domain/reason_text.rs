@@ -187,9 +187,36 @@ texts! {
     HoldMinN, Business, Soft:
         "Too few drawdowns are known to judge our effect, and the few candidates allowed are used.", "可供判断影响的用信样本过少，且允许的少量候选已用完。";
         "Wait for more drawdowns, or until a candidate has ended.", "等待更多用信样本，或候选了结。";
+    HoldAvgCost, Compliance, Soft:
+        "With this offer the month's candidates would cost more on average than the cap allows, or its cost is not known.", "加上该要约后，当月候选的平均综合融资成本将超过上限，或该要约成本未知。";
+        "Wait for cheaper candidates or the next month.", "等待更低成本的候选或下月。";
+    HoldDivertedShare, Business, Soft:
+        "Diverted and reserved drawdowns would exceed the share that the contract allows.", "转出与预占的用信占比将超过合同约定上限。";
+        "Wait for more drawdowns, or until a candidate has ended.", "等待更多用信，或候选了结。";
+    HoldLimitApproval, Business, Soft:
+        "The partner's limit approval rate is below the level on which the contract holds, or not known.", "该渠道授信通过率低于合同约定的暂停线，或样本不足无法判断。";
+        "Wait until the rate has recovered.", "等待授信通过率恢复。";
     HoldQuotaDay, Business, Soft:
         "The partner's quota of the day is used up.", "该渠道当日名额已用完。";
         "Wait for the next day of the contract.", "等待合同约定的下一日。";
+    HoldQuotaHour, Business, Soft:
+        "The partner's quota of the hour is used up.", "该渠道本小时名额已用完。";
+        "Wait for the next hour.", "等待下一小时。";
+    HoldPace, Business, Soft:
+        "The hourly quota is spread over the hour.", "小时名额按时间均匀发放。";
+        "Wait a few minutes.", "稍后再试。";
+    HoldBudgetOffers, Business, Soft:
+        "The partner's budget of offers for the day is used up.", "该渠道当日要约预算已用完。";
+        "Wait until an offer ends unused, or for the next day.", "等待要约未使用而了结，或次日。";
+    HoldBudgetCoupon, Business, Soft:
+        "The coupon money of the day would be exceeded, or the worth of a coupon is not known.", "将超出当日优惠券预算，或优惠券价值未知。";
+        "Wait until a coupon ends unused, or for the next day.", "等待优惠券未使用而了结，或次日。";
+    HoldBudgetExposure, Risk, Soft:
+        "The limits of live candidates would exceed the exposure budget.", "有效候选的额度合计将超出敞口预算。";
+        "Wait until a candidate has ended.", "等待候选了结。";
+    HoldReturningShare, Business, Soft:
+        "One more customer addressed could lower the partner's share of returning drawdowns by more than was promised.", "再触达一位客户可能使该渠道复借用信占比的降幅超过承诺。";
+        "Wait until fewer customers are addressed.", "等待在触达客户减少。";
     HoldFreqCap, Compliance, Soft:
         "The customer was approached as often as is allowed.", "客户被触达次数已达上限。";
         "Wait until an earlier approach is out of the window.", "等待较早的触达移出时间窗。";
@@ -262,9 +289,6 @@ texts! {
     ExcOwnProduct, Business, Hard:
         "The customer's own limit is frozen or expired, and the policy approaches no such holder.", "客户自营额度已冻结或到期，政策规定不予营销。";
         "Renew the own limit first.", "先续期自营额度。";
-    HoldAvgCost, Compliance, Soft:
-        "The average all-in cost of what has been offered would rise above its cap.", "已发放方案的平均综合融资成本将超过上限。";
-        "Make cheaper offers.", "提供更低成本的方案。";
     FairReviewRequired, Compliance, Soft:
         "The offered limit is large: a person looks at it before it is acted upon.", "方案额度较高，须人工复核后方可执行。";
         "Have a person review it.", "由人工复核。";
@@ -277,30 +301,6 @@ texts! {
     FairExistingWorse, Law, Hard:
         "Existing customers would be worse off than new ones of the same grade.", "老客户待遇低于同等级新客户。";
         "Offer existing customers at least the same.", "老客户待遇不得更差。";
-    HoldDivertedShare, Business, Soft:
-        "Diverted and reserved drawdowns would exceed the share that the partner contract allows.", "转出与预占的用信占比将超过合作合同约定的上限。";
-        "Wait until earlier ones leave the window.", "等待较早的用信移出时间窗。";
-    HoldLimitApproval, Business, Soft:
-        "The partner's limit approval rate is below the level on which the contract holds, or too few cases are known.", "该渠道授信通过率低于合同约定的暂停线，或样本不足无法判断。";
-        "Wait; no candidate of ours moves that rate.", "等待；我方候选不影响该指标。";
-    HoldQuotaHour, Business, Soft:
-        "The partner's quota of this hour is used up.", "该渠道本小时名额已用完。";
-        "Wait for the next hour.", "等待下一小时。";
-    HoldPace, Business, Soft:
-        "The hourly quota is spread over the hour; the next candidate is possible a little later.", "小时名额按时间均匀发放，需稍后再试。";
-        "Wait a few minutes.", "稍后再试。";
-    HoldBudgetOffers, Business, Soft:
-        "The partner's budget of offers for the day is used up.", "该渠道当日要约预算已用完。";
-        "Wait for the next day of the contract.", "等待合同约定的下一日。";
-    HoldBudgetCoupon, Business, Soft:
-        "The coupon money of the day would be exceeded, or the worth of a coupon is not known.", "将超出当日优惠券预算，或优惠券价值未知。";
-        "Wait for the next day, or state what the coupon is worth.", "等待下一日，或明确优惠券价值。";
-    HoldBudgetExposure, Risk, Soft:
-        "The limits of live candidates would exceed the exposure budget.", "有效候选的额度合计将超出敞口预算。";
-        "Wait until live candidates have ended.", "等待有效候选结束。";
-    HoldReturningShare, Business, Soft:
-        "Addressing one more customer could lower the partner's share of returning drawdowns by more than agreed.", "再触达一位客户可能使该渠道复借用信占比的降幅超过约定。";
-        "Wait for the next day.", "等待下一日。";
     EndDrawdownDisbursed, Business, Soft:
         "The partner's drawdown went through.", "渠道用信已放款。";
         "Nothing.", "不做任何动作。";

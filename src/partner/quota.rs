@@ -86,8 +86,8 @@ impl Amounts {
 
 /// The calendar month of a day, counted on through the years.
 fn month_of(day: CalendarDay) -> i32 {
-    use jiff::{ToSpan, civil::date};
-    let civil = date(1970, 1, 1).checked_add(i64::from(day.0).days());
+    let days = jiff::Span::new().try_days(i64::from(day.0));
+    let civil = days.and_then(|days| jiff::civil::date(1970, 1, 1).checked_add(days));
     // Beyond the calendar there is one month.
     civil.map_or(i32::MAX, |civil| i32::from(civil.year()) * 12 + i32::from(civil.month()))
 }
@@ -126,8 +126,13 @@ impl Account {
             account = Self { month, weight_minor: Spent::default(), cost_parts: Spent::default(), ..account };
         }
         if period.day > self.day {
-            account =
-                Self { day: period.day, admitted: 0, offers: Spent::default(), coupon_minor: Spent::default(), ..self };
+            account = Self {
+                day: period.day,
+                admitted: 0,
+                offers: Spent::default(),
+                coupon_minor: Spent::default(),
+                ..account
+            };
         }
         if period.hour > self.hour {
             account = Self { hour: period.hour, admitted_hour: 0, ..account };
