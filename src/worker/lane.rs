@@ -192,7 +192,7 @@ impl Lane {
     fn serve(&mut self) -> Result<(), LaneError> {
         let served = self.inbox.serve();
         match served.note {
-            _ if served.replaced => Err(self.fenced()),
+            _ if served.replaced => self.rejoin(),
             Some(Rebalanced::Assigned(shards)) => {
                 self.finish()?;
                 self.take_over(&shards)
@@ -260,6 +260,32 @@ impl Lane {
             Ended::Unknown { error, .. } => self.failed(error, !planted::is(Bug::ProducerReused)),
             Ended::Hopeless(refused) => Err(refused.into()),
         }
+    }
+
+    /// Takes this lane's place in the group again with a consumer of its own. Who was put in it may be this very process: a
+    /// broker that stood still answers a request to join that was given up and sent again. A namesake takes it every time.
+    fn rejoin(&mut self) -> Result<(), LaneError> {
+        if self.fences.note(Instant::now()) {
+            return Err(self.fenced());
+        }
+        if let Some(flight) = self.flight.take() {
+            let written = self.writer.wait()?;
+            self.models.phases.add(&written.phases);
+            self.outbox = written.outbox;
+            match written.ended {
+                Ended::Committed => self.committed(flight),
+                Ended::Hopeless(refused) => return Err(refused.into()),
+                // Of an end that is not known, what is taken over is compared with what the group has committed.
+                Ended::Aborted { .. } | Ended::Unknown { .. } => {
+                    self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+                }
+            }
+        }
+        self.give_back();
+        let waker = std::thread::current();
+        let config = self.shared.config.lane_consumer(self.stage, self.number);
+        self.inbox = Inbox::open(&config, &self.shared.topics, self.stage, &waker)?;
+        Ok(self.inbox.subscribe()?)
     }
 
     /// Another process has this one's place in the group, or its transactional id.
