@@ -110,10 +110,14 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
     written
 }
 
-/// Puts another profile into the record.
+/// Puts another profile into the record. One that says nothing is none, so that it does not count which event came first.
 fn set_profile(customer: &mut Customer, profile: Box<Profile>, spare: &mut Spare) {
+    let says_something = *profile != Profile::default();
     if let Some(before) = customer.profile.replace(profile) {
         spare.give_back(before);
+    }
+    if let Some(empty) = customer.profile.take_if(|_| !says_something) {
+        spare.give_back(empty);
     }
 }
 
