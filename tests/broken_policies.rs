@@ -77,7 +77,9 @@ fn findings_have_a_counter_example_and_problems_say_what_to_do() {
 
 #[test]
 fn the_shipped_policies_are_clean() {
-    for file in ["policies/minimal.yaml", "policies/example.yaml", "src/ops/demo/demo-policy.yaml"] {
+    for file in
+        ["policies/minimal.yaml", "policies/example.yaml", "policies/persons.yaml", "src/ops/demo/demo-policy.yaml"]
+    {
         let output = check(Path::new(file), &[]);
         assert_eq!(output.status.code(), Some(0), "{file}\n{}{}", text(&output.stdout), text(&output.stderr));
     }

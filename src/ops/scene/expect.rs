@@ -55,11 +55,13 @@ impl Expectation {
         if let Some(nothing) = group.optional("nothing", super::events::yes) {
             asked |= nothing;
         }
+        let candidate = group.find("candidate").cloned();
+        codes.extend(candidate.iter().flat_map(marks));
         let alerts = group.find("alerts").and_then(|node| Some((node.place, super::events::texts(&group, node)?)));
         let read = Self {
             place: node.place,
             customer: group.optional("customer", |text| Ok(text.to_owned())).unwrap_or_else(|| customer.to_owned()),
-            candidate: group.find("candidate").cloned(),
+            candidate,
             decision: group.find("decision").cloned(),
             checks: group.find("checks").cloned(),
             views: group.find("view").cloned(),
@@ -70,6 +72,12 @@ impl Expectation {
         group.finish();
         Some(read)
     }
+}
+
+/// The codes that stand in the grounds of an expected candidate.
+fn marks(candidate: &Node) -> Vec<String> {
+    let reasons = candidate.key("grounds").and_then(|grounds| grounds.node.key("reasons"));
+    reasons.map(|reasons| reasons.node.texts().map(|(code, _)| code.to_owned()).collect()).unwrap_or_default()
 }
 
 fn decisions(

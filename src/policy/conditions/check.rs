@@ -6,6 +6,7 @@ use cel::parser::{ParseErrors, Parser};
 use super::variables::{Kind, PROTECTED, Variable};
 use super::{ALL, DEPTH_LEVELS_MAX, Fault, ITEMS_MAX, KNOWN_SLOTS, LENGTH_MAX, NODES_MAX, SLOTS, slot};
 use crate::domain::check::Unit;
+use crate::policy::{ProblemCode, is_protected};
 
 /// A checked expression and what it reads.
 pub struct Checked {
@@ -37,7 +38,8 @@ pub fn read(text: &str) -> Result<Checked, Fault> {
 }
 
 fn fault(at: usize, found: impl Into<String>, expected: impl Into<String>, next: impl Into<String>) -> Fault {
-    Fault { at, found: found.into(), expected: expected.into(), next: next.into() }
+    let code = ProblemCode::Condition;
+    Fault { code, at, found: found.into(), expected: expected.into(), next: next.into() }
 }
 
 /// What the parser is spared: a long text, deep brackets, and characters that no condition needs.
@@ -179,9 +181,10 @@ impl Walk<'_> {
     }
 
     fn variable(&mut self, name: &str, at: usize) -> Result<(Typed, &'static Variable), Fault> {
-        if PROTECTED.contains(&name) {
+        if PROTECTED.contains(&name) || is_protected(name) {
             let found = format!("`{name}`");
-            return Err(fault(at, found, "no protected attribute, for any purpose", "remove the rule"));
+            let fault = fault(at, found, "no protected attribute, for any purpose", "remove the rule");
+            return Err(Fault { code: ProblemCode::Protected, ..fault });
         }
         let Some(variable) = Variable::named(name) else {
             let near =
@@ -190,7 +193,8 @@ impl Walk<'_> {
                 "" => "look its name up in docs/policy.md".to_owned(),
                 near => format!("perhaps {near} is meant"),
             };
-            return Err(fault(at, format!("`{name}`"), "a variable of docs/policy.md", next));
+            let fault = fault(at, format!("`{name}`"), "a variable of docs/policy.md", next);
+            return Err(Fault { code: ProblemCode::UnknownName, ..fault });
         };
         if !self.reads.iter().any(|known| known.name == variable.name) {
             self.reads.push(variable);

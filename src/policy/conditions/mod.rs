@@ -13,7 +13,7 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
-use super::Facts;
+use super::{Facts, ProblemCode};
 use crate::domain::Text;
 pub use variables::{ALL, Kind, ModelOf, Origin, Variable};
 
@@ -53,6 +53,7 @@ pub struct Condition {
 /// What is wrong with a condition, and at which of its characters (from 0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    pub code: ProblemCode,
     pub at: usize,
     pub found: String,
     pub expected: String,

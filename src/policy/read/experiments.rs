@@ -4,6 +4,7 @@ use super::fields::{Fields, Wrong};
 use super::quantity::{share, token};
 use super::rules::each;
 use crate::domain::Text;
+use crate::policy::ProblemCode;
 use crate::policy::experiments::{CampaignHoldout, Challenger, Experiments, Holdout};
 use crate::policy::findings::Words;
 
@@ -55,7 +56,9 @@ fn challenger(fields: Fields<'_, '_>, known: &[&Text]) -> Option<(Challenger, Te
     let share_ppm = fields.required("share", share);
     let offers = fields.list_needed("offers", |text| match known.iter().find(|known| **known == text) {
         Some(offer) => Ok((*offer).clone()),
-        None => Err(Wrong::new("the name of an offer of this document", "correct the name")),
+        None => {
+            Err(Wrong::new("the name of an offer of this document", "correct the name").coded(ProblemCode::UnknownName))
+        }
     });
     fields.finish();
     let challenger = challenger?;

@@ -6,10 +6,10 @@ use super::fields::{Fields, Wrong, word};
 use super::quantity::{beginning, end, sentence, token, whole};
 use super::rules::each;
 use crate::domain::Text;
-use crate::policy::Contract;
 use crate::policy::conditions::Origin;
 use crate::policy::contract::{DataUse, Dates};
 use crate::policy::models::{Model, Purpose, Registry};
+use crate::policy::{Contract, ProblemCode};
 
 /// Most versions of models.
 const MODELS_MAX: usize = 256;
@@ -36,7 +36,8 @@ fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)
     if let (Some(owner), Some(approver)) = (&owner, &approver)
         && owner.to_lowercase() == approver.to_lowercase()
     {
-        let wrong = Wrong::new("another person than the owner", "let a second person approve the model");
+        let wrong = Wrong::new("another person than the owner", "let a second person approve the model")
+            .coded(ProblemCode::FourEyes);
         fields.problems.report(fields.place_of("approver"), format!("`{approver}`"), wrong);
     }
     if let (Some(from), Some(to)) = (from, to)

@@ -178,7 +178,8 @@ fn path(choice: &Fields<'_, '_>) -> Option<Vec<i64>> {
         let wrong = Wrong::new(
             format!("`falls_because` with the reason of risk ({code})"),
             "say why those who return get less, or let it rise",
-        );
+        )
+        .coded(ProblemCode::Unfair);
         choice.problems.report(choice.place_of("by_repeat_minor"), "limits that fall with each return", wrong);
         return None;
     }

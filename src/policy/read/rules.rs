@@ -5,11 +5,11 @@ use super::quantity::{sentence, token};
 use super::tree::{Node, Value};
 use crate::domain::words::Word;
 use crate::domain::{ReasonCode, Text};
-use crate::policy::Contract;
 use crate::policy::conditions::{Condition, Fault, Origin};
 use crate::policy::contract::DataUse;
 use crate::policy::findings::Words;
 use crate::policy::rules::{Lift, Owner, Rule, Rules, Severity};
+use crate::policy::{Contract, ProblemCode};
 
 /// Most rules of a document: reading a hostile condition may take milliseconds.
 const RULES_MAX: usize = 64;
@@ -25,7 +25,8 @@ pub fn condition(fields: &Fields<'_, '_>, key: &'static str) -> Option<Condition
         return fields.problems.scalar(node, |_| Err(Wrong::new("a condition", "write it as a text")));
     };
     let report = |fault: Fault| {
-        fields.problems.report(node.place_of(fault.at), fault.found, Wrong::new(fault.expected, fault.next));
+        let wrong = Wrong::new(fault.expected, fault.next).coded(fault.code);
+        fields.problems.report(node.place_of(fault.at), fault.found, wrong);
     };
     Condition::compile(text).map_err(report).ok()
 }
@@ -56,7 +57,7 @@ pub fn each<T>(
         let Some(fields) = Fields::of(item, what, parent.problems) else { continue };
         let Some((read, name)) = read(fields) else { continue };
         if names.contains(&name) {
-            let wrong = Wrong::new("each name once", "rename one of the two");
+            let wrong = Wrong::new("each name once", "rename one of the two").coded(ProblemCode::Twice);
             parent.problems.report(item.place, format!("`{name}` again"), wrong);
         }
         names.push(name);
@@ -119,7 +120,9 @@ fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> 
 /// A partner with a contract; contracts are sorted by partner, and there are none when they could not be read.
 fn known_partner(text: &str, contracts: &[Contract]) -> Result<Text, Wrong> {
     let known = contracts.is_empty() || contracts.binary_search_by(|known| known.partner.as_str().cmp(text)).is_ok();
-    known.then(|| Text::from(text)).ok_or_else(|| Wrong::new("a partner that has a contract here", "correct the token"))
+    let wrong =
+        || Wrong::new("a partner that has a contract here", "correct the token").coded(ProblemCode::UnknownName);
+    known.then(|| Text::from(text)).ok_or_else(wrong)
 }
 
 /// What a partner supplied is read only where its contract lets it choose customers.
@@ -172,7 +175,7 @@ fn liftable(text: &str, rules: Option<&[Rule]>, owner: Option<Owner>) -> Result<
     // Where a rule is wrong itself, that is said first.
     let Some(rules) = rules else { return Ok(Text::from(text)) };
     match rules.iter().find(|rule| rule.code == text) {
-        None => wrong("the code of a rule above", "correct the code"),
+        None => wrong("the code of a rule above", "correct the code").map_err(|w| w.coded(ProblemCode::UnknownName)),
         Some(rule) if rule.severity == Severity::Hard => {
             wrong("a soft rule (nothing lifts a hard one)", "remove it, or let the owner make the rule soft")
         }

@@ -7,6 +7,7 @@ use super::tree::Node;
 use crate::domain::ReasonCode;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
+use crate::policy::ProblemCode;
 use crate::policy::fairness::{Fairness, barred_from_terms, worse_for_existing};
 use crate::policy::offer::OfferRule;
 use crate::policy::segments::{OwnHolder, SegmentRule};
@@ -51,11 +52,14 @@ pub fn fairness(root: &Fields<'_, '_>) -> Option<Fairness> {
 pub fn barred(offer: &Fields<'_, '_>) {
     for (key, code) in barred_from_terms().filter(|(key, _)| offer.has(key)) {
         offer.find(key);
-        let next = match code {
-            ReasonCode::FairProtected => "remove it: no rule may read a protected attribute",
-            _ => "remove it: it may choose whom to approach and when, never price, limit or coupon",
+        let (kind, next) = match code {
+            ReasonCode::FairProtected => (ProblemCode::Protected, "remove it: no rule may read a protected attribute"),
+            _ => (
+                ProblemCode::Unfair,
+                "remove it: it may choose whom to approach and when, never price, limit or coupon",
+            ),
         };
-        let wrong = Wrong::new(format!("terms that do not depend on it ({})", code.name()), next);
+        let wrong = Wrong::new(format!("terms that do not depend on it ({})", code.name()), next).coded(kind);
         offer.problems.report(offer.place_of(key), format!("`{key}` in an offer"), wrong);
     }
 }
@@ -69,6 +73,7 @@ pub fn compare(node: &Node, offers: &[OfferRule], problems: &Problems<'_>) {
         let found = format!("`{}`, worse than `{}` in `{}`", named(worse.existing), named(worse.newcomers), worse.key);
         let code = ReasonCode::FairExistingWorse.name();
         let expected = format!("existing customers never worse off than new ones of the same grade ({code})");
-        problems.report(item.place, found, Wrong::new(expected, format!("make `{}` at least as good", worse.key)));
+        let wrong = Wrong::new(expected, format!("make `{}` at least as good", worse.key)).coded(ProblemCode::Unfair);
+        problems.report(item.place, found, wrong);
     }
 }

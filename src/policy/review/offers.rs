@@ -7,15 +7,21 @@ use crate::policy::problem::ProblemCode::{CostAboveCap, NeverFires, Shadowed, Wo
 use crate::policy::{Facts, Policy, Terms};
 
 pub fn look(review: &mut Review<'_>) {
-    let policy = probe::asked(review.policy);
-    if !policy.contracts().iter().any(|contract| contract.real_time) {
+    if !review.policy.contracts().iter().any(|contract| contract.real_time) {
         return;
     }
-    for (number, offer) in policy.offer_names().into_iter().enumerate() {
-        let alone = policy.with_only_offer(number);
-        made(review, &policy, &alone, &offer);
+    let arms = probe::arms(review.policy);
+    for (number, offer) in review.policy.offer_names().into_iter().enumerate() {
+        let mine: Vec<&Policy> = arms.iter().filter(|arm| probe::admits(arm, &offer)).collect();
+        let alone: Vec<Policy> = mine.iter().map(|arm| arm.with_only_offer(number)).collect();
+        made(review, &mine, &alone, &offer);
         terms(review, &alone, &offer);
     }
+}
+
+/// The first probe customer of any arm for whom a policy does what is asked for.
+fn first_of<T>(arms: &[Policy], review: &Review<'_>, find: impl Fn(&Facts<'_>, &Policy) -> Option<T>) -> Option<T> {
+    arms.iter().find_map(|arm| first(arm, review, &find))
 }
 
 /// The first probe customer for whom a policy does what is asked for.
@@ -33,19 +39,21 @@ fn first<'a, T>(policy: &'a Policy, review: &Review<'_>, find: impl Fn(&Facts<'a
 }
 
 /// Some customer gets this offer; else no customer fits it, or each who does gets an earlier one.
-fn made(review: &mut Review<'_>, policy: &Policy, alone: &Policy, offer: &Text) {
+fn made(review: &mut Review<'_>, arms: &[&Policy], alone: &[Policy], offer: &Text) {
     let gets = |facts: &Facts<'_>, policy: &Policy| {
         (probe::offered(&policy.judge(facts)) == Some(offer.as_str())).then_some(())
     };
-    if first(policy, review, gets).is_some() {
+    if arms.iter().any(|policy| first(policy, review, gets).is_some()) {
         return;
     }
-    let instead = first(alone, review, |facts, alone| {
-        probe::offered(&alone.judge(facts))?;
-        let other = policy.judge(facts);
-        Some((probe::told(facts), probe::offered(&other).unwrap_or("nothing").to_owned()))
+    let instead = arms.iter().zip(alone).find_map(|(policy, alone)| {
+        first(alone, review, |facts, alone| {
+            probe::offered(&alone.judge(facts))?;
+            let other = policy.judge(facts);
+            Some((probe::told(facts), probe::offered(&other).unwrap_or("nothing").to_owned()))
+        })
     });
-    if instead.is_none() && first(alone, review, |facts, alone| stopped(alone, facts)).is_some() {
+    if instead.is_none() && first_of(alone, review, |facts, alone| stopped(alone, facts)).is_some() {
         return;
     }
     let place = review.in_offer(offer, &["offer"]);
@@ -81,9 +89,9 @@ fn stopped(alone: &Policy, facts: &Facts<'_>) -> Option<String> {
 }
 
 /// A lower limit, a higher price, or a price above the cap.
-fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
+fn terms(review: &mut Review<'_>, alone: &[Policy], offer: &Text) {
     let with = |worse: fn(&Facts<'_>, &Terms) -> Option<String>| {
-        first(alone, review, |facts, alone| {
+        first_of(alone, review, |facts, alone| {
             let judgement = alone.judge(facts);
             let why = worse(facts, judgement.proposal.as_ref()?)?;
             Some(format!("{}: {why}", probe::told(facts)))
@@ -99,7 +107,7 @@ fn terms(review: &mut Review<'_>, alone: &Policy, offer: &Text) {
         let alike = facts.limit.term_months.zip(terms.offer.term_months).is_none_or(|(has, gets)| has == gets);
         (alike && gets > has).then(|| format!("is offered {gets} ppm"))
     });
-    let above = first(alone, review, |facts, alone| stopped(alone, facts));
+    let above = first_of(alone, review, |facts, alone| stopped(alone, facts));
     let found = [
         (WorseOffer, lower, "limit", "less than the customer has already", "a limit of at least `same`"),
         (WorseOffer, dearer, "cost", "dearer than what the customer has already", "a price below the partner's"),

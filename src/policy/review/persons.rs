@@ -19,21 +19,22 @@ const CLEAN: Standing =
     Standing { dpd_now: 0, worst_dpd_24m: 0, late_months: 0, compensated: false, written_off: false };
 
 pub fn look(review: &mut Review<'_>) {
-    let policy = probe::asked(review.policy);
+    let arms = probe::arms(review.policy);
     for (flag, _) in FLAGS {
         let place = review.at_key(&["exclusions", "flags"]);
         let what = format!("a customer with the flag {}", flag.name());
-        reachable(review, &policy, place, &what, |facts| facts.flags = 1 << Flag::ordinal(flag));
+        reachable(review, &arms, place, &what, |facts| facts.flags = 1 << Flag::ordinal(flag));
     }
     for (key, what, standing) in SEVERE {
         let place = review.at_key(&["exclusions", "severe", key]);
-        reachable(review, &policy, place, &format!("a customer {what}"), |facts| facts.standing = standing);
+        reachable(review, &arms, place, &format!("a customer {what}"), |facts| facts.standing = standing);
     }
 }
 
 /// Finds a partner at which the changed customer is made an offer all the same.
-fn reachable(review: &mut Review<'_>, policy: &Policy, place: Place, what: &str, change: impl Fn(&mut Facts<'_>)) {
-    for contract in policy.contracts().iter().filter(|contract| contract.real_time) {
+fn reachable(review: &mut Review<'_>, arms: &[Policy], place: Place, what: &str, change: impl Fn(&mut Facts<'_>)) {
+    let met = arms.iter().flat_map(|arm| arm.contracts().iter().map(move |contract| (arm, contract)));
+    for (policy, contract) in met.filter(|(_, contract)| contract.real_time) {
         for kind in probe::KINDS {
             let at = review.at;
             let mut facts = probe::good(policy, contract, kind, at);

@@ -5,7 +5,9 @@ use crate::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskV
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
+use crate::policy::experiments::Challenger;
 use crate::policy::facts::{ConsentFact, History, Holdings, KnownAt, PartnerLimit, Person, Standing};
+use crate::policy::models::Purpose;
 use crate::policy::offer::OfferRule;
 use crate::policy::{Contract, Facts, Judgement, Policy};
 
@@ -17,6 +19,9 @@ const TERMS: [Option<i32>; 3] = [Some(3), Some(12), None];
 const LONG_MS: i64 = 3_661 * DAY_MS;
 /// Most bands tried.
 const BANDS_MAX: usize = 4;
+const CUSTOMER: &str = "probe";
+/// Every customer, parts per million.
+const ALL_PPM: i64 = 1_000_000;
 /// The kinds of real-time triggers.
 pub const KINDS: [CandidateKind; 3] = [CandidateKind::NewRt, CandidateKind::ReturningRt, CandidateKind::UseOwnLimit];
 
@@ -33,7 +38,7 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         now: at,
         event_time: at,
         requested_at: at,
-        customer: "probe",
+        customer: CUSTOMER,
         partner: &contract.partner,
         application: "application",
         drawdown: "drawdown",
@@ -54,12 +59,9 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         employers: &[],
         region: contract.regions.first(),
         standing: Standing::default(),
-        verdict: policy.exclusions.risk_bands.first().map(|band| RiskVerdict {
-            model: "model",
-            version: "1",
-            band,
-            decided_at: at.plus_ms(-DAY_MS),
-            valid_days: 365,
+        verdict: policy.exclusions.risk_bands.first().map(|band| {
+            let (model, version) = model(policy, Purpose::Verdict, at);
+            RiskVerdict { model, version, band, decided_at: at, valid_days: 365 }
         }),
         offered_at: &[],
         live: false,
@@ -71,18 +73,28 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         enhancer: None,
         holdings: Holdings::default(),
         source: &SOURCE,
-        person: person(at),
+        person: person(policy, at),
     }
 }
 
-/// Everything known, as of now, at its best; every consent given.
-fn person<'a>(at: EventTime) -> Person<'a> {
-    let score = || Some(Score { value_ppm: 900_000, model: "model", version: "1", scored_at: at });
+/// A model that the policy approves for this use at the moment; where it approves none, or asks for none, any.
+fn model(policy: &Policy, purpose: Purpose, at: EventTime) -> (&str, &str) {
+    let mut models = policy.models.iter().flat_map(|registry| &registry.models);
+    let fit = models.find(|model| model.valid.hold(at) && model.purposes.contains(&purpose));
+    fit.map_or(("model", "1"), |model| (&model.model, &model.version))
+}
+
+/// Everything known, as of now, at its best (a high risk score is a bad one); every consent given.
+fn person(policy: &Policy, at: EventTime) -> Person<'_> {
+    let score = |purpose, value_ppm| {
+        let (model, version) = model(policy, purpose, at);
+        Some(Score { value_ppm, model, version, scored_at: at })
+    };
     Person {
-        risk: score(),
-        response: score(),
-        conversion: score(),
-        value: score(),
+        risk: score(Purpose::Risk, 0),
+        response: score(Purpose::Response, 900_000),
+        conversion: score(Purpose::Conversion, 900_000),
+        value: score(Purpose::Value, 900_000),
         zone: Some("Asia/Shanghai"),
         own_product_at: Some(at),
         reachable: Some(true),
@@ -154,9 +166,28 @@ fn lives(kind: CandidateKind, at: EventTime) -> Vec<(History, Option<OwnProductS
     }
 }
 
-/// The policy without its holdout, so that a probe customer is not in it by chance.
-pub fn asked(policy: &Policy) -> Policy {
-    Policy { holdout: None, ..policy.clone() }
+/// The policy as each arm of its experiments meets it: without its holdout, and with every customer in that arm, so that it
+/// is not by chance where a probe customer falls.
+pub fn arms(policy: &Policy) -> Vec<Policy> {
+    let challengers = &policy.experiments.challengers;
+    let taken: i64 = challengers.iter().map(|challenger| challenger.share_ppm).sum();
+    let champion = (taken < ALL_PPM || challengers.is_empty()).then_some(None);
+    let trials = challengers.iter().filter(|challenger| challenger.share_ppm > 0).map(Some);
+    champion.into_iter().chain(trials).map(|arm| in_arm(policy, arm)).collect()
+}
+
+fn in_arm(policy: &Policy, arm: Option<&Challenger>) -> Policy {
+    let mut experiments = policy.experiments.clone();
+    for challenger in &mut experiments.challengers {
+        let all = arm.is_some_and(|arm| arm.challenger == challenger.challenger);
+        challenger.share_ppm = if all { ALL_PPM } else { 0 };
+    }
+    Policy { holdout: None, experiments, ..policy.clone() }
+}
+
+/// Whether the customers of an arm may be made this offer.
+pub fn admits(arm: &Policy, offer: &str) -> bool {
+    arm.experiments.admits(offer, arm.experiments.challenger(CUSTOMER))
 }
 
 /// The name of the offer that a judgement makes.
