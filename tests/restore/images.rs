@@ -87,16 +87,26 @@ fn images_that_cannot_be_written_stop_nothing() {
     market.stop(worker);
 }
 
+/// What the cluster says of a topic; right after it was made, not every part of the cluster knows it.
+fn identity(bootstrap: &str, name: &str) -> Identity {
+    let mut found = None;
+    wait_until("the topic to be known", 60, || {
+        found = Identity::of(&client(bootstrap), name).ok().flatten();
+        found.is_some()
+    });
+    found.unwrap()
+}
+
 #[test]
 fn a_topic_that_was_made_anew_is_another_one() {
     let (bootstrap, name) = (kafka().bootstrap(), unique("identity"));
     let settings = [("cleanup.policy", "compact"), ("delete.retention.ms", "123456")];
     create_topic(&bootstrap, &name, 1, &settings);
-    let first = Identity::of(&client(&bootstrap), &name).unwrap().unwrap();
+    let first = identity(&bootstrap, &name);
     assert_eq!(first.tombstones_ms, 123_456);
-    assert_eq!(Identity::of(&client(&bootstrap), &name).unwrap().unwrap(), first);
+    assert_eq!(identity(&bootstrap, &name), first);
     make_anew(&bootstrap, &name, 1, &settings);
-    let second = Identity::of(&client(&bootstrap), &name).unwrap().unwrap();
+    let second = identity(&bootstrap, &name);
     assert_eq!(second.cluster, first.cluster);
     assert_ne!(second.topic_id, first.topic_id);
 }
