@@ -247,7 +247,7 @@ fn the_average_of_costs_is_a_budget() {
     let law = (Dates { from: Some(START), to: None }, 200_000);
     let budgets = Budgets { avg_cost_max: vec![law], ..Budgets::default() };
     let mut stage = stage(Contract { budgets, ..wide(GuardTerms::default()) });
-    let mut ask = |stage: &mut Stage, id: &str, limit_minor: i64, cost_ppm: Option<i64>| {
+    let ask = |stage: &mut Stage, id: &str, limit_minor: i64, cost_ppm: Option<i64>| {
         let mut asked = proposal("p", id, stage.now, stage.now.plus_ms(2_000));
         (asked.candidate.offer.limit_minor, asked.candidate.offer.all_in_cost_ppm) = (Some(limit_minor), cost_ppm);
         let bundle = FactBundle { proposals: vec![asked], ..stage.bundle(1) };

@@ -46,7 +46,7 @@ impl Content {
             *ids += 1;
             let mut made = proposal(&format!("p{partner}"), &format!("c{ids}"), ago(*age), now.plus_ms(*left));
             // Every fifth coupon does not say what it is worth; every third offer has no limit of its own.
-            let worth = |n: u8| (n % 5 != 0).then(|| i64::from(n) * 20);
+            let worth = |n: u8| (!n.is_multiple_of(5)).then(|| i64::from(n) * 20);
             let coupon =
                 |n| Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: worth(n), days: None };
             made.candidate.offer.coupons = (0..*cost % 3).map(|n| coupon(cost / 3 + n)).collect();
