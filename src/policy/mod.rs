@@ -34,6 +34,7 @@ pub use fairness::{barred_from_terms, is_protected};
 pub use findings::Words;
 pub use permission::{OfflinePermission, Tie};
 pub use problem::{Place, Problem, ProblemCode};
+pub use read::fields::PROBLEMS_MAX;
 pub use segments::{Activity, Segment};
 pub use set::{PolicySet, Rejected};
 

@@ -11,7 +11,7 @@ use crate::domain::words::Word;
 use crate::policy::problem::{Place, Problem, ProblemCode};
 
 /// Problems reported for one document; further ones are dropped.
-const PROBLEMS_MAX: usize = 200;
+pub const PROBLEMS_MAX: usize = 200;
 
 /// Longest text of a document that a problem repeats, characters.
 const FOUND_CHARS_MAX: usize = 200;
