@@ -16,6 +16,9 @@ use super::cli::Configured;
 use super::exit::Ended;
 use crate::domain::Text;
 
+/// The shape of the document, for editors.
+const SCHEMA: &str = include_str!("../../../policies/policy.schema.json");
+
 /// What is asked for.
 #[derive(Debug, Subcommand)]
 pub enum Do {
@@ -47,6 +50,10 @@ pub enum Do {
     /// Print the table of reason codes (docs/reasons.md)
     #[command(after_help = "Example: reflow policy reasons > docs/reasons.md")]
     Reasons,
+    /// Print the JSON Schema of a policy, with which editors complete and check it
+    #[command(after_help = "Example: reflow policy schema > policy.schema.json\n\n\
+                            Beside it, a policy says in its first line: # yaml-language-server: $schema=policy.schema.json")]
+    Schema,
     /// Say in plain words what differs between two policies; exit 0 when nothing does, 1 when something does
     #[command(after_help = "Example: reflow policy diff policies/2026-02.yaml policies/2026-03/\n\n\
                             A and B are each a file, or a directory with the files of one policy.")]
@@ -119,6 +126,10 @@ pub fn policy(what: Do) -> Ended {
         Do::Test { paths, json } => test::test(&paths, json),
         Do::Reasons => {
             print!("{}", reasons::page());
+            Ok(())
+        }
+        Do::Schema => {
+            print!("{SCHEMA}");
             Ok(())
         }
         Do::Diff { before, after, json } => compare::compare(before, after, json),
