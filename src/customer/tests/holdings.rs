@@ -125,7 +125,7 @@ fn an_accepted_offer_and_money_out_are_reserved_until_they_are_known() {
 fn history_is_what_was_before_the_trigger() {
     let history = |desk: &Desk| look(desk, PartnerLimit::default(), |h| h.history);
     let asked = drawn(Kind::DrawdownRequested, "d1", 300, 0);
-    assert_eq!(history(&desk(&[asked.clone()])), History::default());
+    assert_eq!(history(&desk(std::slice::from_ref(&asked))), History::default());
     let before = ApplicationEvent { partner: "p2", ..drawn(Kind::DrawdownDisbursed, "d7", 500, 90) };
     let told = history(&desk(&[before, drawn(Kind::DrawdownDisbursed, "d8", 500, 60), asked]));
     assert_eq!((told.disbursed_here, told.disbursed_elsewhere), (1, 1));
