@@ -334,7 +334,7 @@ pub fn ask<T>(most: Duration, ask: impl Fn() -> Result<T, KafkaError>) -> Result
 }
 
 /// True for what passes by itself: a leader that moves, a coordinator that loads, a broker that comes back.
-fn passes(error: &KafkaError) -> bool {
+pub fn passes(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
