@@ -40,9 +40,6 @@ const LANE_PRODUCED_KIB_MAX: &str = "65536";
 /// After that silence a worker's shards go to another one, milliseconds; its own restart has them at once. Users may set
 /// their own, not below the broker's `group.min.session.timeout.ms` (6 s as brokers come).
 const SESSION_MS: &str = "10000";
-/// A connection that was taken and is not answered for that long is made anew, milliseconds: a third of what a question to the
-/// cluster may take, so that one connection does not use all of it up.
-const CONNECT_MS: &str = "10000";
 
 impl Config {
     /// Settings of any client.
@@ -51,7 +48,6 @@ impl Config {
         client
             .set("bootstrap.servers", &self.kafka.bootstrap)
             .set("allow.auto.create.topics", "false")
-            .set("socket.connection.setup.timeout.ms", CONNECT_MS)
             .set("enable.metrics.push", "false");
         // Of its level the client is told here; the setting of that name changes nothing.
         let debug = self.kafka.properties.contains_key("debug");

@@ -26,7 +26,7 @@ impl Lane {
     /// Restores the shards and begins to read where their last transaction ended. The writer has nothing to do meanwhile, so the
     /// signs of life that the watchdog reads are this thread's.
     ///
-    /// A broker that comes back has connections that do not: what may pass is tried again, a few times.
+    /// What may pass, as a cluster that is away longer than an answer is waited for, is tried again a few times.
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
         let mut tries = 1;
         loop {
@@ -34,8 +34,11 @@ impl Lane {
             let taken = self.take(shards);
             self.vitals.left();
             match taken {
-                Err(error) if tries < TRIES_MAX && error.may_pass() && !self.stop.load(Ordering::Relaxed) => {
+                Err(error) if tries < TRIES_MAX && error.may_pass() => {
                     events::not_taken_over(self.stage, self.number, tries, &error);
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
                     self.back_off(tries);
                     tries += 1;
                 }
