@@ -120,6 +120,23 @@ fn failed(policy: &Policy, facts: &Facts<'_>) -> Vec<String> {
     judgement.checks.iter().filter(|check| !check.passed).map(|check| check.subject.to_string()).collect()
 }
 
+// --- Consents ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_consent_counts_by_a_text_that_is_named_and_while_it_counts() {
+    let texts =
+        |first: &str, second: &str| format!("consent_texts: [{{version: v1, {first}}}, {{version: v2, {second}}}]\n");
+    let of = |texts: &str| reasons(&policy("", "", texts), &good());
+    let (none, no) = (Vec::<String>::new(), vec!["GATE_NO_CONSENT".to_owned()]);
+    assert_eq!(of(""), none, "any text, where none is named");
+    assert_eq!(of(&texts("from: 2024-06-03, to: 2024-06-03", "from: 2024-06-04, to: open")), none);
+    assert_eq!(of(&texts("from: 2024-06-04, to: open", "from: 2024-01-01, to: open")), no);
+    assert_eq!(of(&texts("from: 2024-01-01, to: 2024-06-02", "from: 2024-01-01, to: open")), no);
+    assert_eq!(of("consent_texts: [{version: v2, from: 2024-01-01, to: open}]\n"), no);
+    let twice = texts("from: 2024-01-01, to: open", "from: 2024-01-01, to: open").replace("v2", "v1");
+    assert_eq!(refused("", "", &twice).len(), 1);
+}
+
 // --- Persons ----------------------------------------------------------------------------------------------------------
 
 const PERSONS: &str =

@@ -127,6 +127,10 @@ pub struct PartnerView {
     pub quota_hour_max: Option<i64>,
     /// The budgets that the contract states.
     pub budgets: Vec<BudgetUse>,
+    /// What this month's candidates, live or taken, cost on average, weighed by exposure, parts per million. Null where no
+    /// average is limited, or none of them states a cost.
+    pub average_cost_ppm: Option<i64>,
+    pub average_cost_max_ppm: Option<i64>,
 }
 record!(PartnerView {
     partner,
@@ -143,7 +147,9 @@ record!(PartnerView {
     policy_version,
     quota_hour_used,
     quota_hour_max,
-    budgets
+    budgets,
+    average_cost_ppm,
+    average_cost_max_ppm
 });
 
 /// One counter of a pane.

@@ -1,6 +1,7 @@
 //! `reflow partners`: what is known of each partner now, and `history`: its panes over time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use super::exit::{Ended, Failure};
 use super::reading::{Decoder, From, read};
@@ -8,7 +9,7 @@ use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::counter::Tally;
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::domain::view::{PartnerPane, PartnerView, Rate, Tile};
+use crate::domain::view::{BudgetUse, PartnerPane, PartnerView, Rate, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text};
 use crate::wire::Schema;
@@ -33,28 +34,59 @@ pub fn partners(config: &Config, json: bool) -> Ended {
         println!("{}", serde_json::to_string_pretty(&list).map_err(Failure::reach)?);
         return Ok(());
     }
-    let width = views.keys().map(|partner| partner.len()).max().unwrap_or(0).max(7);
-    println!(
-        "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  as of",
-        "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota"
+    print!("{}", table(views.values()));
+    Ok(())
+}
+
+/// The partners as a person reads them: a line each, and below it what its contract limits besides.
+fn table<'v>(views: impl Iterator<Item = &'v PartnerView> + Clone) -> String {
+    let width = views.clone().map(|view| view.partner.len()).max().unwrap_or(0).max(7);
+    let mut text = format!(
+        "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10} {:>8}  as of\n",
+        "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota/day", "/hour"
     );
-    for view in views.values() {
+    for view in views {
         let guard =
             view.guard.iter().find(|reading| reading.horizon == "24h").map_or("-", |reading| reading.state.name());
-        let quota = view.quota_day_max.map_or_else(|| "-".to_owned(), |max| format!("{}/{max}", view.quota_day_used));
-        println!(
-            "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  {}",
+        let _ = writeln!(
+            text,
+            "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10} {:>8}  {}",
             view.partner,
             view.state.name(),
             rate(view, "limit_approval"),
             rate(view, "drawdown_pass"),
             guard,
             view.live_candidates,
-            quota,
+            of(Some(view.quota_day_used), view.quota_day_max),
+            of(view.quota_hour_used, view.quota_hour_max),
             view.at
         );
+        let limits = limits(view);
+        if !limits.is_empty() {
+            let _ = writeln!(text, "{:width$}  {}", "", limits.join(" · "));
+        }
     }
-    Ok(())
+    text
+}
+
+/// What is used of what a contract allows: `3/40`.
+fn of(used: Option<i64>, max: Option<i64>) -> String {
+    max.map_or_else(|| "-".to_owned(), |max| format!("{}/{max}", used.unwrap_or(0)))
+}
+
+/// The budgets that the contract states, each with what is used of it and how much of that is only reserved; the average cost.
+fn limits(view: &PartnerView) -> Vec<String> {
+    let budget = |use_of: &BudgetUse| {
+        let BudgetUse { budget, reserved, committed, max } = use_of;
+        let reserved = if *committed > 0 { format!(" ({reserved} reserved)") } else { String::new() };
+        format!("{budget} {}{reserved}", of(Some(use_of.reserved.saturating_add(*committed)), Some(*max)))
+    };
+    let percent = |ppm: i64| format!("{}.{:02} %", ppm / 10_000, ppm % 10_000 / 100);
+    let average = view.average_cost_max_ppm.map(|max| {
+        let cost = view.average_cost_ppm.map_or_else(|| "-".to_owned(), percent);
+        format!("average cost {cost} of at most {}", percent(max))
+    });
+    view.budgets.iter().map(budget).chain(average).collect()
 }
 
 fn rate(view: &PartnerView, name: &str) -> String {
@@ -133,4 +165,31 @@ fn print_history(rows: &BTreeMap<(Text, EventTime), BTreeMap<Counter, Tally>>, j
         println!("{partner}\t{start}\t{}", counts.join("\t"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(example: &str) -> PartnerView {
+        let path = format!("{}/schemas/examples/partner_view/{example}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_table_tells_quotas_budgets_and_the_average_cost() {
+        let (guarded, silent) = (view("guarded"), view("silent"));
+        let text = table([&guarded, &silent].into_iter());
+        let lines: Vec<&str> = text.lines().collect();
+        println!("{text}");
+        assert_eq!(lines.len(), 4, "a line of limits for the one partner that has any");
+        let hour = of(guarded.quota_hour_used, guarded.quota_hour_max);
+        assert!(hour.contains('/') && lines[1].contains(&hour), "{}", lines[1]);
+        for budget in &guarded.budgets {
+            let used = budget.reserved + budget.committed;
+            assert!(lines[2].contains(&format!("{} {used}/{}", budget.budget, budget.max)), "{}", lines[2]);
+        }
+        assert!(lines[2].ends_with("average cost 21.34 % of at most 24.00 %"), "{}", lines[2]);
+        assert!(lines[3].contains("        -        -  2026-"), "{}", lines[3]);
+    }
 }

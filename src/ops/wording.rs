@@ -125,6 +125,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("contract_from", "合同生效时间"),
     ("contract_until", "合同失效时间"),
     ("consent_given_at", "营销同意时间"),
+    ("consent_text", "同意文本版本"),
     ("consent_withdrawn_at", "同意撤回时间"),
     ("opt_out", "拒绝营销"),
     ("hardship", "困难申报"),

@@ -51,6 +51,7 @@ impl Shard {
         let held = self.ledger.held(partner);
         let account = contract.map(|contract| self.quotas.at(partner, Period::of(contract, now)));
         let quota_hour_max = contract.and_then(|contract| contract.quota_per_hour);
+        let average_cost_max_ppm = contract.and_then(|contract| contract.budgets.avg_cost_max_ppm(now));
         PartnerView {
             partner: partner.clone(),
             at: now,
@@ -70,6 +71,8 @@ impl Shard {
             budgets: contract
                 .zip(account)
                 .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),
+            average_cost_ppm: average_cost_max_ppm.and(account).and_then(|account| budget::average_cost_ppm(&account)),
+            average_cost_max_ppm,
         }
     }
 

@@ -86,6 +86,8 @@ pub struct Policy {
     contracts: Vec<Contract>,
     exclusions: exclusions::Exclusions,
     rules: rules::Rules,
+    /// None: a consent by any text counts.
+    consent_texts: Option<gates::ConsentTexts>,
     models: Option<models::Registry>,
     grading: Option<grading::Grading>,
     contact: contact::Contact,

@@ -95,6 +95,8 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         quota_hour_used: None,
         quota_hour_max: None,
         budgets: Vec::new(),
+        average_cost_ppm: None,
+        average_cost_max_ppm: None,
     }
 }
 

@@ -50,9 +50,10 @@ const NEVER: [(&str, &str, &str); 11] = [
 ];
 
 /// What has to happen, where it is neither time nor a number.
-const CHANGES: [(&str, &str, &str); 14] = [
+const CHANGES: [(&str, &str, &str); 15] = [
     ("contract_known", "with a contract in a policy that every worker knows", "政策中有该渠道合同且所有服务已加载"),
     ("consent_given_at", "with a consent to offers of our own", "取得自营营销同意后"),
+    ("consent_text", "with a consent by a text that counts", "按有效文本重新同意后"),
     ("consent_withdrawn_at", "when the consent is given again", "重新给予同意后"),
     ("own_verdict", "with a risk verdict of our own", "有本机构风险结论后"),
     ("verdict_valid_until", "with a new risk verdict of our own", "重新出具本机构风险结论后"),
