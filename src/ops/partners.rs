@@ -9,7 +9,7 @@ use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::counter::Tally;
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::domain::view::{BudgetUse, PartnerPane, PartnerView, Rate, Tile};
+use crate::domain::view::{BudgetUse, PartnerPane, PartnerView, Rate, ShiftState, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text};
 use crate::wire::Schema;
@@ -42,23 +42,34 @@ pub fn partners(config: &Config, json: bool) -> Ended {
 fn table<'v>(views: impl Iterator<Item = &'v PartnerView> + Clone) -> String {
     let width = views.clone().map(|view| view.partner.len()).max().unwrap_or(0).max(7);
     let mut text = format!(
-        "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10} {:>8}  as of\n",
-        "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota/day", "/hour"
+        "{:width$}  {:8} {:>22} {:>22} {:>24} {:>8} {:>6} {:>10} {:>8} {:>20}  as of\n",
+        "partner",
+        "state",
+        "limit_approval 24h",
+        "drawdown_pass 24h",
+        "counterfactual 28d",
+        "guard",
+        "live",
+        "quota/day",
+        "/hour",
+        "score shift 28d"
     );
     for view in views {
         let guard =
             view.guard.iter().find(|reading| reading.horizon == "24h").map_or("-", |reading| reading.state.name());
         let _ = writeln!(
             text,
-            "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10} {:>8}  {}",
+            "{:width$}  {:8} {:>22} {:>22} {:>24} {:>8} {:>6} {:>10} {:>8} {:>20}  {}",
             view.partner,
             view.state.name(),
             rate(view, "limit_approval"),
             rate(view, "drawdown_pass"),
+            counterfactual(view),
             guard,
             view.live_candidates,
             of(Some(view.quota_day_used), view.quota_day_max),
             of(view.quota_hour_used, view.quota_hour_max),
+            shift(view),
             view.at
         );
         let limits = limits(view);
@@ -92,6 +103,27 @@ fn limits(view: &PartnerView) -> Vec<String> {
 fn rate(view: &PartnerView, name: &str) -> String {
     let found = view.rates.iter().find(|rate| rate.name == name && rate.window == "24h");
     found.map_or_else(|| "-".to_owned(), percent)
+}
+
+/// The pass that ours would have had, and whose it is: `80.1 % (holdout 45)`.
+fn counterfactual(view: &PartnerView) -> String {
+    let told = view.guard.first().and_then(|r| Some((r.counterfactual?, r.counterfactual_ppm?, r.counterfactual_n?)));
+    told.map_or_else(
+        || "-".to_owned(),
+        |(whose, ppm, n)| format!("{}.{} % ({whose} {n})", ppm / 10_000, ppm % 10_000 / 1_000),
+    )
+}
+
+/// The model whose scores have moved furthest: `0.312 risk 3`; those with too few scores do not count.
+fn shift(view: &PartnerView) -> String {
+    let judged = view.scores.iter().filter(|shift| shift.state != ShiftState::TooFew);
+    let furthest = judged.filter_map(|shift| Some((shift.psi_ppm?, shift))).max_by_key(|(psi, _)| *psi);
+    furthest.map_or_else(
+        || "-".to_owned(),
+        |(psi, shift)| {
+            format!("{}.{:03} {} {}", psi / 1_000_000, psi % 1_000_000 / 1_000, shift.model, shift.version)
+        },
+    )
 }
 
 /// A rate as a person reads it: `61.2 % (n 104)`.
