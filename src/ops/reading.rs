@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::exit::Failure;
 use super::schemas;
+use crate::bus::sampled::Voice;
 use crate::config::Config;
 use crate::domain::EventTime;
 use crate::domain::codec::Avro;
@@ -109,7 +110,7 @@ pub fn read(
     let mut settings = config.reader();
     settings.set("group.id", format!("{}reading", config.kafka.prefix));
     settings.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
-    let consumer: BaseConsumer = settings.create().map_err(failed)?;
+    let consumer: BaseConsumer<Voice> = settings.create_with_context(Voice::new("reader")).map_err(failed)?;
     let wait = Duration::from_secs(SILENCE_SECS_MAX);
     let metadata = consumer.fetch_metadata(Some(topic), wait).map_err(failed)?;
     let partitions: Vec<i32> = metadata
@@ -170,7 +171,7 @@ fn at_each(topic: &str, partitions: &[i32], offset: Offset) -> Result<TopicParti
 
 /// Where the records appended at that moment or later begin, in each partition.
 fn at_time(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Voice>,
     topic: &str,
     partitions: &[i32],
     at: EventTime,
@@ -180,7 +181,7 @@ fn at_time(
 }
 
 fn starts(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Voice>,
     topic: &str,
     partitions: &[i32],
     from: Option<EventTime>,
@@ -193,7 +194,7 @@ fn starts(
 
 /// Where a part ends, of the partitions where something lies behind it.
 fn ends(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Voice>,
     topic: &str,
     partitions: &[i32],
     to: EventTime,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::exit::Failure;
 use super::super::policies;
 use super::super::policy::log::PolicyLog;
+use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::reason_text::Language;
 use crate::domain::words::Word;
@@ -106,7 +107,10 @@ pub fn policy_of(config: &Config, decision: &Decision, files: &[PathBuf]) -> Res
         return Ok(Some(policy));
     }
     let known = match config.policies.as_slice() {
-        [] => PolicyLog::read(config)?.set(),
+        [] => {
+            eprintln!("reading {} for the texts of policy {version}", config.topics().name(Topic::Policies));
+            PolicyLog::read(config)?.set()
+        }
         files => policies::load(files)?,
     };
     let policy = known.version(version, hash).cloned();
