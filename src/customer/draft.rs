@@ -1,4 +1,4 @@
-//! What a trigger's answer is written into: the candidate's draft in its proposal, or the decision that says no.
+//! What a trigger's answer is written into: the candidate's draft in its proposal, and the decision that says what was checked.
 
 use super::record::Customer;
 use super::trigger::Trigger;
@@ -83,9 +83,15 @@ impl Trigger<'_> {
         }
     }
 
-    pub fn no(&self, facts: &Facts<'_>, (version, hash): (&Text, &Text), judgement: Judgement) -> Decision {
-        let candidate = self.candidate_id(facts);
-        let (stage, kind) = (StageName::Customer, DecisionKind::No);
+    /// What this stage says of the trigger, with every check: a no, or that it was proposed.
+    pub fn decision(
+        &self,
+        facts: &Facts<'_>,
+        (version, hash): (&Text, &Text),
+        kind: DecisionKind,
+        judgement: Judgement,
+    ) -> Decision {
+        let (candidate, stage) = (self.candidate_id(facts), StageName::Customer);
         let draft = DRAFT_VERSION.to_string();
         let parts = [candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), draft.as_bytes()];
         Decision {

@@ -188,7 +188,7 @@ impl Shard {
         }
     }
 
-    /// Asks the policy about a drawdown: a proposal makes the customer pending, a no is a decision.
+    /// Asks the policy about a drawdown: a proposal makes the customer pending; either way a decision says what was checked.
     fn ask<R: Rules>(
         &mut self,
         at: At,
@@ -210,7 +210,8 @@ impl Shard {
                 self.note_arm(at, event, decision.arm == Arm::Holdout);
                 out.push(Output::Decision(decision));
             }
-            Some(Answer::Proposal(proposal)) => {
+            Some(Answer::Proposal(proposal, record)) => {
+                out.push(Output::Decision(record));
                 self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }

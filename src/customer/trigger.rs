@@ -7,6 +7,7 @@ use super::record::fact::Dated;
 use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
 use super::{person, standing};
 use crate::domain::candidate::{CandidateKind, Source};
+use crate::domain::decision::DecisionKind;
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
@@ -63,7 +64,8 @@ pub struct Trigger<'a> {
 /// What came of a trigger.
 #[derive(Debug)]
 pub enum Answer {
-    Proposal(Box<Proposal>),
+    /// What asks for room at the partner, and the record of the checks that it passed here.
+    Proposal(Box<Proposal>, Box<Decision>),
     No(Box<Decision>),
 }
 
@@ -94,11 +96,13 @@ impl Trigger<'_> {
         let judgement = policy.judge(&facts);
         let free = !facts.live && !facts.pending;
         Some(match judgement {
-            Judgement { reasons, proposal: Some(terms), arm, .. } if reasons.is_empty() && free => {
+            Judgement { reasons, checks, proposal: Some(terms), arm } if reasons.is_empty() && free => {
                 let draft = self.draft(&facts, customer, policy.stamp(), terms, arm);
-                Answer::Proposal(Box::new(self.proposal(&facts, draft)))
+                let passed = Judgement { reasons, checks, proposal: None, arm };
+                let record = self.decision(&facts, policy.stamp(), DecisionKind::Proposed, passed);
+                Answer::Proposal(Box::new(self.proposal(&facts, draft)), Box::new(record))
             }
-            judgement => Answer::No(Box::new(self.no(&facts, policy.stamp(), judgement))),
+            judgement => Answer::No(Box::new(self.decision(&facts, policy.stamp(), DecisionKind::No, judgement))),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::exit::{Ended, Failure};
-use super::reading::{Decoder, From, read};
+use super::reading::{Decoder, Part, read};
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::counter::Tally;
@@ -19,8 +19,8 @@ pub fn partners(config: &Config, json: bool) -> Ended {
     let mut decoder = Decoder::open(config)?;
     let mut views: BTreeMap<Text, PartnerView> = BTreeMap::new();
     let mut unreadable = 0;
-    read(config, &config.topics().name(Topic::Partners), None, From::Beginning, |_, _, _, value| {
-        match value.map(|value| decoder.decode::<PartnerView>(Schema::PartnerView, value)) {
+    read(config, &config.topics().name(Topic::Partners), None, Part::ALL, |seen| {
+        match seen.value.map(|value| decoder.decode::<PartnerView>(Schema::PartnerView, value)) {
             Some(Ok(view)) => drop(views.insert(view.partner.clone(), view)),
             Some(Err(_)) => unreadable += 1,
             None => {}
@@ -152,8 +152,8 @@ pub fn history(config: &Config, only: Option<&str>, span: Span, json: bool) -> E
     let tile = if span.step_ms % DAY_MS == 0 { Tile::Day } else { Tile::Hour };
     let mut decoder = Decoder::open(config)?;
     let mut panes: BTreeMap<(Text, EventTime), PartnerPane> = BTreeMap::new();
-    read(config, &config.topics().name(Topic::PartnerPanes), None, From::Beginning, |_, _, _, value| {
-        if let Some(Ok(pane)) = value.map(|value| decoder.decode::<PartnerPane>(Schema::PartnerPane, value))
+    read(config, &config.topics().name(Topic::PartnerPanes), None, Part::ALL, |seen| {
+        if let Some(Ok(pane)) = seen.value.map(|value| decoder.decode::<PartnerPane>(Schema::PartnerPane, value))
             && pane.tile == tile
             && only.is_none_or(|only| pane.partner == only)
             && (span.from..span.to).contains(&pane.start)

@@ -154,10 +154,30 @@ impl Reading {
         failing
     }
 
-    /// The checks of this horizon, and the figures they are made of; their subjects end with its name.
+    /// The checks of this horizon, and what they are made of; their subjects end with its name.
     fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
+        let mut checks = self.judged(terms);
+        let Drawdowns { disbursed, declined, diverted, cancelled, timed_out, .. } = self.drawdowns;
+        let counts = [
+            ("disbursed", disbursed),
+            ("declined", declined),
+            ("diverted", diverted),
+            ("cancelled", cancelled),
+            ("timed_out", timed_out),
+            ("reserved", self.reserved),
+        ];
+        let figure = |(name, count)| figure(self.subject(name), Unit::Count, Some(count));
+        checks.extend(counts.map(figure));
+        checks
+    }
+
+    fn subject(&self, name: &str) -> Text {
+        format_compact!("{name}_{}", self.horizon.name)
+    }
+
+    fn judged(&self, terms: &GuardTerms) -> Vec<Check> {
         use ReasonCode::{HoldDivertedShare, HoldDrawdownPassFloor, HoldMinN, HoldReflowEffect};
-        let subject = |name: &str| format_compact!("{name}_{}", self.horizon.name);
+        let subject = |name: &str| self.subject(name);
         if !self.is_judged(terms) {
             let (ours, most) = (self.ours(), terms.below_min_n_max);
             return vec![Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most)];
@@ -177,16 +197,6 @@ impl Reading {
             Some(floor) => Check::number(HoldDrawdownPassFloor, name, Unit::Ppm, projected, Relation::AtLeast, floor),
             None => figure(name, Unit::Ppm, Some(projected)),
         });
-        let (low, high) = self.effect_interval();
-        let pass = self.drawdowns.pass();
-        checks.extend([
-            figure(subject("reflow_effect_low"), Unit::Ppm, Some(low)),
-            figure(subject("reflow_effect_high"), Unit::Ppm, Some(high)),
-            figure(subject("observed_pass"), Unit::Ppm, ppm_down(pass.hits, pass.n)),
-            figure(subject("without_reflow"), Unit::Ppm, Some(self.without_ppm())),
-            figure(subject("drawdowns"), Unit::Count, Some(self.n())),
-            figure(subject("ours"), Unit::Count, Some(self.ours())),
-        ]);
         checks
     }
 

@@ -214,6 +214,14 @@ fn wrong_answers_are_found() {
 }
 
 #[test]
+fn a_proposal_without_its_record_is_found() {
+    let mut bench = bench(14, |_| {});
+    let at = bench.world.written.decisions.iter().position(|d| d.kind == DecisionKind::Proposed).unwrap();
+    bench.world.written.decisions.remove(at);
+    bench.finds("decisions `proposed` missing");
+}
+
+#[test]
 fn quota_overrun_and_a_second_candidate_are_found() {
     let mut bench = bench(14, |_| {});
     let yes = bench.world.outputs.decisions.iter().find(|d| d.kind == DecisionKind::Yes && d.partner == "partner-02");

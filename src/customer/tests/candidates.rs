@@ -41,14 +41,18 @@ fn settlements(desk: &mut Desk) -> Vec<(SettlementKind, String)> {
     desk.seal().settlements.into_iter().map(settled).collect()
 }
 
-fn decisions(desk: &Desk) -> Vec<&Decision> {
+fn decisions(desk: &Desk, kind: DecisionKind) -> Vec<&Decision> {
     desk.out
         .iter()
         .filter_map(|output| match output {
-            Output::Decision(decision) => Some(&**decision),
+            Output::Decision(decision) if decision.kind == kind => Some(&**decision),
             _ => None,
         })
         .collect()
+}
+
+fn noes(desk: &Desk) -> Vec<&Decision> {
+    decisions(desk, DecisionKind::No)
 }
 
 #[test]
@@ -64,7 +68,20 @@ fn a_request_becomes_a_proposal_that_names_no_partner() {
     let mut text = Vec::new();
     crate::domain::codec::encode(candidate, &mut text);
     assert!(!text.windows(2).any(|two| two == b"p1"));
-    assert_eq!(decisions(&desk), Vec::<&Decision>::new());
+    assert_eq!(noes(&desk), Vec::<&Decision>::new());
+}
+
+#[test]
+fn what_was_proposed_is_recorded_with_the_checks_that_it_passed() {
+    let (desk, proposal) = proposed();
+    let found = decisions(&desk, DecisionKind::Proposed);
+    let [record] = found.as_slice() else { panic!("one record") };
+    assert_eq!((&record.candidate, record.stage), (&proposal.candidate.candidate, StageName::Customer));
+    assert!(record.reasons.is_empty() && record.checks == [passed()], "{record:?}");
+    assert_eq!(record.decision, content_id(&[record.candidate.as_bytes(), b"customer", b"proposed", b"1"]));
+    let grounds = &proposal.candidate.grounds;
+    assert_eq!((&record.policy_version, &record.policy_hash), (&grounds.policy_version, &grounds.policy_hash));
+    assert_eq!((&record.source, record.event_time), (&grounds.source, proposal.triggered_at));
 }
 
 #[test]
@@ -72,7 +89,7 @@ fn a_no_is_a_decision_with_its_reasons() {
     let mut desk = Desk::new(Fixed::no("GATE_NO_CONSENT"));
     desk.application(requested());
     let id = content_id(&[b"rt", b"p1", b"d1", b"c1", b"drawdown_requested"]);
-    let decisions = decisions(&desk);
+    let decisions = noes(&desk);
     let [no] = decisions.as_slice() else { panic!("one decision") };
     assert_eq!(
         (no.kind, no.stage, no.reasons.as_slice()),
@@ -144,12 +161,33 @@ fn one_candidate_a_customer_even_if_the_policy_forgot() {
     let (mut desk, proposal) = proposed();
     let second = || ApplicationEvent { drawdown: Some("d2"), ..requested() };
     desk.application(second());
-    assert_eq!(decisions(&desk).len(), 1);
+    assert_eq!(noes(&desk).len(), 1);
     desk.reply(Verdict::Admitted, &proposal.candidate.candidate);
     desk.application(ApplicationEvent { drawdown: Some("d3"), ..requested() });
-    assert_eq!(decisions(&desk).len(), 2);
+    assert_eq!(noes(&desk).len(), 2);
     let seen: Vec<_> = desk.rules.seen().iter().map(|s| (s.pending, s.live, s.offered)).collect();
     assert_eq!(seen, [(false, false, 0), (true, false, 0), (false, true, 1)]);
+}
+
+/// Why the exposure sum needs no place for an offered limit: at no door is anything proposed beside a candidate, from its
+/// proposal until it is released, whatever the policy says.
+#[test]
+fn nothing_is_proposed_beside_a_candidate_so_no_offered_limit_is_ever_added_to() {
+    let (mut desk, proposal) = proposed();
+    let id = proposal.candidate.candidate;
+    let elsewhere = |desk: &mut Desk, drawdown: &'static str| {
+        let before = decisions(desk, DecisionKind::Proposed).len();
+        desk.application(ApplicationEvent { partner: "p2", drawdown: Some(drawdown), ..requested() });
+        decisions(desk, DecisionKind::Proposed).len() - before
+    };
+    assert_eq!(elsewhere(&mut desk, "e1"), 0, "while it waits");
+    desk.reply(Verdict::Admitted, &id);
+    assert_eq!(elsewhere(&mut desk, "e2"), 0, "while it lives");
+    let flags = vec![FlagValue { flag: Flag::OptOut, value: true }];
+    desk.event(Event::Customer(CustomerEvent { flags, ..customer(NOW) }));
+    assert_eq!(elsewhere(&mut desk, "e3"), 0, "while its end is on its way");
+    desk.reply(Verdict::Released, &id);
+    assert_eq!(elsewhere(&mut desk, "e4"), 1, "the policy would always have said yes");
 }
 
 #[test]

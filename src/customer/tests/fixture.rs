@@ -3,6 +3,7 @@
 use crate::customer::trigger::{Judge, Rules};
 use crate::customer::{Input, Settings, Shard};
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer, Source};
+use crate::domain::check::Check;
 use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
@@ -296,8 +297,13 @@ impl Judge for OnePolicy {
             return Judgement { reasons, checks: Vec::new(), arm: Arm::Holdout, proposal: None };
         }
         let proposal = self.reasons.is_empty().then_some(terms);
-        Judgement { reasons: self.reasons.clone(), checks: Vec::new(), arm: Arm::Treatment, proposal }
+        Judgement { reasons: self.reasons.clone(), checks: vec![passed()], arm: Arm::Treatment, proposal }
     }
+}
+
+/// The one check of these policies.
+pub fn passed() -> Check {
+    Check::flag("GATE_OPT_OUT", "opt_out", false, false)
 }
 
 pub fn contract() -> Contract {

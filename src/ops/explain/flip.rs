@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::guard::Reading;
 use crate::domain::check::{Check, Unit};
 use crate::domain::reason_text::Language;
-use crate::domain::{Decision, EventTime};
+use crate::domain::words::Word;
+use crate::domain::{Decision, EventTime, ReasonCode};
 use crate::ops::wording::{self, amount, margin, percent, pick, span};
 
 /// The nearest way in which one check would pass.
@@ -88,6 +89,7 @@ pub fn of(check: &Check, decision: &Decision, guard: &[Reading], language: Langu
     let text = quota(check, language)
         .or_else(|| effect(check, guard, language))
         .or_else(|| named(&CHANGES))
+        .or_else(|| unknown(check, language))
         .unwrap_or_else(|| otherwise(check, language));
     Flip::Change { text }
 }
@@ -136,7 +138,7 @@ fn effect(check: &Check, guard: &[Reading], language: Language) -> Option<String
     let horizon = check.subject.strip_prefix("reflow_effect_")?;
     let (effect, most) = (check.observed?, check.required?);
     let reading = guard.iter().find(|reading| reading.horizon == horizon);
-    let more = reading.and_then(|reading| reading.drawdowns).filter(|_| most > 0).map(|n| {
+    let more = reading.and_then(Reading::n).filter(|_| most > 0).map(|n| {
         let needed = (i128::from(n) * i128::from(effect) + i128::from(most) - 1) / i128::from(most);
         i64::try_from(needed).unwrap_or(i64::MAX).saturating_sub(n)
     });
@@ -150,6 +152,15 @@ fn effect(check: &Check, guard: &[Reading], language: Language) -> Option<String
             format!("with a promise of {promise} for {horizon}, or when earlier candidates have ended")
         }
         (None, Language::Chinese) => format!("{horizon}承诺上限为 {promise},或在途候选了结后"),
+    })
+}
+
+/// Something that a rule needs is not known.
+fn unknown(check: &Check, language: Language) -> Option<String> {
+    let subject = wording::subject(check, language);
+    (check.code == ReasonCode::DataMissing.name() && check.unit == Unit::Flag).then(|| match language {
+        Language::English => format!("when {subject} is known"),
+        Language::Chinese => format!("补充{subject}后"),
     })
 }
 
