@@ -362,7 +362,7 @@ fn held_out(desk: &mut Desk) -> Vec<(Counter, i64)> {
 fn what_becomes_of_the_control_group_is_counted_and_taken_back() {
     let mut desk = Desk::new(Fixed::yes().holding_out("d1"));
     desk.application(requested());
-    assert_eq!(decisions(&desk)[0].reasons, ["CTRL_HOLDOUT"]);
+    assert_eq!(decisions(&desk, DecisionKind::No)[0].reasons, ["CTRL_HOLDOUT"]);
     assert_eq!(held_out(&mut desk), [], "nothing came of it yet");
     desk.application(drawdown(Kind::DrawdownDeclined, NOW.plus_ms(1)));
     assert_eq!(held_out(&mut desk), [(Counter::HeldOutDeclined, 1)]);
