@@ -55,6 +55,8 @@ pub struct Line {
     pub stage: StageName,
     pub code: Text,
     pub passed: bool,
+    /// Asks for nothing: told for the arithmetic of others.
+    pub figure: bool,
     pub subject: String,
     pub observed: String,
     pub required: String,
@@ -141,6 +143,7 @@ fn line(stage: StageName, check: &Check, language: Language) -> Line {
         stage,
         code: check.code.clone(),
         passed: check.passed,
+        figure: check.passed && check.required.is_none() && check.required_word.is_none(),
         subject: wording::subject(check, language),
         observed: wording::observed(check, language),
         required: wording::required(check, language),

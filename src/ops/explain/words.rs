@@ -86,7 +86,8 @@ fn checks(account: &Account, out: &mut String) {
     }
     _ = writeln!(out, "\n{}", pick(language, "Checks, in order:", "检查(按顺序):"));
     let mut stage = None;
-    for check in &account.checks {
+    // The figures stand with the guard's arithmetic.
+    for check in account.checks.iter().filter(|check| !check.figure) {
         if stage.replace(check.stage) != Some(check.stage) {
             let of = match check.stage {
                 StageName::Customer => pick(language, "of the customer stage", "客户阶段"),
