@@ -24,7 +24,7 @@ mod tests;
 
 pub use codec::{Entry, FORMAT};
 
-use crate::domain::candidate::Source;
+use crate::domain::candidate::{Arm, Source};
 use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
@@ -36,7 +36,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, find_mut, section};
+use record::{Customer, Pending, find, find_mut, section};
 use trigger::{Answer, Judge, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
@@ -202,11 +202,27 @@ impl Shard {
         self.customers.open(at, section::ALL);
         match trigger.ask(self.customers.get(at), rules) {
             None => {}
-            Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
+            Some(Answer::No(decision)) => {
+                self.note_arm(at, event, decision.arm == Arm::Holdout);
+                out.push(Output::Decision(decision));
+            }
             Some(Answer::Proposal(proposal)) => {
                 self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }
+        }
+    }
+
+    /// Notes whether the drawdown belongs to the control group. It has no outcome yet, so nothing is contributed by it.
+    fn note_arm(&mut self, at: At, event: &ApplicationEvent<'_>, held_out: bool) {
+        let id = event.drawdown.unwrap_or_default();
+        let known = find(&self.customers.get(at).drawdowns, event.partner, id);
+        if known.is_none_or(|drawdown| drawdown.held_out == held_out) {
+            return;
+        }
+        let customer = self.customers.edit(at, section::FUNNEL).0;
+        if let Some(drawdown) = find_mut(&mut customer.drawdowns, event.partner, id) {
+            drawdown.held_out = held_out;
         }
     }
 
@@ -321,6 +337,7 @@ impl Customer {
     fn wait_for(&mut self, proposal: &Proposal) {
         if let Some(drawdown) = find_mut(&mut self.drawdowns, &proposal.partner, &proposal.drawdown) {
             drawdown.candidate = proposal.candidate.candidate.clone();
+            drawdown.held_out = false;
         }
         self.offering.get_or_insert_default().pending = Some(Pending {
             candidate: proposal.candidate.candidate.clone(),

@@ -33,6 +33,16 @@ words! {
     }
 }
 
+words! {
+    /// Whose pass says what our diversions would have come to.
+    pub enum Counterfactual {
+        /// The control group's: drawdowns that only the holdout kept from a proposal.
+        Holdout = "holdout",
+        /// All drawdowns that were not diverted, where the control group is too small.
+        Undiverted = "undiverted",
+    }
+}
+
 /// A rate with its n and its Wilson interval (Wilson 1927, z = 1.96), parts per million; null when n is 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
@@ -71,6 +81,10 @@ pub struct GuardReading {
     pub effect_high_ppm: Option<i64>,
     pub diverted_share_ppm: Option<i64>,
     pub diverted_share_max_ppm: Option<i64>,
+    /// q: whose pass it is, the pass itself and of how many drawdowns; the same for every horizon.
+    pub counterfactual: Option<Counterfactual>,
+    pub counterfactual_ppm: Option<i64>,
+    pub counterfactual_n: Option<i64>,
 }
 record!(GuardReading {
     horizon,
@@ -91,7 +105,10 @@ record!(GuardReading {
     effect_low_ppm,
     effect_high_ppm,
     diverted_share_ppm,
-    diverted_share_max_ppm
+    diverted_share_max_ppm,
+    counterfactual,
+    counterfactual_ppm,
+    counterfactual_n
 });
 
 /// What one budget of a partner's contract has been used for.

@@ -173,6 +173,10 @@ const CHINESE: &[(&str, &str)] = &[
     ("projected_pass", "预计用信通过率"),
     ("observed_pass", "实际用信通过率"),
     ("without_reflow", "无回流时通过率"),
+    ("counterfactual", "反事实口径"),
+    ("counterfactual_pass", "反事实通过率"),
+    ("counterfactual_drawdowns", "反事实样本用信笔数"),
+    ("holdout_drawdowns", "对照组用信笔数"),
     ("drawdowns", "用信笔数"),
     ("ours", "本机构转出与预占"),
 ];

@@ -216,7 +216,7 @@ impl Shard {
 
     /// Reads every horizon as it would stand with one candidate more.
     pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
-        let baseline = Baseline::of(&self.drawdowns(partner, guard::BASELINE_MS, now));
+        let baseline = self.baseline(partner, Some(terms), now);
         let mut readings = Vec::with_capacity(terms.horizons.len());
         for horizon in &terms.horizons {
             let drawdowns = self.drawdowns(partner, horizon.length_ms, now);
@@ -225,6 +225,13 @@ impl Shard {
             readings.push(Reading::new(horizon, drawdowns, reserved, baseline, closed));
         }
         Judgement { readings, live: self.ledger.held(partner).live, approval: self.approval(partner, terms, now) }
+    }
+
+    /// What our diversions would have come to, by the last 28 days.
+    pub(super) fn baseline(&mut self, partner: &str, terms: Option<&GuardTerms>, now: EventTime) -> Baseline {
+        let undiverted = self.drawdowns(partner, guard::BASELINE_MS, now);
+        let held_out = self.windows.sum(&self.panes, partner, Family::HeldOut, guard::BASELINE_MS, now);
+        Baseline::of(&undiverted, &Drawdowns::held_out(&held_out), terms)
     }
 
     /// `limit_approval` by decision time, where the contract holds on it.

@@ -8,7 +8,7 @@ use crate::domain::counter::{Family, Tally};
 use crate::store::{Cursor, Sorted};
 
 /// The format in which values are written; another one is refused at restore.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Takes one changelog entry: key and value (`None`: gone).
 pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;

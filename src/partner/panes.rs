@@ -8,6 +8,7 @@ use super::codec::Cell;
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
+use crate::domain::words::Word;
 use crate::domain::{Counter, Delta, EventTime, Text};
 use crate::store::Sorted;
 use crate::{record, words};
@@ -120,6 +121,9 @@ struct TileKey {
     start: i64,
 }
 
+const FAMILIES: usize = Family::ALL.len();
+const WIDTHS: usize = Width::ALL.len();
+
 /// The panes of every partner of a shard.
 #[derive(Clone, Debug)]
 pub struct Panes {
@@ -127,15 +131,16 @@ pub struct Panes {
     pub(super) cells: Sorted<CellKey, Cell>,
     /// Derived: how far everything is folded; `None` after a restore or an undo.
     folded: Option<Edges>,
-    /// Derived: the newest start of a flow pane ever seen per width, so that a tile need not look where nothing can be.
-    newest: [i64; 4],
+    /// Derived: the newest start of a flow pane ever seen per family and width, so that a tile need not look where nothing
+    /// can be.
+    newest: [[i64; WIDTHS]; FAMILIES],
     /// Derived: net change per tile since the last seal.
     touched: BTreeMap<TileKey, SmallVec<[(Counter, Tally); 4]>>,
 }
 
 impl Panes {
     pub fn new(retention: Retention) -> Self {
-        Self { retention, cells: Sorted::default(), folded: None, newest: [i64::MIN; 4], touched: BTreeMap::new() }
+        Self { retention, cells: Sorted::default(), folded: None, newest: [[i64::MIN; WIDTHS]; FAMILIES], touched: BTreeMap::new() }
     }
 
     /// Adds one delta to the pane it belongs to by `now`; `None`: no pane takes it any more.
@@ -172,14 +177,14 @@ impl Panes {
 
     fn note(&mut self, key: &CellKey) {
         if !key.family.by_day() {
-            let newest = &mut self.newest[key.width as usize];
+            let newest = &mut self.newest[key.family as usize][key.width as usize];
             *newest = key.start.max(*newest);
         }
     }
 
-    /// False when no flow pane of that width can lie between `first` and `last`: what is older is folded.
-    fn may_hold(&self, width: Width, first: i64, last: i64) -> bool {
-        first <= self.newest[width as usize] && self.folded.is_none_or(|edges| last >= edges.first_of(width))
+    /// False when no flow pane of that family and width can lie between `first` and `last`: what is older is folded.
+    fn may_hold(&self, family: Family, width: Width, first: i64, last: i64) -> bool {
+        first <= self.newest[family as usize][width as usize] && self.folded.is_none_or(|edges| last >= edges.first_of(width))
     }
 
     /// Adds to one counter; true when its count is below zero afterwards.
@@ -270,7 +275,7 @@ impl Panes {
             Tile::Hour => start.saturating_add(HOUR_MS - 1),
             Tile::Day => start.saturating_add(DAY_MS - 1),
         };
-        for family in [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort, Family::DueBook] {
+        for family in Family::ALL.iter().copied().filter(|family| *family != Family::Stock) {
             let widths: &[Width] = match (tile, family) {
                 (Tile::Hour, Family::DueBook) => &[],
                 (Tile::Day, Family::DueBook) => &[Width::Day],
@@ -279,7 +284,7 @@ impl Panes {
             };
             let mut sum = Cell::of(family);
             for width in widths {
-                if family == Family::DueBook || self.may_hold(*width, start, last) {
+                if family == Family::DueBook || self.may_hold(family, *width, start, last) {
                     self.range(partner, family, *width, start, last).for_each(|(_, cell)| sum.merge(cell));
                 }
             }

@@ -27,7 +27,8 @@ impl Shard {
     /// Writes the views that are due, and looks whether a fall of the rate is foreign.
     pub(super) fn write_views(&mut self, now: EventTime, contracts: &impl Contracts, out: &mut Vec<Output>) {
         for partner in self.partners.due(now, VIEWS_PER_SEAL_MAX) {
-            self.report_foreign_decline(&partner, now, out);
+            let terms = contracts.in_force(now, &partner).map(|contract| &contract.guard);
+            self.report_foreign_decline(&partner, terms, now, out);
             let view = self.view(&partner, now, contracts);
             self.partners.edit(&partner).view_at = Some(now);
             let next = self.falls_idle_at(&view).map(|at| at.max(now.plus_ms(self.settings.view_every_ms)));

@@ -11,7 +11,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::view::Tile;
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Counter, EventTime, Family, Fate};
-use reflow_oracle::contributions::{Admitted, Contributions, contributions, expected_contributions};
+use reflow_oracle::contributions::{Contributions, Decided, contributions, expected_contributions};
 use reflow_oracle::customer_shard::CustomerShard;
 use reflow_oracle::dice::Dice;
 use reflow_oracle::inputs::{InputTopic, OwnedEvent, Unread};
@@ -115,9 +115,15 @@ fn a_drawdown_row_adds_up_and_diverted_needs_an_admitted_candidate() {
     assert_eq!(plain, [(Counter::DrawdownRequested, 1, 60), (Counter::DrawdownCancelled, 1, 60)]);
     let read: Vec<Event<'_>> = events.iter().map(|e| e.read(&Rules::default()).unwrap()).collect();
     let said: Vec<_> = read.iter().flat_map(|e| facts(e, &Rules::default())).collect();
-    let admitted: Admitted = [(("p1".into(), "d1".into()), "cand".into())].into();
-    let sum = contributions(&Record::of(&said), &admitted, &Rules::default());
+    let admitted = [(("p1".into(), "d1".into()), "cand".into())].into();
+    let decided = Decided { admitted, ..Decided::default() };
+    let sum = contributions(&Record::of(&said), &decided, &Rules::default());
     assert!(sum.contains_key(&("p1".into(), Counter::DrawdownDiverted, Family::minute(T))));
+    assert!(!sum.contains_key(&("p1".into(), Counter::HeldOutCancelled, Family::minute(T))));
+    let held_out = [("p1".into(), "d1".into())].into();
+    let sum = contributions(&Record::of(&said), &Decided { held_out, ..Decided::default() }, &Rules::default());
+    let counted: Vec<Counter> = sum.into_keys().map(|(_, counter, _)| counter).collect();
+    assert_eq!(counted, [Counter::DrawdownRequested, Counter::DrawdownCancelled, Counter::HeldOutCancelled]);
     let unrequested = given(&events[..1]);
     assert!(unrequested.contains_key(&("p1".into(), Counter::DrawdownRequested, Family::minute(later))));
 }

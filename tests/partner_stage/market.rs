@@ -71,7 +71,12 @@ pub fn contract(partner: &str) -> Contract {
 pub fn book() -> Book {
     let loose = Contract {
         quota_per_day: 1_000,
-        guard: GuardTerms { drawdown_pass_floor_ppm: None, reserved_max: 100, ..contract("p1").guard },
+        guard: GuardTerms {
+            drawdown_pass_floor_ppm: None,
+            reserved_max: 100,
+            holdout_min_n: Some(50),
+            ..contract("p1").guard
+        },
         ..contract("p1")
     };
     let full = Contract {

@@ -175,6 +175,7 @@ fn enums_have_the_words_of_the_domain_in_their_order() {
         fact::Verdict,
         fate::DeadLetterClass,
         journal::StepKind,
+        view::Counterfactual,
         view::DataState,
         view::GuardState,
         view::Tile,

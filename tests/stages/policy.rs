@@ -30,7 +30,7 @@ contracts:
     trigger: requested
     answer_within_ms: 5000
     valid_for: 15m
-    guard: {reflow_effect_max: 25 points, min_n: 6, below_min_n_max: 3, reserved_max: 2, horizons: [1h, 24h, 28d]}
+    guard: {reflow_effect_max: 25 points, holdout_min_n: 2, min_n: 6, below_min_n_max: 3, reserved_max: 2, horizons: [1h, 24h, 28d]}
     quota_per_day: 2
   - partner: partner-01
     zone: UTC
@@ -219,6 +219,7 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     let mut zero = contract(shanghai(), SINCE_SHANGHAI, 2, guard(250_000, [6, 3, 2], &[HOUR_MS, DAY_MS, MONTH_MS]));
     zero.listed.1 = listed_until;
     (zero.answer_within_ms, zero.valid_for_ms) = (5 * SECOND_MS, 15 * MINUTE_MS);
+    zero.guard.holdout_min_n = Some(2);
     let horizons = [DAY_MS, WEEK_MS, MONTH_MS];
     let mut one = contract(TimeZone::UTC, SINCE_UTC, 3, guard(400_000, [8, 5, 3], &horizons));
     one.listed.1 = Some(moment("2027-01-01T00:00:00Z"));

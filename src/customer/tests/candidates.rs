@@ -312,3 +312,52 @@ fn an_event_that_withdraws_a_consent_and_gives_it_again_ends_nothing() {
         assert_eq!(settlements(&mut desk), []);
     }
 }
+
+/// Counters of the bundle by how they changed, those of the drawdown cohort left out.
+fn held_out(desk: &mut Desk) -> Vec<(Counter, i64)> {
+    desk.now = desk.now.plus_ms(MINUTE_MS);
+    let deltas = desk.seal().deltas.into_iter().filter(|delta| delta.counter.family() == Family::HeldOut);
+    deltas.inspect(|delta| assert_eq!(delta.at, Family::minute(NOW))).map(|d| (d.counter, d.change.count)).collect()
+}
+
+#[test]
+fn what_becomes_of_the_control_group_is_counted_and_taken_back() {
+    let mut desk = Desk::new(Fixed::yes().holding_out("d1"));
+    desk.application(requested());
+    assert_eq!(decisions(&desk)[0].reasons, ["CTRL_HOLDOUT"]);
+    assert_eq!(held_out(&mut desk), [], "nothing came of it yet");
+    desk.application(drawdown(Kind::DrawdownDeclined, NOW.plus_ms(1)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDeclined, 1)]);
+    // A later fact stands, and one that a partner gave to another funder says nothing of the group.
+    desk.application(drawdown(Kind::DrawdownDisbursed, NOW.plus_ms(2)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDisbursed, 1), (Counter::HeldOutDeclined, -1)]);
+    desk.application(drawdown(Kind::DrawdownRerouted, NOW.plus_ms(3)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDisbursed, -1)]);
+    let chose_own = drawdown(Kind::DrawdownCancelled, NOW.plus_ms(4));
+    desk.application(ApplicationEvent { cancel_reason: Some(CancelReason::ChoseOwn), ..chose_own });
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutCancelled, 1)], "nobody approached the customer");
+    // The customer's next drawdown is no control: it was proposed.
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..drawdown(Kind::DrawdownDeclined, NOW.plus_ms(5)) });
+    assert_eq!(held_out(&mut desk), []);
+}
+
+#[test]
+fn who_fails_another_rule_is_no_control_and_the_last_answer_counts() {
+    let mut desk = Desk::new(Fixed::no("GATE_HARDSHIP").holding_out("d1"));
+    desk.application(requested());
+    desk.application(drawdown(Kind::DrawdownTimedOut, NOW.plus_ms(1)));
+    assert_eq!(held_out(&mut desk), []);
+    // Held out under one policy, and asked again under another that triggers on the risk step.
+    let asked_twice = |again: Fixed| {
+        let mut desk = Desk::new(Fixed::yes().holding_out("d1"));
+        desk.application(requested());
+        desk.rules = again.with_contract(|contract| contract.triggers_on_risk_passed = true);
+        desk.application(drawdown(Kind::DrawdownRiskPassed, NOW.plus_ms(1)));
+        desk.application(drawdown(Kind::DrawdownTimedOut, NOW.plus_ms(2)));
+        held_out(&mut desk)
+    };
+    assert_eq!(asked_twice(Fixed::yes().holding_out("d1")), [(Counter::HeldOutTimedOut, 1)]);
+    assert_eq!(asked_twice(Fixed::yes()), [], "proposed");
+    assert_eq!(asked_twice(Fixed::no("EXC_REGION")), []);
+}

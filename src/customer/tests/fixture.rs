@@ -189,6 +189,8 @@ pub struct OnePolicy {
     pub hash: Text,
     pub contract: Option<Contract>,
     pub reasons: Vec<Text>,
+    /// The drawdown of this id is held out.
+    pub held_out: Option<&'static str>,
     /// What the judge looked at, as far as tests ask.
     pub seen: std::cell::RefCell<Vec<Seen>>,
 }
@@ -216,6 +218,7 @@ impl Fixed {
             hash: "h".into(),
             contract: Some(contract()),
             reasons: Vec::new(),
+            held_out: None,
             seen: Default::default(),
         }))
     }
@@ -226,6 +229,13 @@ impl Fixed {
             policy.reasons = vec![reason.into()];
         }
         fixed
+    }
+
+    pub fn holding_out(mut self, drawdown: &'static str) -> Self {
+        if let Some(policy) = &mut self.0 {
+            policy.held_out = Some(drawdown);
+        }
+        self
     }
 
     pub fn with_contract(mut self, change: impl FnOnce(&mut Contract)) -> Self {
@@ -277,6 +287,10 @@ impl Judge for OnePolicy {
             valid_for_ms: HOUR_MS,
             marks: Vec::new(),
         };
+        if self.reasons.is_empty() && self.held_out == Some(facts.drawdown) {
+            let reasons = vec!["CTRL_HOLDOUT".into()];
+            return Judgement { reasons, checks: Vec::new(), arm: Arm::Holdout, proposal: None };
+        }
         let proposal = self.reasons.is_empty().then_some(terms);
         Judgement { reasons: self.reasons.clone(), checks: Vec::new(), arm: Arm::Treatment, proposal }
     }

@@ -1,4 +1,5 @@
-//! Any sequence of asks, ends, replies and lost rights, under a policy that always says yes, with batches that abort.
+//! Any sequence of asks, ends, replies and lost rights, under a policy that says yes to all but the control group, with
+//! batches that abort.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,7 +122,7 @@ proptest! {
 
     #[test]
     fn a_candidate_lives_once(ops in prop::collection::vec(op(), 1..60)) {
-        let mut desk = Desk::new(Fixed::yes());
+        let mut desk = Desk::new(Fixed::yes().holding_out("d2"));
         let mut copy = Shard::new(settings());
         let (mut heard, mut before) = (Heard::default(), state(&desk.shard));
         let mut flight: Option<(Vec<Output>, Changes, State)> = None;

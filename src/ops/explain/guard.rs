@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::domain::check::Check;
 use crate::domain::reason_text::Language;
+use crate::domain::view::Counterfactual;
+use crate::domain::words::Word;
 use crate::ops::wording::percent;
 
 /// Parts per million that are one.
@@ -20,8 +22,11 @@ pub struct Reading {
     pub ours_max: Option<i64>,
     /// C, from the projected rate.
     pub disbursed: Option<i64>,
-    /// q, from the effect.
+    /// q, as told, else from the effect.
     pub baseline_ppm: Option<i64>,
+    /// Whose pass q is: `holdout` or `undiverted`; and of how many drawdowns.
+    pub counterfactual: Option<String>,
+    pub counterfactual_n: Option<i64>,
     pub projected_ppm: Option<i64>,
     pub without_reflow_ppm: Option<i64>,
     pub effect_ppm: Option<i64>,
@@ -45,6 +50,7 @@ pub fn readings(checks: &[Check]) -> Vec<Reading> {
 
 fn reading(horizon: &str, checks: &[Check]) -> Reading {
     let find = |name: &str| checks.iter().find(|check| check.subject.strip_suffix(horizon) == Some(name));
+    let told = |name: &str| checks.iter().find(|check| check.subject == name);
     let seen = |name: &str| find(name).and_then(|check| check.observed);
     let (drawdowns, ours) = (seen("drawdowns_"), seen("ours_"));
     let (projected_ppm, effect_ppm) = (seen("projected_pass_"), seen("reflow_effect_"));
@@ -57,10 +63,13 @@ fn reading(horizon: &str, checks: &[Check]) -> Reading {
         disbursed: projected_ppm
             .zip(drawdowns)
             .and_then(|(rate, n)| divided_up(i128::from(rate) * i128::from(n), ONE_PPM)),
-        baseline_ppm: effect_ppm.zip(drawdowns).zip(ours).and_then(|((effect, n), ours)| {
+        baseline_ppm: told("counterfactual_pass").and_then(|check| check.observed).or_else(|| {
+            let ((effect, n), ours) = effect_ppm.zip(drawdowns).zip(ours)?;
             let product = i128::from(effect) * i128::from(n);
             i64::try_from(product / i128::from(ours.max(1))).ok().map(|ppm| ppm.min(ONE_PPM as i64))
         }),
+        counterfactual: told("counterfactual").and_then(|check| check.observed_word.as_ref()).map(ToString::to_string),
+        counterfactual_n: told("counterfactual_drawdowns").and_then(|check| check.observed),
         projected_ppm,
         without_reflow_ppm: seen("without_reflow_")
             .or_else(|| projected_ppm.zip(effect_ppm).map(|(projected, effect)| projected.saturating_add(effect))),
@@ -74,6 +83,17 @@ fn divided_up(number: i128, by: i128) -> Option<i64> {
 }
 
 impl Reading {
+    /// Whose pass q is, and of how many drawdowns; empty where the decision does not tell.
+    fn whose(&self, language: Language) -> String {
+        let (Some(whose), Some(n)) = (&self.counterfactual, self.counterfactual_n) else { return String::new() };
+        match (whose == Counterfactual::Holdout.name(), language) {
+            (true, Language::English) => format!(" (of the holdout: {n} in 28 days)"),
+            (true, Language::Chinese) => format!("(对照组,28天{n}笔)"),
+            (false, Language::English) => format!(" (of all not diverted: {n} in 28 days)"),
+            (false, Language::Chinese) => format!("(未转出用信,28天{n}笔)"),
+        }
+    }
+
     /// The arithmetic as lines.
     pub fn in_words(&self, language: Language) -> Vec<String> {
         let chinese = language == Language::Chinese;
@@ -81,13 +101,13 @@ impl Reading {
         let mut lines = Vec::new();
         let known = (self.drawdowns, self.ours, self.disbursed, self.baseline_ppm);
         if let (Some(n), Some(ours), Some(c), Some(q)) = known {
-            let q = percent(q);
+            let (q, whose) = (percent(q), self.whose(language));
             lines.push(match chinese {
                 false => format!(
-                    "{horizon}: N = C+D+X+K+T+R+1 = {n}, of them disbursed C = {c}, ours X+R+1 = {ours}, q = {q}"
+                    "{horizon}: N = C+D+X+K+T+R+1 = {n}, of them disbursed C = {c}, ours X+R+1 = {ours}, q = {q}{whose}"
                 ),
                 true => format!(
-                    "{horizon}:N = C+D+X+K+T+R+1 = {n},其中放款 C = {c},转出、预占与本笔 X+R+1 = {ours},q = {q}"
+                    "{horizon}:N = C+D+X+K+T+R+1 = {n},其中放款 C = {c},转出、预占与本笔 X+R+1 = {ours},q = {q}{whose}"
                 ),
             });
             if let (Some(projected), Some(without)) = (self.projected_ppm, self.without_reflow_ppm) {
@@ -143,6 +163,13 @@ mod tests {
         assert_eq!(day.without_reflow_ppm, Some(800_000));
         let words = day.in_words(Language::English).join("\n");
         assert!(words.contains("C/N = 80/103 = 77.6699 %") && words.contains("= 2.3301 % > 2 %"), "{words}");
+        assert!(words.contains("q = 80.0001 %\n"), "{words}");
+        let word = Check { observed_word: Some("holdout".into()), ..number("counterfactual", Unit::Word, 0, 0) };
+        let q = [("counterfactual_pass", 800_000), ("counterfactual_drawdowns", 45)];
+        let told = q.map(|(subject, observed)| number(subject, Unit::Count, observed, 0));
+        let checks = [&checks[..], &[word], &told[..]].concat();
+        let words = readings(&checks)[0].in_words(Language::English).join("\n");
+        assert!(words.contains("q = 80 % (of the holdout: 45 in 28 days)"), "{words}");
         assert!(hour.in_words(Language::English)[0].ends_with("X+R+1 = 3, at most 2"));
     }
 }

@@ -29,6 +29,7 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
     let [floor, diverted, margin, approval] = keys.map(|key| guard.or(key, None, |text| share(text).map(Some)));
     let stale = guard.or("stale", Stale::Closed, word::<Stale>);
     let min_n = guard.required("min_n", whole(1, COUNT_MAX));
+    let holdout_min_n = guard.or("holdout_min_n", None, |text| whole(1, COUNT_MAX)(text).map(Some));
     let below = guard.required("below_min_n_max", whole(0, COUNT_MAX));
     let reserved = guard.required("reserved_max", whole(0, COUNT_MAX));
     guard.finish();
@@ -39,6 +40,7 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
         limit_approval_min_ppm: approval?,
         stale_holds: stale? == Stale::Hold,
         min_n: min_n?,
+        holdout_min_n: holdout_min_n?,
         below_min_n_max: below?,
         reserved_max: reserved?,
         horizons: horizons?,

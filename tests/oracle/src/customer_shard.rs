@@ -1,6 +1,6 @@
 //! One customer shard replayed in the journalled order: fates, noes, proposals, settlements (sections 1, 2 and 4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reflow::domain::events::{
     ApplicationEvent, ApplicationKind, Command, CommandKind, ConsentPurpose, CustomerEvent, Event, Flag,
@@ -11,7 +11,7 @@ use reflow::domain::words::Word;
 use reflow::domain::{EventTime, Fate, ReasonCode, Reply, Text, content_id};
 
 use super::Rules;
-use super::contributions::{Admitted, Contributions, add, contributions, diverted};
+use super::contributions::{Admitted, Contributions, Decided, add, contributions, diverted};
 use super::eligibility::{Hold, Trigger};
 use super::inputs::{OwnedEvent, Unread, is_drawdown};
 use super::plain_policy::{OraclePolicy, in_force};
@@ -62,6 +62,8 @@ struct Customer {
     given: Vec<Given>,
     offered_at: Vec<EventTime>,
     currencies: BTreeMap<Priced, Text>,
+    /// Drawdowns whose last answer was a no for the holdout alone: partner and drawdown.
+    held_out: BTreeSet<(Text, Text)>,
     /// What an erased customer had contributed.
     erased: Option<Contributions>,
 }
@@ -80,9 +82,10 @@ impl Customer {
         }
     }
 
-    fn admitted(&self) -> Admitted {
+    fn decided(&self) -> Decided {
         let admitted = self.given.iter().filter(|given| given.admitted);
-        admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect()
+        let admitted = admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect();
+        Decided { admitted, held_out: self.held_out.clone() }
     }
 
     /// The currency of the limit that a drawdown stands under, else of its application.
@@ -100,7 +103,7 @@ impl Customer {
     }
 
     fn contributions(&self, rules: &Rules) -> Contributions {
-        self.erased.clone().unwrap_or_else(|| contributions(&self.record(), &self.admitted(), rules))
+        self.erased.clone().unwrap_or_else(|| contributions(&self.record(), &self.decided(), rules))
     }
 }
 
@@ -250,6 +253,7 @@ impl<'r> CustomerShard<'r> {
         customer.facts.clear();
         customer.offered_at.clear();
         customer.currencies.clear();
+        customer.held_out.clear();
         customer.erased = Some(left);
         Fate::Applied
     }
@@ -340,6 +344,12 @@ impl<'r> CustomerShard<'r> {
         let parts = ["rt", e.partner, &drawdown, e.customer, kind.name()];
         let candidate = content_id(&parts.map(str::as_bytes));
         let requested_at = after.requested(&partner, &drawdown).map_or(e.event_time, |(at, _)| at);
+        let key = (partner.clone(), drawdown.clone());
+        if reasons == [ReasonCode::CtrlHoldout] {
+            customer.held_out.insert(key);
+        } else {
+            customer.held_out.remove(&key);
+        }
         if reasons.is_empty() {
             customer.given.push(Given {
                 candidate: candidate.clone(),

@@ -19,6 +19,8 @@ pub struct OracleGuard {
     pub reflow_effect_max_ppm: i64,
     pub drawdown_pass_floor_ppm: Option<i64>,
     pub min_n: i64,
+    /// None: as `min_n`.
+    pub holdout_min_n: Option<i64>,
     pub below_min_n_max: i64,
     pub reserved_max: i64,
     /// Lengths in milliseconds.
