@@ -200,7 +200,11 @@ impl Shard {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
         self.customers.open(at, section::ALL);
-        match trigger.ask(self.customers.get(at), rules) {
+        let answer = trigger.ask(self.customers.get(at), rules);
+        if answer.is_some() {
+            self.count_scores(at, event, rules);
+        }
+        match answer {
             None => {}
             Some(Answer::No(decision)) => {
                 self.note_arm(at, event, decision.arm == Arm::Holdout);
@@ -209,6 +213,18 @@ impl Shard {
             Some(Answer::Proposal(proposal)) => {
                 self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
+            }
+        }
+    }
+
+    /// Counts the scores that stood when the policy was asked, of the models whose reference population it states.
+    fn count_scores<R: Rules>(&mut self, at: At, event: &ApplicationEvent<'_>, rules: &R) {
+        let (Some(profile), Some(policy)) = (&self.customers.get(at).profile, rules.in_force(event.event_time)) else {
+            return;
+        };
+        for score in &profile.scores {
+            if let Some(tenth) = policy.tenth(&score.model, &score.version, score.value_ppm) {
+                self.bundles.score(event.partner, score, event.event_time.utc_day(), tenth);
             }
         }
     }

@@ -18,6 +18,8 @@ pub trait Judge {
     fn stamp(&self) -> (&Text, &Text);
     fn contract(&self, partner: &str) -> Option<&Contract>;
     fn judge(&self, facts: &Facts<'_>) -> Judgement;
+    /// The tenth of a model's reference population that a score falls into, where the policy states them.
+    fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize>;
 }
 
 /// The policy in force at a moment.
@@ -35,6 +37,9 @@ impl Judge for Policy {
     }
     fn judge(&self, facts: &Facts<'_>) -> Judgement {
         Policy::judge(self, facts)
+    }
+    fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize> {
+        self.deciles(model, version).map(|deciles| deciles.tenth(score))
     }
 }
 

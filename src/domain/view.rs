@@ -124,6 +124,32 @@ pub struct BudgetUse {
 }
 record!(BudgetUse { budget, reserved, committed, max });
 
+words! {
+    /// How far a model's scores have moved away from those it was made on.
+    pub enum ShiftState {
+        Stable = "stable",
+        /// Beyond the customary line of 0.1, and not as far as somebody is told.
+        Moved = "moved",
+        Shifted = "shifted",
+        TooFew = "too_few",
+    }
+}
+
+/// The scores of a model at one partner over the last 28 days against its reference population.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreShift {
+    pub model: Text,
+    pub version: Text,
+    pub n: i64,
+    /// Population stability index, parts per million; null when n is 0.
+    pub psi_ppm: Option<i64>,
+    pub psi_alert_ppm: i64,
+    pub state: ShiftState,
+    /// Scores by tenth of the reference population, the lowest first.
+    pub tenths: Vec<i64>,
+}
+record!(ScoreShift { model, version, n, psi_ppm, psi_alert_ppm, state, tenths });
+
 /// The state of a partner (`reflow.partners`, compacted, keyed by partner).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerView {
@@ -144,6 +170,8 @@ pub struct PartnerView {
     pub quota_hour_max: Option<i64>,
     /// The budgets that the contract states.
     pub budgets: Vec<BudgetUse>,
+    /// Models whose reference population the policy states and of which scores were seen.
+    pub scores: Vec<ScoreShift>,
 }
 record!(PartnerView {
     partner,
@@ -160,7 +188,8 @@ record!(PartnerView {
     policy_version,
     quota_hour_used,
     quota_hour_max,
-    budgets
+    budgets,
+    scores
 });
 
 /// One counter of a pane.

@@ -8,7 +8,7 @@ use crate::bus::Topic;
 use crate::config::Config;
 use crate::domain::counter::Tally;
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::domain::view::{PartnerPane, PartnerView, Rate, Tile};
+use crate::domain::view::{PartnerPane, PartnerView, Rate, ShiftState, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text};
 use crate::wire::Schema;
@@ -35,22 +35,32 @@ pub fn partners(config: &Config, json: bool) -> Ended {
     }
     let width = views.keys().map(|partner| partner.len()).max().unwrap_or(0).max(7);
     println!(
-        "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  as of",
-        "partner", "state", "limit_approval 24h", "drawdown_pass 24h", "guard", "live", "quota"
+        "{:width$}  {:8} {:>22} {:>22} {:>24} {:>8} {:>6} {:>10} {:>20}  as of",
+        "partner",
+        "state",
+        "limit_approval 24h",
+        "drawdown_pass 24h",
+        "counterfactual 28d",
+        "guard",
+        "live",
+        "quota",
+        "score shift 28d"
     );
     for view in views.values() {
         let guard =
             view.guard.iter().find(|reading| reading.horizon == "24h").map_or("-", |reading| reading.state.name());
         let quota = view.quota_day_max.map_or_else(|| "-".to_owned(), |max| format!("{}/{max}", view.quota_day_used));
         println!(
-            "{:width$}  {:8} {:>22} {:>22} {:>8} {:>6} {:>10}  {}",
+            "{:width$}  {:8} {:>22} {:>22} {:>24} {:>8} {:>6} {:>10} {:>20}  {}",
             view.partner,
             view.state.name(),
             rate(view, "limit_approval"),
             rate(view, "drawdown_pass"),
+            counterfactual(view),
             guard,
             view.live_candidates,
             quota,
+            shift(view),
             view.at
         );
     }
@@ -60,6 +70,27 @@ pub fn partners(config: &Config, json: bool) -> Ended {
 fn rate(view: &PartnerView, name: &str) -> String {
     let found = view.rates.iter().find(|rate| rate.name == name && rate.window == "24h");
     found.map_or_else(|| "-".to_owned(), percent)
+}
+
+/// The pass that ours would have had, and whose it is: `80.1 % (holdout 45)`.
+fn counterfactual(view: &PartnerView) -> String {
+    let told = view.guard.first().and_then(|r| Some((r.counterfactual?, r.counterfactual_ppm?, r.counterfactual_n?)));
+    told.map_or_else(
+        || "-".to_owned(),
+        |(whose, ppm, n)| format!("{}.{} % ({whose} {n})", ppm / 10_000, ppm % 10_000 / 1_000),
+    )
+}
+
+/// The model whose scores have moved furthest: `0.312 risk 3`; those with too few scores do not count.
+fn shift(view: &PartnerView) -> String {
+    let judged = view.scores.iter().filter(|shift| shift.state != ShiftState::TooFew);
+    let furthest = judged.filter_map(|shift| Some((shift.psi_ppm?, shift))).max_by_key(|(psi, _)| *psi);
+    furthest.map_or_else(
+        || "-".to_owned(),
+        |(psi, shift)| {
+            format!("{}.{:03} {} {}", psi / 1_000_000, psi % 1_000_000 / 1_000, shift.model, shift.version)
+        },
+    )
 }
 
 /// A rate as a person reads it: `61.2 % (n 104)`.

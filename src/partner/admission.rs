@@ -13,6 +13,7 @@ use crate::domain::fact::Verdict;
 use crate::domain::{
     Candidate, CandidateStatus, Counter, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
 };
+use crate::policy::deciles::Deciles;
 use crate::policy::{Contract, GuardTerms, PolicySet};
 
 /// What the policy log says of one partner.
@@ -33,6 +34,8 @@ pub trait Contracts {
     fn in_force(&self, now: EventTime, partner: &str) -> Option<&Contract>;
     /// The version in force, for views; empty when there is none.
     fn version_in_force(&self, now: EventTime) -> Text;
+    /// Where a model's scores fell when it was made, by the version in force.
+    fn deciles(&self, now: EventTime, model: &str, version: &str) -> Option<&Deciles>;
 }
 
 impl Contracts for PolicySet {
@@ -49,6 +52,10 @@ impl Contracts for PolicySet {
 
     fn version_in_force(&self, now: EventTime) -> Text {
         PolicySet::in_force(self, now).map(|policy| policy.version.clone()).unwrap_or_default()
+    }
+
+    fn deciles(&self, now: EventTime, model: &str, version: &str) -> Option<&Deciles> {
+        PolicySet::in_force(self, now)?.deciles(model, version)
     }
 }
 

@@ -30,6 +30,7 @@ impl Shard {
             let terms = contracts.in_force(now, &partner).map(|contract| &contract.guard);
             self.report_foreign_decline(&partner, terms, now, out);
             let view = self.view(&partner, now, contracts);
+            self.report_shifts(&partner, &view.scores, now, out);
             self.partners.edit(&partner).view_at = Some(now);
             let next = self.falls_idle_at(&view).map(|at| at.max(now.plus_ms(self.settings.view_every_ms)));
             self.partners.owe(&partner, next);
@@ -71,6 +72,7 @@ impl Shard {
             budgets: contract
                 .zip(account)
                 .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),
+            scores: self.shifts(partner, now, contracts),
         }
     }
 

@@ -235,6 +235,10 @@ impl Judged {
                 }
             }
         }
+        let scored: i64 = self.written.bundles.iter().flat_map(|b| &b.scored).map(|s| s.count).sum();
+        if scored > 0 {
+            census.insert("scored".to_owned(), scored as usize);
+        }
         for settlement in &self.outputs.settlements {
             *census.entry(format!("settled {} {}", settlement.kind, settlement.reason)).or_default() += 1;
         }

@@ -74,6 +74,14 @@ offers:
 texts: {source_disclosure: You agreed., opt_out_link: own/out, non_personalised_alternative: own/all}
 "#;
 
+/// Which verdicts and scores the histories hold; the scores of `s` are watched.
+const MODELS: &str = r#"models:
+  - {model: own-risk, version: "3", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: m, version: "1", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: m, version: "2", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: s, version: "1", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [risk], inputs: [own], deciles: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
+"#;
+
 /// The second version: one contract fewer, a stricter standing, an employers' list that runs out, no holdout.
 const SECOND: &str = r#"
 version: v2
@@ -140,7 +148,7 @@ const FIRM: &str = "min_n: 4, below_min_n_max: 3, reserved_max: 4, diverted_shar
 
 /// The first version with wide quotas, cap and cool-down, and with conditions and budgets for two partners.
 pub fn wide_text() -> String {
-    FIRST
+    format!("{FIRST}{MODELS}")
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
         .replace("min_n: 6, below_min_n_max: 3, reserved_max: 2", FIRM)
@@ -172,7 +180,7 @@ pub fn wide(customers: usize) -> Policies {
 
 /// `customers`: whose place in the holdout is looked up.
 pub fn policies(customers: usize) -> Policies {
-    let (first, second) = (parse(FIRST), parse(SECOND));
+    let (first, second) = (parse(&format!("{FIRST}{MODELS}")), parse(SECOND));
     let plain = vec![first_twin(&first.hash, customers), second_twin(&second.hash)];
     Policies { set: PolicySet::new(vec![first, second]).unwrap(), plain, zones: zones() }
 }
@@ -246,6 +254,7 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     let names = (0..customers).map(|number| format!("customer-{number:05}"));
     policy.holdout = names.filter(|name| held_out("oracle", name, 80_000)).collect();
     policy.offers[0].kinds = vec![CandidateKind::NewRt, CandidateKind::ReturningRt];
+    policy.deciles = [(("s".into(), "1".into()), (1..10).collect())].into();
     policy
 }
 

@@ -361,3 +361,28 @@ fn who_fails_another_rule_is_no_control_and_the_last_answer_counts() {
     assert_eq!(asked_twice(Fixed::yes()), [], "proposed");
     assert_eq!(asked_twice(Fixed::no("EXC_REGION")), []);
 }
+
+#[test]
+fn a_decision_counts_the_scores_that_stood() {
+    let score = |model, value_ppm| Some(Score { model, version: "1", value_ppm, scored_at: NOW });
+    let counted = |rules: Fixed| {
+        let mut desk = Desk::new(rules);
+        let scores = CustomerEvent { risk: score("tenths", 3), value: score("other", 4), ..customer(NOW) };
+        desk.event(Event::Customer(scores));
+        desk.application(requested());
+        desk.application(requested());
+        desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+        desk.seal().scored
+    };
+    for rules in [Fixed::yes(), Fixed::no("EXC_REGION")] {
+        let [scored] = &counted(rules)[..] else { panic!("one cell") };
+        assert_eq!((scored.partner.as_str(), scored.model.as_str(), scored.version.as_str()), ("p1", "tenths", "1"));
+        assert_eq!((scored.day, scored.tenth, scored.count), (NOW.utc_day(), 3, 2), "one for each drawdown");
+    }
+    assert_eq!(counted(Fixed(None)), [], "no policy, no decision");
+    let mut desk = Desk::new(Fixed::yes());
+    desk.event(Event::Customer(CustomerEvent { risk: score("tenths", 3), ..customer(NOW) }));
+    desk.application(requested());
+    desk.shard.undo();
+    assert_eq!(desk.seal().scored, [], "taken back with the batch");
+}

@@ -256,6 +256,10 @@ impl Rules for Fixed {
 }
 
 impl Judge for OnePolicy {
+    /// Models called `tenths` are watched: their scores are tenths.
+    fn tenth(&self, model: &str, _version: &str, score: i64) -> Option<usize> {
+        (model == "tenths").then_some(score as usize)
+    }
     fn stamp(&self) -> (&Text, &Text) {
         (&self.version, &self.hash)
     }

@@ -98,6 +98,7 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         quota_hour_used: None,
         quota_hour_max: None,
         budgets: Vec::new(),
+        scores: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use reflow::domain::words::Word;
 use reflow::domain::{Decision, FactBundle, Reply, Text};
 
 use super::contributions::sum_of_deltas;
-use super::customer_shard::{CustomerShard, ExpectedDecision};
+use super::customer_shard::{CustomerShard, ExpectedDecision, Scores};
 use super::guard::Retention;
 use super::journal::{self, Log, Read};
 use super::partner_shard::{Ended, PartnerShard};
@@ -165,6 +165,14 @@ pub fn compare_customers(shard: i32, replayed: &CustomerShard<'_>, written: &Wri
     verdict.expect(have == want, || {
         let (missing, extra) = difference(&want, &have);
         format!("customer shard {shard}: settlements missing {missing:?}, not expected {extra:?}")
+    });
+    let mut scored = Scores::new();
+    for s in own.iter().flat_map(|bundle| &bundle.scored) {
+        let key = (s.partner.clone(), s.model.clone(), s.version.clone(), s.day, s.tenth);
+        *scored.entry(key).or_default() += s.count;
+    }
+    verdict.expect(replayed.scored == scored, || {
+        format!("customer shard {shard}: scores {:?} expected, {scored:?} found", replayed.scored)
     });
     let deltas = sum_of_deltas(own.iter().flat_map(|bundle| &bundle.deltas));
     verdict.and(compare_cells(&format!("Σ deltas of customer shard {shard}"), &replayed.contributions(), &deltas))

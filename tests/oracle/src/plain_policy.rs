@@ -91,6 +91,8 @@ pub struct OraclePolicy {
     pub cool_down_ms: i64,
     /// Customers of the holdout, listed by the test.
     pub holdout: Vec<String>,
+    /// The edges between the tenths of a model's reference population, by model and version.
+    pub deciles: BTreeMap<(String, String), Vec<i64>>,
 }
 
 impl OracleContract {
@@ -154,6 +156,7 @@ impl OraclePolicy {
             frequency_cap: None,
             cool_down_ms: 0,
             holdout: Vec::new(),
+            deciles: BTreeMap::new(),
         }
     }
 }
