@@ -199,8 +199,13 @@ impl Parts {
         });
         let deltas = deltas.collect();
         let scored = std::mem::take(&mut self.scored).into_iter();
-        let scored = scored.map(|((partner, model, version, day, tenth), count)| {
-            Scored { partner, model, version, day, tenth, count }
+        let scored = scored.map(|((partner, model, version, day, tenth), count)| Scored {
+            partner,
+            model,
+            version,
+            day,
+            tenth,
+            count,
         });
         FactBundle {
             header: header.clone(),

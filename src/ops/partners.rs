@@ -87,9 +87,7 @@ fn shift(view: &PartnerView) -> String {
     let furthest = judged.filter_map(|shift| Some((shift.psi_ppm?, shift))).max_by_key(|(psi, _)| *psi);
     furthest.map_or_else(
         || "-".to_owned(),
-        |(psi, shift)| {
-            format!("{}.{:03} {} {}", psi / 1_000_000, psi % 1_000_000 / 1_000, shift.model, shift.version)
-        },
+        |(psi, shift)| format!("{}.{:03} {} {}", psi / 1_000_000, psi % 1_000_000 / 1_000, shift.model, shift.version),
     )
 }
 

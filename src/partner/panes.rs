@@ -140,7 +140,13 @@ pub struct Panes {
 
 impl Panes {
     pub fn new(retention: Retention) -> Self {
-        Self { retention, cells: Sorted::default(), folded: None, newest: [[i64::MIN; WIDTHS]; FAMILIES], touched: BTreeMap::new() }
+        Self {
+            retention,
+            cells: Sorted::default(),
+            folded: None,
+            newest: [[i64::MIN; WIDTHS]; FAMILIES],
+            touched: BTreeMap::new(),
+        }
     }
 
     /// Adds one delta to the pane it belongs to by `now`; `None`: no pane takes it any more.
@@ -184,7 +190,8 @@ impl Panes {
 
     /// False when no flow pane of that family and width can lie between `first` and `last`: what is older is folded.
     fn may_hold(&self, family: Family, width: Width, first: i64, last: i64) -> bool {
-        first <= self.newest[family as usize][width as usize] && self.folded.is_none_or(|edges| last >= edges.first_of(width))
+        first <= self.newest[family as usize][width as usize]
+            && self.folded.is_none_or(|edges| last >= edges.first_of(width))
     }
 
     /// Adds to one counter; true when its count is below zero afterwards.

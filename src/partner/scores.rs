@@ -51,9 +51,9 @@ fn first_day(today: CalendarDay) -> CalendarDay {
 impl Shard {
     pub(super) fn take_scores(&mut self, scored: &[Scored], now: EventTime) {
         let first = first_day(now.utc_day());
-        for Scored { partner, model, version, day, tenth, count } in scored.iter().filter(|scored| scored.day >= first) {
-            let key =
-                ScoreKey { partner: partner.clone(), model: model.clone(), version: version.clone(), day: *day };
+        for Scored { partner, model, version, day, tenth, count } in scored.iter().filter(|scored| scored.day >= first)
+        {
+            let key = ScoreKey { partner: partner.clone(), model: model.clone(), version: version.clone(), day: *day };
             self.scores.edit_or(&key, Tenths::default).add(usize::try_from(*tenth).unwrap_or(TENTHS), *count);
             self.partners.changed(partner, self.settings.view_every_ms, now);
         }

@@ -269,7 +269,8 @@ fn order_and_repetition_do_not_change_a_random_history() {
     seen.sort();
     seen.dedup();
     let missing: Vec<&Counter> = Counter::ALL.iter().filter(|counter| !seen.contains(counter)).collect();
-    assert_eq!(missing, [&Counter::DrawdownDiverted], "the generator meets every counter that needs no candidate");
+    let decided = |counter: &&Counter| counter.family() == Family::HeldOut || **counter == Counter::DrawdownDiverted;
+    assert!(missing.iter().all(decided), "the generator meets every counter that needs no decision: {missing:?}");
     assert!(made.arrivals.iter().all(|arrival| arrival.at >= arrival.event_time));
     assert!(!tiles_of(&expected).is_empty());
     let kinds = |topic| made.arrivals.iter().filter(|a| a.event.topic == topic).count();

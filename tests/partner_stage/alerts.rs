@@ -127,7 +127,8 @@ fn scores_that_moved_away_are_told_once() {
         let bundle = FactBundle { scored, clocks, ..stage.bundle(0) };
         let (_, out) = stage.take(&bundle);
         let shift = &views(&out)[0].scores[0];
-        let alerts: Vec<String> = alerts(&out, AlertKind::ScoreShift).iter().map(|alert| alert.detail.clone()).collect();
+        let alerts: Vec<String> =
+            alerts(&out, AlertKind::ScoreShift).iter().map(|alert| alert.detail.clone()).collect();
         (shift.state, shift.n, shift.psi_ppm.unwrap(), alerts)
     };
     let (state, n, psi, told) = hear(&mut stage, 0, [299, 0, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -9,9 +9,7 @@ use reflow::domain::counter::{Family, Tally};
 use reflow::domain::fact::{BundleHeader, PartnerClock, Scored};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
-use reflow::domain::{
-    CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text,
-};
+use reflow::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
 use reflow::policy::contract::Budgets;
 use reflow::policy::deciles::{ALERT_PPM, Deciles, TENTHS};
@@ -51,11 +49,8 @@ impl Contracts for Book {
 
     /// The model `m` is watched, in any version.
     fn deciles(&self, _now: EventTime, model: &str, _version: &str) -> Option<&Deciles> {
-        const EVEN: Deciles = Deciles {
-            edges: [1, 2, 3, 4, 5, 6, 7, 8, 9],
-            reference_ppm: [100_000; TENTHS],
-            alert_ppm: ALERT_PPM,
-        };
+        const EVEN: Deciles =
+            Deciles { edges: [1, 2, 3, 4, 5, 6, 7, 8, 9], reference_ppm: [100_000; TENTHS], alert_ppm: ALERT_PPM };
         (model == "m").then_some(&EVEN)
     }
 }

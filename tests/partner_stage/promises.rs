@@ -39,7 +39,8 @@ impl Content {
         let mut bundle = stage.bundle(self.shard);
         let ago = |minutes: i64| now.plus_ms(-minutes * MINUTE_MS);
         bundle.deltas = self.deltas.iter().map(|(p, c, age, n)| delta(&format!("p{p}"), *c, ago(*age), *n)).collect();
-        let scored = self.deltas.iter().map(|(p, _, age, n)| scored(&format!("p{p}"), ago(*age).utc_day(), *n as i32 % 10, *n));
+        let scored =
+            self.deltas.iter().map(|(p, _, age, n)| scored(&format!("p{p}"), ago(*age).utc_day(), *n as i32 % 10, *n));
         bundle.scored = scored.collect();
         let settlements = self.settlements.iter();
         bundle.settlements =

@@ -152,7 +152,10 @@ pub fn wide_text() -> String {
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
         .replace("min_n: 6, below_min_n_max: 3, reserved_max: 2", FIRM)
+        .replace("min_n: 8", "holdout_min_n: 2, min_n: 8")
+        .replace("min_n: 10", "holdout_min_n: 2, min_n: 10")
         .replace("quota_per_day: 60", "quota_per_day: 60\n    budgets: {offers_per_day: 4, exposure_minor: 1000000}")
+        .replace("share: 8 %", "share: 25 %")
         .replace("{count: 2, window: 20d}", "{count: 4, window: 2h}")
         .replace("cool_down: 1d", "cool_down: 10m")
 }
@@ -163,7 +166,9 @@ pub fn wide(customers: usize) -> Policies {
     let mut twin = first_twin(&policy.hash, customers);
     for contract in twin.contracts.values_mut() {
         contract.quota_per_day *= 20;
+        contract.guard.holdout_min_n = Some(2);
     }
+    twin.holdout = holdout(customers, 250_000);
     if let Some(firm) = twin.contracts.get_mut("partner-00") {
         firm.guard.diverted_share_max_ppm = Some(220_000);
         firm.guard.reopen_margin_ppm = Some(60_000);
@@ -251,11 +256,16 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     policy.debt_burden_max_ppm = Some(800_000);
     policy.frequency_cap = Some((2, 20 * DAY_MS));
     policy.cool_down_ms = DAY_MS;
-    let names = (0..customers).map(|number| format!("customer-{number:05}"));
-    policy.holdout = names.filter(|name| held_out("oracle", name, 80_000)).collect();
+    policy.holdout = holdout(customers, 80_000);
     policy.offers[0].kinds = vec![CandidateKind::NewRt, CandidateKind::ReturningRt];
     policy.deciles = [(("s".into(), "1".into()), (1..10).collect())].into();
     policy
+}
+
+/// The customers whom a share of the salt `oracle` holds out.
+fn holdout(customers: usize, share_ppm: u128) -> Vec<String> {
+    let names = (0..customers).map(|number| format!("customer-{number:05}"));
+    names.filter(|name| held_out("oracle", name, share_ppm)).collect()
 }
 
 fn second_twin(hash: &str) -> OraclePolicy {

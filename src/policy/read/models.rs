@@ -7,8 +7,8 @@ use super::quantity::{beginning, end, sentence, token, whole};
 use super::rules::each;
 use crate::domain::Text;
 use crate::policy::conditions::Origin;
-use crate::policy::deciles::{ALERT_PPM, ALL_PPM, Deciles, TENTHS};
 use crate::policy::contract::{DataUse, Dates};
+use crate::policy::deciles::{ALERT_PPM, ALL_PPM, Deciles, TENTHS};
 use crate::policy::models::{Model, Purpose, Registry};
 use crate::policy::{Contract, ProblemCode};
 
