@@ -57,6 +57,7 @@ record!(Check { code, subject, passed, relation, unit, observed, observed_word, 
 
 impl Check {
     /// A check of a number, which passes by its relation.
+    #[inline]
     pub fn number(
         code: impl Into<Text>,
         subject: impl Into<Text>,
@@ -70,6 +71,7 @@ impl Check {
     }
 
     /// A failing check of a number that may be missing on either side; who can say that it passed says so.
+    #[inline]
     pub fn maybe(
         code: impl Into<Text>,
         subject: impl Into<Text>,
@@ -92,6 +94,7 @@ impl Check {
     }
 
     /// A check of something that is so or not.
+    #[inline]
     pub fn flag(code: impl Into<Text>, subject: impl Into<Text>, observed: bool, required: bool) -> Self {
         Self::number(code, subject, Unit::Flag, i64::from(observed), Relation::Is, i64::from(required))
     }
@@ -99,6 +102,7 @@ impl Check {
 
 impl Relation {
     /// True when two numbers stand like that. Lists are words, so `one_of` and `none_of` compare like `is` and `is_not`.
+    #[inline]
     pub fn holds(self, observed: i64, required: i64) -> bool {
         match self {
             Self::Is | Self::OneOf => observed == required,

@@ -15,6 +15,9 @@ const YEAR_PPM: u64 = 12_000_000;
 pub const RATE_PPM_MAX: i64 = 10_000_000;
 /// The rate is told in steps of so much: a hundredth of a percent, parts per million.
 const STEP_PPM: i64 = 100;
+/// How far the second look for a rate is from the first, parts per million; looks along a line before it is halving only.
+const FIRST_STEP_PPM: i64 = 2_000;
+const LINES_MAX: u32 = 8;
 /// Longest term, months.
 pub const MONTHS_MAX: i32 = 600;
 /// Binary digits of a discount factor.
@@ -106,9 +109,14 @@ pub fn of(charges: &[Charge], terms: &Terms, coupons: &[Coupon]) -> Option<Cost>
         }
     }
     let net = terms.amount_minor.saturating_sub(upfront);
-    let before_coupon_ppm = rate(net, &payments);
-    redeem(&mut payments, coupons);
-    Some(Cost { before_coupon_ppm, after_coupon_ppm: rate(net, &payments), items: items(charges, &totals) })
+    let interest = charges.iter().filter_map(yearly).sum();
+    let before_coupon_ppm = rate(net, &payments, interest);
+    let mut after_coupon_ppm = before_coupon_ppm;
+    if !coupons.is_empty() {
+        redeem(&mut payments, coupons);
+        after_coupon_ppm = rate(net, &payments, before_coupon_ppm);
+    }
+    Some(Cost { before_coupon_ppm, after_coupon_ppm, items: items(charges, &totals) })
 }
 
 fn items(charges: &[Charge], totals: &[i64]) -> Vec<CostItem> {
@@ -134,12 +142,15 @@ fn month_of(balance: i64, yearly_ppm: i64) -> i64 {
     i64::try_from((product + year / 2).div_euclid(year)).unwrap_or(i64::MAX)
 }
 
-/// Principal and yearly charges month by month; `totals` takes what each yearly charge comes to.
-fn schedule(charges: &[Charge], terms: &Terms, totals: &mut [i64]) -> Vec<Payment> {
-    let yearly = |charge: &Charge| match charge.basis {
+fn yearly(charge: &Charge) -> Option<i64> {
+    match charge.basis {
         Basis::Yearly(ppm) => Some(ppm),
         _ => None,
-    };
+    }
+}
+
+/// Principal and yearly charges month by month; `totals` takes what each yearly charge comes to.
+fn schedule(charges: &[Charge], terms: &Terms, totals: &mut [i64]) -> Vec<Payment> {
     let rate: i64 = charges.iter().filter_map(yearly).sum();
     let months = i64::from(terms.months);
     let mut balance = terms.amount_minor;
@@ -208,23 +219,42 @@ impl Iterator for Factors {
 }
 
 /// The smallest yearly rate, to the nearest step, at which the payments are worth no more than what was paid out: 0 where they never are,
-/// [`RATE_PPM_MAX`] where even that does not bring them down to it.
-fn rate(net_minor: i64, payments: &[Payment]) -> i64 {
+/// [`RATE_PPM_MAX`] where even that does not bring them down to it. Looked for from a rate on that is likely near.
+fn rate(net_minor: i64, payments: &[Payment], near: i64) -> i64 {
     let net = i128::from(net_minor.max(0)) << DIGITS;
     let worth = |rate: i64| -> i128 {
         let discounted = payments.iter().zip(Factors::at(rate));
         discounted.map(|(payment, factor)| i128::from(payment.total_minor) * i128::from(factor)).sum()
     };
     let (mut low, mut high) = (0_i64, RATE_PPM_MAX);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if worth(middle) <= net {
-            high = middle;
-        } else {
-            low = middle + 1;
+    let (mut probe, mut last) = (near.clamp(0, RATE_PPM_MAX - 1), None);
+    for turn in 0.. {
+        if low >= high {
+            break;
         }
+        let here = worth(probe);
+        let above = here > net;
+        (low, high) = if above { (probe + 1, high) } else { (low, probe) };
+        // The worth is nearly a straight line: where it meets what was paid out is soon the rate itself. Halving ends it anyway.
+        let line = last.and_then(|last| meets(net, last, (probe, here)));
+        last = Some((probe, here));
+        probe = match line {
+            Some(rate) if turn < LINES_MAX => rate,
+            None if turn == 0 => probe.saturating_add(if above { FIRST_STEP_PPM } else { -FIRST_STEP_PPM }),
+            _ => low + (high - low) / 2,
+        };
+        probe = probe.clamp(low, (high - 1).max(low));
     }
     (low + STEP_PPM / 2) / STEP_PPM * STEP_PPM
+}
+
+/// The rate at which the straight line through two rates and their worths meets what was paid out.
+fn meets(net: i128, (rate, worth): (i64, i128), (other, here): (i64, i128)) -> Option<i64> {
+    // So coarse that no product leaves its range, and fine enough for a part per million.
+    let coarse = |worth: i128| worth >> (DIGITS / 2);
+    let (run, rise) = (i128::from(other - rate), coarse(here - worth));
+    let step = (coarse(net - here) * run).checked_div(rise)?;
+    i64::try_from(i128::from(other) + step).ok()
 }
 
 /// Takes what the coupons are worth from the payments, the first ones first; a part of a month's interest is rounded down.
@@ -325,6 +355,30 @@ mod tests {
             prop_assert!(bullet || cost.before_coupon_ppm >= least, "{} below {yearly}", cost.before_coupon_ppm);
             let without = of(&charges[..2], &Terms { amount_minor, months, method }, &[]).unwrap();
             prop_assert!(cost.before_coupon_ppm >= without.before_coupon_ppm);
+        }
+
+        /// Wherever the search begins, it ends where halving the whole range does.
+        #[test]
+        fn the_rate_does_not_depend_on_where_it_is_looked_for(
+            yearly in 0_i64..2_000_000, upfront in 0_i64..1_000_000, amount_minor in 1_i64..1_000_000_000_000_000,
+            months in 1_i32..=MONTHS_MAX, method in 0_usize..4, near in 0_i64..=RATE_PPM_MAX,
+        ) {
+            let method = [EqualInstalment, EqualPrincipal, InterestFirst, Bullet][method];
+            let charges = [charge(Yearly(yearly))];
+            let payments = schedule(&charges, &Terms { amount_minor, months, method }, &mut [0]);
+            let net_minor = amount_minor - part(amount_minor, upfront);
+            let net = i128::from(net_minor) << DIGITS;
+            let worth = |rate: i64| -> i128 {
+                payments.iter().zip(Factors::at(rate)).map(|(p, f)| i128::from(p.total_minor) * i128::from(f)).sum()
+            };
+            let (mut low, mut high) = (0_i64, RATE_PPM_MAX);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                (low, high) = if worth(middle) <= net { (low, middle) } else { (middle + 1, high) };
+            }
+            let told = (low + STEP_PPM / 2) / STEP_PPM * STEP_PPM;
+            prop_assert_eq!(rate(net_minor, &payments, near), told);
+            prop_assert_eq!(rate(net_minor, &payments, yearly), told);
         }
 
         #[test]

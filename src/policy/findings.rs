@@ -22,7 +22,15 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// Room for that many checks.
+    pub fn with_room(checks: usize) -> Self {
+        Self { reasons: Vec::new(), checks: Vec::with_capacity(checks) }
+    }
+
+    // Checks are large and there are many of them: inlined, each is made where it stays instead of being handed on.
+
     /// One rule about a number: it passes by its relation, and the answer is given back.
+    #[inline]
     pub fn number(
         &mut self,
         code: impl Into<Text>,
@@ -36,6 +44,7 @@ impl Findings {
     }
 
     /// One rule about something that is so or not.
+    #[inline]
     pub fn flag(&mut self, code: impl Into<Text>, subject: &'static str, observed: bool, required: bool) -> bool {
         self.push(Check::flag(code, Text::const_new(subject), observed, required))
     }
@@ -60,13 +69,22 @@ impl Findings {
         self.flag(ReasonCode::DataMissing, what, false, true);
     }
 
+    #[inline]
     pub fn push(&mut self, check: Check) -> bool {
         let passed = check.passed;
-        if !passed && !self.reasons.contains(&check.code) {
-            self.reasons.push(check.code.clone());
+        if !passed {
+            self.fail(&check.code);
         }
         self.checks.push(check);
         passed
+    }
+
+    /// Each code is given once.
+    #[cold]
+    fn fail(&mut self, code: &Text) {
+        if !self.reasons.contains(code) {
+            self.reasons.push(code.clone());
+        }
     }
 }
 

@@ -44,6 +44,9 @@ use crate::domain::words::Word;
 use crate::domain::{Check, EventTime, ReasonCode, Text};
 use findings::{Case, Findings};
 
+/// Checks that the program's own rules leave at most, or nearly so: room that is asked for at once.
+const OWN_CHECKS: usize = 72;
+
 /// What the policy says of one trigger.
 #[derive(Clone, Debug)]
 pub struct Judgement {
@@ -185,11 +188,12 @@ impl Policy {
 
     /// Judges one trigger: every rule is judged and every failing code is given.
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
-        let mut found = Findings::default();
         let Some(contract) = self.contract(facts.partner) else {
+            let mut found = Findings::default();
             found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
             return found.no(Arm::Treatment);
         };
+        let mut found = Findings::with_room(OWN_CHECKS + self.rules.rules.len());
         let challenger = self.experiments.challenger(facts.customer);
         let arm = if challenger.is_some() { Arm::Challenger } else { Arm::Treatment };
         let case = Case { policy: self, contract, facts, challenger };

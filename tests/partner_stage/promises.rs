@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use reflow::domain::candidate::Coupon;
 use reflow::domain::fact::{SettlementKind, Verdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use reflow::domain::{Counter, EventTime, FactBundle, Settlement, Text};
+use reflow::domain::{Counter, EventTime, FactBundle, Proposal, Settlement, Text};
 use reflow::partner::Input;
 
 use crate::market::{Stage, delta, proposal, scored};
@@ -19,6 +19,28 @@ pub enum Op {
     Tick,
     /// Milliseconds that pass.
     Pass(i64),
+    /// So many milliseconds before the next month of `p4`'s calendar begins.
+    MonthEnds(i64),
+}
+
+impl Op {
+    /// Milliseconds that pass with it at that moment, if it is about time.
+    pub fn passes(&self, now: EventTime) -> Option<i64> {
+        match self {
+            Self::Pass(ms) => Some(*ms),
+            Self::MonthEnds(before) => Some(next_month(now).plus_ms(-before).ms_since(now).max(1)),
+            Self::Bundle(_) | Self::Tick => None,
+        }
+    }
+}
+
+/// When the next month begins by a contract of UTC+8 whose day begins at six.
+fn next_month(now: EventTime) -> EventTime {
+    const AHEAD_MS: i64 = 2 * HOUR_MS;
+    let here = jiff::Timestamp::from_millisecond(now.plus_ms(AHEAD_MS).0).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+    let begins = here.date().first_of_month() + jiff::Span::new().months(1);
+    let begins = begins.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    EventTime(begins.as_millisecond()).plus_ms(-AHEAD_MS)
 }
 
 /// What a random bundle holds.
@@ -98,6 +120,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         6 => content.prop_map(|(shard, deltas, proposals, settlements)| Op::Bundle(Content { shard, deltas, proposals, settlements })),
         1 => Just(Op::Tick),
         2 => passing.prop_map(Op::Pass),
+        // Often within the life of a candidate, so that some are admitted in one month and end in the next.
+        1 => (1i64..900_000).prop_map(Op::MonthEnds),
     ]
 }
 
@@ -155,7 +179,10 @@ proptest! {
         for (n, op) in ops.iter().enumerate() {
             match op {
                 // Mostly everybody is heard.
-                Op::Pass(ms) => both.pass(*ms, n % 4 != 0),
+                Op::Pass(_) | Op::MonthEnds(_) => {
+                    let ms = op.passes(both.stage.now).unwrap();
+                    both.pass(ms, n % 4 != 0);
+                }
                 Op::Tick => both.tick(),
                 Op::Bundle(content) => {
                     let bundle = both.bundle(content);
@@ -203,7 +230,8 @@ proptest! {
     ) {
         let mut both = Both::new();
         for (n, (first, second, trouble, ms)) in turns.iter().enumerate() {
-            both.pass(*ms, n % 4 != 3);
+            let ms = first.passes(both.stage.now).unwrap_or(*ms);
+            both.pass(ms, n % 4 != 3);
             let (Op::Bundle(first), Op::Bundle(second)) = (first, second) else {
                 both.tick();
                 continue;
@@ -243,13 +271,18 @@ fn the_random_market_admits_and_refuses() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut yes, mut held, mut codes) = (0, 0, BTreeMap::<Text, usize>::new());
+    // Months in which `p4` refused for its average cost and in a later one admitted; candidates alive as a month began.
+    let (mut relieved, mut alive) = (0, 0);
     for _ in 0..60 {
         let ops = prop::collection::vec(op(), 40..60).new_tree(&mut runner).unwrap().current();
-        let (mut stage, mut ids) = (Stage::new(), 0);
+        let (mut stage, mut ids, mut dear, mut live) = (Stage::new(), 0, None, BTreeMap::new());
         for (n, op) in ops.into_iter().enumerate() {
             match op {
-                Op::Pass(ms) => {
+                Op::Pass(_) | Op::MonthEnds(_) => {
+                    let (month, ms) = (next_month(stage.now), op.passes(stage.now).unwrap());
                     stage.pass(ms);
+                    live.retain(|_, until: &mut EventTime| *until > stage.now);
+                    alive += if next_month(stage.now) > month { live.len() } else { 0 };
                     if n % 4 != 0 {
                         stage.heartbeats();
                     }
@@ -259,7 +292,17 @@ fn the_random_market_admits_and_refuses() {
                     let bundle = content.bundle(&mut stage, &mut ids);
                     let (_, out) = stage.take(&bundle);
                     let stale = out.iter().any(|o| format!("{o:?}").contains("state: Stale"));
+                    let month = next_month(stage.now);
                     for (_, reply) in replies(&out) {
+                        let costly = |p: &Proposal| p.candidate.candidate == reply.candidate && p.partner == "p4";
+                        if bundle.proposals.iter().any(costly) && reply.verdict != Verdict::Released {
+                            if reply.reasons.iter().any(|code| code == "HOLD_AVG_COST") {
+                                dear = Some(month);
+                            } else if let Some(until) = reply.expires_at {
+                                relieved += usize::from(dear.take_if(|dear| *dear < month).is_some());
+                                live.insert(reply.candidate.clone(), until);
+                            }
+                        }
                         let admitted = reply.verdict == Verdict::Admitted;
                         yes += usize::from(admitted);
                         held += usize::from(admitted && stale);
@@ -271,8 +314,9 @@ fn the_random_market_admits_and_refuses() {
         }
     }
     let seen = |code: &str| codes.get(code).copied().unwrap_or(0);
-    println!("{yes} admitted, {held} of them on stale data; {codes:?}");
+    println!("{yes} admitted, {held} of them on stale data; {relieved} {alive}; {codes:?}");
     assert!(yes > 100 && held > 5, "{yes} {held} {codes:?}");
+    assert!(relieved > 5 && alive > 5, "a new month begins with an average of its own: {relieved} {alive}");
     for code in [
         "HOLD_REFLOW_EFFECT",
         "HOLD_DIVERTED_SHARE",

@@ -29,8 +29,9 @@ proptest! {
         for (n, op) in ops.iter().enumerate() {
             let bundle = match op {
                 Op::Bundle(content) => Some(content.bundle(&mut stage, &mut ids)),
-                Op::Pass(ms) => {
-                    stage.pass(*ms);
+                Op::Pass(_) | Op::MonthEnds(_) => {
+                    let ms = op.passes(stage.now).unwrap();
+                    stage.pass(ms);
                     continue;
                 }
                 Op::Tick => None,
@@ -73,6 +74,8 @@ proptest! {
             match op {
                 Op::Bundle(content) => bundles.push(Some(content.bundle(&mut stage, &mut ids))),
                 Op::Pass(ms) => stage.pass(*ms),
+                // The bundles are stepped together afterwards: a month later all of them would be too late.
+                Op::MonthEnds(_) => {}
                 Op::Tick => bundles.push(None),
             }
         }

@@ -42,6 +42,11 @@ fn fault(at: usize, found: impl Into<String>, expected: impl Into<String>, next:
     Fault { code, at, found: found.into(), expected: expected.into(), next: next.into() }
 }
 
+/// What no part of a condition can be; the walk below has refused everything else already.
+pub fn unknown_part() -> Fault {
+    fault(0, "an unusual part", "names, numbers, texts and operators", "write it with operators")
+}
+
 /// What the parser is spared: a long text, deep brackets, and characters that no condition needs.
 fn shape(text: &str) -> Result<(), Fault> {
     if text.chars().count() > LENGTH_MAX {

@@ -5,17 +5,14 @@
 //! variable it needs is not known.
 
 mod check;
+mod eval;
 mod variables;
 
-use std::sync::{Arc, LazyLock};
-
-use cel::common::value::CowVal;
-use cel::context::VariableResolver;
-use cel::{Context, Env, ExecutionError, IdedExpr, Value};
+use std::sync::Arc;
 
 use super::{Facts, ProblemCode};
 use crate::domain::Text;
-pub use variables::{ALL, Kind, ModelOf, Origin, Variable};
+pub use variables::{ALL, Kind, ModelOf, Origin, Seen, Variable};
 
 /// Longest condition, characters.
 pub const LENGTH_MAX: usize = 512;
@@ -46,7 +43,7 @@ fn at_slot(letter: char, first: u32) -> Option<&'static Variable> {
 #[derive(Clone, Debug)]
 pub struct Condition {
     text: Text,
-    expression: Arc<IdedExpr>,
+    question: Arc<eval::Part>,
     reads: Vec<&'static Variable>,
 }
 
@@ -83,7 +80,8 @@ impl Condition {
     /// Reads and checks a condition.
     pub fn compile(text: &str) -> Result<Self, Fault> {
         let checked = check::read(text)?;
-        Ok(Self { text: Text::from(text.trim()), expression: Arc::new(checked.expression), reads: checked.reads })
+        let question = eval::Part::of(&checked.expression).ok_or_else(check::unknown_part)?;
+        Ok(Self { text: Text::from(text.trim()), question: Arc::new(question), reads: checked.reads })
     }
 
     /// The condition as it was written.
@@ -99,32 +97,7 @@ impl Condition {
     /// The answer for these facts. `a || b` holds as soon as one of the two does, `a && b` fails as soon as one does; else
     /// what is not known leaves the question open.
     pub fn holds(&self, facts: &Facts<'_>) -> Result<bool, Open> {
-        /// Nothing but the operators: no function is declared.
-        static BARE: LazyLock<Arc<Env>> = LazyLock::new(Arc::default);
-        let known = Known(facts);
-        let mut context = Context::with_env(Arc::clone(&BARE));
-        context.set_variable_resolver(&known);
-        match Value::resolve(&self.expression, &context) {
-            Ok(Value::Bool(answer)) => Ok(answer),
-            Err(ExecutionError::UndeclaredReference(name)) => {
-                let variable = name.chars().next().and_then(|letter| at_slot(letter, SLOTS));
-                Err(variable.map_or(Open::Arithmetic, |variable| Open::Missing(variable.name)))
-            }
-            Ok(_) | Err(_) => Err(Open::Arithmetic),
-        }
-    }
-}
-
-/// The facts as the evaluator asks for them: only what a condition reads is ever looked up.
-struct Known<'f>(&'f Facts<'f>);
-
-impl VariableResolver for Known<'_> {
-    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        let letter = name.chars().next()?;
-        if let Some(asked) = at_slot(letter, KNOWN_SLOTS) {
-            return Some(variables::Seen::Flag(asked.read(self.0).is_some()).value());
-        }
-        at_slot(letter, SLOTS)?.read(self.0).map(variables::Seen::value)
+        self.question.holds(facts)
     }
 }
 

@@ -1,8 +1,5 @@
 //! The variables a condition may read: the one table of their names, types, units and sources.
 
-use cel::common::types::{CelBool, CelInt, CelList, CelString};
-use cel::common::value::{CowVal, Val};
-
 use crate::domain::Text;
 use crate::domain::check::Unit;
 use crate::domain::events::{Flag, Score};
@@ -64,24 +61,6 @@ pub enum Seen<'f> {
     Number(i64),
     Word(&'f str),
     Words(&'f [Text]),
-}
-
-impl<'f> Seen<'f> {
-    /// The value for the evaluator, borrowed where it is text.
-    pub fn value<'b>(self) -> CowVal<'b, 'f>
-    where
-        'f: 'b,
-    {
-        match self {
-            Self::Flag(flag) => CowVal::owned(CelBool::from(flag)),
-            Self::Number(number) => CowVal::owned(CelInt::from(number)),
-            Self::Word(word) => CowVal::owned(CelString::from(word)),
-            Self::Words(words) => {
-                let words = words.iter().map(|word| Box::new(CelString::from(word.as_str())) as Box<dyn Val + 'f>);
-                CowVal::owned(CelList::from(words.collect::<Vec<_>>()))
-            }
-        }
-    }
 }
 
 impl Variable {
