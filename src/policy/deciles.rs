@@ -70,7 +70,7 @@ fn log2(number: i128) -> i128 {
     let whole = number.max(1).ilog2();
     let (mut left, mut bits) = (number.max(1) << (62 - whole), i128::from(whole));
     for _ in 0..BITS {
-        left = left * left >> 62;
+        left = (left * left) >> 62;
         bits <<= 1;
         if left >= TWO {
             left >>= 1;

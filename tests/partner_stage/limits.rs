@@ -74,7 +74,8 @@ fn the_control_group_decides_what_ours_would_have_come_to() {
     stage.pass(1_000);
     let back = told(&stage.facts(vec![delta("p", Counter::HeldOutCancelled, at, -1)]));
     assert_eq!(back.0, Some(Counterfactual::Undiverted));
-    stage.pass(28 * DAY_MS);
+    // The hour in which it was counts as a whole.
+    stage.pass(28 * DAY_MS + HOUR_MS);
     stage.heartbeats();
     stage.pass(1_000);
     assert_eq!(told(&stage.facts(vec![delta("p", Counter::HeldOutDeclined, at, 90)])).2, Some(0), "28 days ago");
