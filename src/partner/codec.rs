@@ -26,8 +26,20 @@ pub mod tag {
 }
 
 /// The tallies of one pane, by the slot of their counter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cell(SmallVec<[Tally; 7]>);
+
+impl Clone for Cell {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+
+    /// Uses the room that is there.
+    fn clone_from(&mut self, other: &Self) {
+        self.0.clear();
+        self.0.extend_from_slice(&other.0);
+    }
+}
 
 impl Cell {
     pub fn of(family: Family) -> Self {
@@ -66,7 +78,13 @@ impl Cell {
         self.0.iter().all(|tally| tally.is_zero())
     }
 
+    /// Adds every tally to the sum of its counter.
+    pub fn add_to(&self, family: Family, sums: &mut [Tally]) {
+        sums.iter_mut().skip(family.first()).zip(&self.0).for_each(|(sum, tally)| sum.add(*tally));
+    }
+
     /// The counters that are not zero.
+    #[cfg(test)]
     pub fn tallies(&self, family: Family) -> impl Iterator<Item = (Counter, Tally)> {
         let counted = self.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero());
         counted.filter_map(move |(slot, tally)| family.counter(slot).map(|counter| (counter, *tally)))
@@ -100,11 +118,27 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
+    walk_by(tag, table, K::put, cursor, most, entry)
+}
+
+/// The same of a table whose keys are written by `put_key`.
+pub fn walk_by<K, V>(
+    tag: u8,
+    table: &Sorted<K, V>,
+    put_key: impl Fn(&K, &mut Vec<u8>),
+    cursor: &mut Cursor,
+    most: usize,
+    entry: &mut Entry<'_>,
+) -> Result<usize, CodecError>
+where
+    K: Ord + Clone + for<'a> Avro<'a>,
+    V: Clone + for<'a> Avro<'a>,
+{
     let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
     table.walk(cursor, most, |key, value| {
         key_bytes.clear();
         key_bytes.push(tag);
-        key.put(&mut key_bytes);
+        put_key(key, &mut key_bytes);
         value_bytes.clear();
         value_bytes.push(FORMAT);
         value.put(&mut value_bytes);
@@ -118,11 +152,24 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
+    changes_by(tag, table, K::put, entry);
+}
+
+/// The same of a table whose keys are written by `put_key`.
+pub fn changes_by<K, V>(
+    tag: u8,
+    table: &Sorted<K, V>,
+    put_key: impl Fn(&K, &mut Vec<u8>),
+    entry: &mut Entry<'_>,
+) where
+    K: Ord + Clone,
+    V: Clone + for<'a> Avro<'a>,
+{
     let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
     for (key, value) in table.changed() {
         key_bytes.clear();
         key_bytes.push(tag);
-        key.put(&mut key_bytes);
+        put_key(key, &mut key_bytes);
         value_bytes.clear();
         value_bytes.push(FORMAT);
         if let Some(value) = value {
