@@ -65,12 +65,7 @@ pub enum Answer {
 impl Trigger<'_> {
     /// Asks the policy in force at the event. No policy, no trigger under the contract, a drawdown that has ended or was
     /// proposed for, or history: no decision at all. `spares` are decisions that are written, to judge and decide in.
-    pub fn ask<R: Rules>(
-        &self,
-        customer: &Customer,
-        rules: &R,
-        spares: &mut Vec<Box<Decision>>,
-    ) -> Option<Answer> {
+    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R, spares: &mut Vec<Box<Decision>>) -> Option<Answer> {
         let at = self.event.event_time;
         let policy = rules.in_force(at)?;
         let contract = policy.contract(self.event.partner);

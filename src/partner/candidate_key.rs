@@ -65,7 +65,11 @@ mod tests {
 
     #[test]
     fn a_key_is_its_id_and_hashes_are_in_the_order_of_their_texts() {
-        let hashes = ["00000000000000000000000000000000", "0123456789abcdef0123456789abcdef", "ff34567890abcdef0123456789abcdef"];
+        let hashes = [
+            "00000000000000000000000000000000",
+            "0123456789abcdef0123456789abcdef",
+            "ff34567890abcdef0123456789abcdef",
+        ];
         let others = ["", "candidate", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcde"];
         for id in hashes.iter().chain(&others) {
             let (key, mut bytes) = (CandidateKey::of(id), Vec::new());

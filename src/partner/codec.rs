@@ -152,21 +152,18 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    changes_by(tag, table, K::put, entry);
+    changes_by(tag, table.changed(), K::put, entry);
 }
 
-/// The same of a table whose keys are written by `put_key`.
-pub fn changes_by<K, V>(
+/// The same of these entries, whose keys are written by `put_key`.
+pub fn changes_by<'t, K: 't, V: for<'a> Avro<'a> + 't>(
     tag: u8,
-    table: &Sorted<K, V>,
+    changed: impl Iterator<Item = (&'t K, Option<&'t V>)>,
     put_key: impl Fn(&K, &mut Vec<u8>),
     entry: &mut Entry<'_>,
-) where
-    K: Ord + Clone,
-    V: Clone + for<'a> Avro<'a>,
-{
+) {
     let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-    for (key, value) in table.changed() {
+    for (key, value) in changed {
         key_bytes.clear();
         key_bytes.push(tag);
         put_key(key, &mut key_bytes);

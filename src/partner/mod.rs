@@ -206,7 +206,7 @@ impl Shard {
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
     pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes_by(tag::CELL, &self.panes.cells, |key, out| self.panes.put_key(key, out), entry);
+        codec::changes_by(tag::CELL, self.panes.changed(), |key, out| self.panes.put_key(key, out), entry);
         codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
         codec::changes(tag::STAGE, &self.stage, entry);
         self.partners.changes(entry);

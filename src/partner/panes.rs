@@ -353,6 +353,13 @@ impl Panes {
         told.extend(named.map(|(counter, tally)| PaneCell { counter: *counter, tally }));
     }
 
+    /// The cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the same.
+    pub fn changed(&self) -> impl Iterator<Item = (&CellKey, Option<&Cell>)> {
+        let ranks = self.names.ranks();
+        let place = move |key: &CellKey| (ranks.of(key.partner), key.family, key.width, key.start);
+        self.cells.changed_by(move |one, other| place(one).cmp(&place(other)))
+    }
+
     /// Appends a cell's key as the changelog has it.
     pub fn put_key(&self, key: &CellKey, out: &mut Vec<u8>) {
         self.names.text(key.partner).put(out);

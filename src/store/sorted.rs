@@ -1,6 +1,7 @@
 //! Values by an ordered key, for what is read in ranges: panes, ledgers, clocks.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
@@ -144,8 +145,13 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 
     /// Every key that the open generation touched, once and in order, with its value now (`None`: removed).
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
+        self.changed_by(K::cmp)
+    }
+
+    /// The same in another order.
+    pub fn changed_by(&self, order: impl Fn(&K, &K) -> Ordering) -> impl Iterator<Item = (&K, Option<&V>)> {
         let mut keys: Vec<&K> = self.open.iter().map(|(key, _)| key).collect();
-        keys.sort_unstable();
+        keys.sort_unstable_by(|one, other| order(one, other));
         keys.dedup();
         keys.into_iter().map(|key| (key, self.get(key)))
     }
