@@ -65,6 +65,7 @@ pub enum Answer {
 impl Trigger<'_> {
     /// Asks the policy in force at the event. No policy, no trigger under the contract, a drawdown that has ended or was
     /// proposed for, or history: no decision at all. `spares` are decisions that are written, to judge and decide in.
+    #[expect(clippy::vec_box, reason = "a box moves between there and an output without its contents")]
     pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R, spares: &mut Vec<Box<Decision>>) -> Option<Answer> {
         let at = self.event.event_time;
         let policy = rules.in_force(at)?;

@@ -106,6 +106,34 @@ impl<'a> Avro<'a> for Cell {
     }
 }
 
+/// Room to write entries in.
+#[derive(Default)]
+pub struct Teller {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Teller {
+    /// Tells one entry, whose key `put_key` writes (`None`: gone).
+    pub fn tell<V: for<'a> Avro<'a>>(
+        &mut self,
+        tag: u8,
+        put_key: impl FnOnce(&mut Vec<u8>),
+        value: Option<&V>,
+        entry: &mut Entry<'_>,
+    ) {
+        self.key.clear();
+        self.key.push(tag);
+        put_key(&mut self.key);
+        self.value.clear();
+        self.value.push(FORMAT);
+        if let Some(value) = value {
+            value.put(&mut self.value);
+        }
+        entry(&self.key, value.map(|_| self.value.as_slice()));
+    }
+}
+
 /// Tells up to `most` committed entries of a table from the cursor on; returns how many it looked at.
 pub fn walk<K, V>(
     tag: u8,
@@ -118,32 +146,8 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    walk_by(tag, table, K::put, cursor, most, entry)
-}
-
-/// The same of a table whose keys are written by `put_key`.
-pub fn walk_by<K, V>(
-    tag: u8,
-    table: &Sorted<K, V>,
-    put_key: impl Fn(&K, &mut Vec<u8>),
-    cursor: &mut Cursor,
-    most: usize,
-    entry: &mut Entry<'_>,
-) -> Result<usize, CodecError>
-where
-    K: Ord + Clone + for<'a> Avro<'a>,
-    V: Clone + for<'a> Avro<'a>,
-{
-    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-    table.walk(cursor, most, |key, value| {
-        key_bytes.clear();
-        key_bytes.push(tag);
-        put_key(key, &mut key_bytes);
-        value_bytes.clear();
-        value_bytes.push(FORMAT);
-        value.put(&mut value_bytes);
-        entry(&key_bytes, Some(&value_bytes));
-    })
+    let mut teller = Teller::default();
+    table.walk(cursor, most, |key, value| teller.tell(tag, |out| key.put(out), Some(value), entry))
 }
 
 /// Tells every entry of a table that the batch changed.
@@ -152,28 +156,8 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    changes_by(tag, table.changed(), K::put, entry);
-}
-
-/// The same of these entries, whose keys are written by `put_key`.
-pub fn changes_by<'t, K: 't, V: for<'a> Avro<'a> + 't>(
-    tag: u8,
-    changed: impl Iterator<Item = (&'t K, Option<&'t V>)>,
-    put_key: impl Fn(&K, &mut Vec<u8>),
-    entry: &mut Entry<'_>,
-) {
-    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-    for (key, value) in changed {
-        key_bytes.clear();
-        key_bytes.push(tag);
-        put_key(key, &mut key_bytes);
-        value_bytes.clear();
-        value_bytes.push(FORMAT);
-        if let Some(value) = value {
-            value.put(&mut value_bytes);
-        }
-        entry(&key_bytes, value.map(|_| value_bytes.as_slice()));
-    }
+    let mut teller = Teller::default();
+    table.changed().for_each(|(key, value)| teller.tell(tag, |out| key.put(out), value, entry));
 }
 
 /// Reads a whole value behind its format byte.

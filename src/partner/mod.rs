@@ -49,7 +49,7 @@ pub use view::VIEWS_PER_SEAL_MAX;
 use clocks::Clocks;
 use codec::tag;
 use ledger::{Answers, Ledger};
-use panes::{CellKey, Panes, Retention};
+use panes::{Panes, Retention};
 use partners::Partners;
 use quota::Quotas;
 use staleness::StageState;
@@ -206,7 +206,7 @@ impl Shard {
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
     pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes_by(tag::CELL, self.panes.changed(), |key, out| self.panes.put_key(key, out), entry);
+        self.panes.changes(entry);
         codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
         codec::changes(tag::STAGE, &self.stage, entry);
         self.partners.changes(entry);
@@ -224,10 +224,9 @@ impl Shard {
         entry: &mut Entry<'_>,
     ) -> Result<bool, CodecError> {
         let mut left = most;
-        let pane_key = |key: &CellKey, out: &mut Vec<u8>| self.panes.put_key(key, out);
         while left > 0 {
             left -= match cursor.table {
-                0 => codec::walk_by(tag::CELL, &self.panes.cells, pane_key, cursor, left, entry)?,
+                0 => self.panes.walk(cursor, left, entry)?,
                 1 => codec::walk(tag::SNAPSHOT, &self.snapshots, cursor, left, entry)?,
                 2 => codec::walk(tag::STAGE, &self.stage, cursor, left, entry)?,
                 3 => codec::walk(tag::PARTNER, &self.partners.states, cursor, left, entry)?,

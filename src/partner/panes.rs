@@ -1,16 +1,18 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
+use std::ops::Bound;
+
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::codec::Cell;
-use crate::domain::codec::Avro;
+use super::codec::{Cell, Entry, Teller, tag};
+use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, Delta, EventTime, Text};
-use crate::store::{Names, Number, Sorted};
+use crate::store::{Cursor, Names, Number, Sorted};
 use crate::{record, words};
 
 /// Most saved cells that are kept to save others in.
@@ -54,7 +56,6 @@ pub struct CellKey {
     /// UTC milliseconds.
     pub start: i64,
 }
-record!(CellKey { partner, family, width, start });
 
 /// A cell's key as the changelog has it.
 pub struct NamedKey {
@@ -353,15 +354,56 @@ impl Panes {
         told.extend(named.map(|(counter, tally)| PaneCell { counter: *counter, tally }));
     }
 
-    /// The cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the same.
-    pub fn changed(&self) -> impl Iterator<Item = (&CellKey, Option<&Cell>)> {
-        let ranks = self.names.ranks();
-        let place = move |key: &CellKey| (ranks.of(key.partner), key.family, key.width, key.start);
-        self.cells.changed_by(move |one, other| place(one).cmp(&place(other)))
+    /// Tells the cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the
+    /// same.
+    pub fn changes(&self, entry: &mut Entry<'_>) {
+        let (ranks, mut teller) = (self.names.ranks(), Teller::default());
+        let place = |key: &CellKey| (ranks.of(key.partner), key.family, key.width, key.start);
+        let changed = self.cells.changed_by(|one, other| place(one).cmp(&place(other)));
+        changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| self.put_key(key, out), cell, entry));
+    }
+
+    /// Tells up to `most` committed cells from the cursor on, by the partners' names: the cursor is good for a restored shard
+    /// too. Returns how many it looked at.
+    pub fn walk(&self, cursor: &mut Cursor, most: usize, entry: &mut Entry<'_>) -> Result<usize, CodecError> {
+        let after: Option<NamedKey> = cursor.after.as_deref().map(codec::decode).transpose()?;
+        let (mut looked, mut teller) = (0, Teller::default());
+        for partner in self.names.sorted() {
+            let name = self.names.text(partner);
+            let end = CellKey { partner, family: Family::Stock, width: Width::Older, start: i64::MAX };
+            let from = match &after {
+                Some(after) if *name < after.partner => continue,
+                Some(after) if *name == after.partner => {
+                    Bound::Excluded(CellKey { partner, family: after.family, width: after.width, start: after.start })
+                }
+                _ => Bound::Included(CellKey {
+                    partner,
+                    family: Family::DecisionFlow,
+                    width: Width::Minute,
+                    start: i64::MIN,
+                }),
+            };
+            let mut tell = |key: &CellKey, cell: &Cell| {
+                teller.tell(tag::CELL, |out| self.put_key(key, out), Some(cell), entry);
+            };
+            let range = (from.as_ref(), Bound::Included(&end));
+            let (more, last) = self.cells.walk_in(range, most - looked, &mut tell);
+            looked += more;
+            if let Some(key) = last {
+                let bytes = cursor.after.get_or_insert_default();
+                bytes.clear();
+                self.put_key(key, bytes);
+            }
+            if looked == most {
+                return Ok(looked);
+            }
+        }
+        cursor.next_table();
+        Ok(looked)
     }
 
     /// Appends a cell's key as the changelog has it.
-    pub fn put_key(&self, key: &CellKey, out: &mut Vec<u8>) {
+    fn put_key(&self, key: &CellKey, out: &mut Vec<u8>) {
         self.names.text(key.partner).put(out);
         key.family.put(out);
         key.width.put(out);

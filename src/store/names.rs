@@ -3,22 +3,10 @@
 use rustc_hash::FxHashMap;
 
 use crate::domain::Text;
-use crate::domain::codec::{Avro, CodecError, Reader, put_long};
 
 /// The number of a text, good as long as its [`Names`] are. It never leaves the shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(u32);
-
-/// Where a walk stands is noted with numbers; nothing else is written with one.
-impl<'a> Avro<'a> for Number {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_long(i64::from(self.0), out);
-    }
-    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let at = reader.position();
-        u32::try_from(reader.long()?).map(Self).map_err(|_| CodecError::Number { at })
-    }
-}
 
 /// Texts in the order in which they were met.
 #[derive(Clone, Debug, Default)]
@@ -57,12 +45,17 @@ impl Names {
         &self.texts[number.0 as usize]
     }
 
-    /// The place of each number in the order of the texts.
+    /// All numbers in the order of the texts.
+    pub fn sorted(&self) -> Vec<Number> {
+        let mut sorted: Vec<Number> = (0..self.texts.len() as u32).map(Number).collect();
+        sorted.sort_unstable_by_key(|number| self.text(*number));
+        sorted
+    }
+
+    /// The place of each number in that order.
     pub fn ranks(&self) -> Ranks {
-        let mut sorted: Vec<u32> = (0..self.texts.len() as u32).collect();
-        sorted.sort_unstable_by_key(|number| &self.texts[*number as usize]);
-        let mut ranks = vec![0; sorted.len()];
-        (0..).zip(sorted).for_each(|(rank, number)| ranks[number as usize] = rank);
+        let mut ranks = vec![0; self.texts.len()];
+        (0..).zip(self.sorted()).for_each(|(rank, number)| ranks[number.0 as usize] = rank);
         Ranks(ranks)
     }
 }

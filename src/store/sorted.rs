@@ -164,15 +164,33 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     {
         let after: Option<K> = cursor.after.as_deref().map(codec::decode).transpose()?;
         let rest = (after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let (looked, last) = self.walk_in(rest, most, &mut show);
+        if looked < most {
+            cursor.next_table();
+        } else if let Some(key) = last {
+            let mut bytes = Vec::new();
+            codec::encode(key, &mut bytes);
+            cursor.after = Some(bytes);
+        }
+        Ok(looked)
+    }
+
+    /// Shows up to `most` values of a range as they were at the last commit; returns how many keys it looked at, and the last.
+    pub fn walk_in(
+        &self,
+        range: (Bound<&K>, Bound<&K>),
+        most: usize,
+        show: &mut impl FnMut(&K, &V),
+    ) -> (usize, Option<&K>) {
         // What the generation in flight found is older than what the open one found, and of two in one generation the first
         // is: the oldest comes last and stays.
         let saved = self.open.iter().rev().chain(self.flight.iter().rev());
-        let ahead = saved.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
-        let mut saved: BTreeMap<&K, Option<&V>> = ahead.map(|(key, before)| (key, before.as_ref())).collect();
+        let inside = saved.filter(|(key, _)| range.contains(key));
+        let mut saved: BTreeMap<&K, Option<&V>> = inside.map(|(key, before)| (key, before.as_ref())).collect();
         if planted::is(Bug::ImageWithUncommittedSlots) {
             saved.clear();
         }
-        let (mut now, mut saved) = (self.values.range(rest).peekable(), saved.into_iter().peekable());
+        let (mut now, mut saved) = (self.values.range(range).peekable(), saved.into_iter().peekable());
         let (mut looked, mut last) = (0, None);
         while looked < most {
             let next = match (now.peek(), saved.peek()) {
@@ -186,21 +204,13 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
                     saved.next()
                 }
             };
-            let Some((key, committed)) = next else {
-                cursor.next_table();
-                return Ok(looked);
-            };
+            let Some((key, committed)) = next else { break };
             if let Some(value) = committed {
                 show(key, value);
             }
             (looked, last) = (looked + 1, Some(key));
         }
-        if let Some(key) = last {
-            let mut bytes = Vec::new();
-            codec::encode(key, &mut bytes);
-            cursor.after = Some(bytes);
-        }
-        Ok(looked)
+        (looked, last)
     }
 
     /// Sends the open generation into flight; further edits belong to the next one.
