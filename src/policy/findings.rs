@@ -21,10 +21,21 @@ pub(super) struct Findings {
     pub checks: Vec<Check>,
 }
 
+/// Lists to judge in: those of a judgement that nobody needs any more.
+#[derive(Debug, Default)]
+pub struct Room {
+    pub reasons: Vec<Text>,
+    pub checks: Vec<Check>,
+}
+
 impl Findings {
-    /// Room for that many checks.
-    pub fn with_room(checks: usize) -> Self {
-        Self { reasons: Vec::new(), checks: Vec::with_capacity(checks) }
+    /// None yet, in lists that were used before, with room for that many checks.
+    pub fn within(room: Room, checks_usual: usize) -> Self {
+        let Room { mut reasons, mut checks } = room;
+        reasons.clear();
+        checks.clear();
+        checks.reserve(checks_usual);
+        Self { reasons, checks }
     }
 
     // Checks are large and there are many of them: inlined, each is made where it stays instead of being handed on.

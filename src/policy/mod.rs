@@ -32,7 +32,7 @@ pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use fairness::{barred_from_terms, is_protected};
-pub use findings::Words;
+pub use findings::{Room, Words};
 pub use permission::{OfflinePermission, Tie};
 pub use problem::{Place, Problem, ProblemCode};
 pub use read::fields::PROBLEMS_MAX;
@@ -188,12 +188,17 @@ impl Policy {
 
     /// Judges one trigger: every rule is judged and every failing code is given.
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
+        self.judge_within(facts, Room::default())
+    }
+
+    /// The same in lists that were used before.
+    pub fn judge_within(&self, facts: &Facts<'_>, room: Room) -> Judgement {
         let Some(contract) = self.contract(facts.partner) else {
             let mut found = Findings::default();
             found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
             return found.no(Arm::Treatment);
         };
-        let mut found = Findings::with_room(OWN_CHECKS + self.rules.rules.len());
+        let mut found = Findings::within(room, OWN_CHECKS + self.rules.rules.len());
         let challenger = self.experiments.challenger(facts.customer);
         let arm = if challenger.is_some() { Arm::Challenger } else { Arm::Treatment };
         let case = Case { policy: self, contract, facts, challenger };
