@@ -26,7 +26,7 @@ const EVENTS: u64 = 20_000;
 /// Most lenders of the first version; one more in each that follows.
 const LENDERS_FROM: usize = 100;
 /// Versions that have to be met at least, or the load was none.
-const MET_MIN: usize = 100;
+const MET_MIN: usize = 20;
 
 /// What was measured; times are CPU nanoseconds of a switch.
 pub struct Found {
