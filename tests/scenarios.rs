@@ -163,6 +163,18 @@ fn a_yes_is_explained_with_the_checks_of_both_stages() {
 }
 
 #[test]
+fn the_arithmetic_says_whose_pass_the_counterfactual_is() {
+    for (scenario, said) in [
+        ("guard/holdout-holds.yaml", "the pass of the holdout ("),
+        ("guard/holdout-too-few.yaml", "in 28 days); of the holdout there are "),
+        ("guard/reflow-effect.yaml", "the pass of undiverted drawdowns (100 in 28 days)"),
+    ] {
+        let (words, _) = explained(scenario, Language::English);
+        assert!(words.contains("q = ") && words.contains(said), "{scenario}\n{words}");
+    }
+}
+
+#[test]
 fn a_rule_of_the_policy_speaks_for_itself() {
     let (words, page) = explained("conditions/lift.yaml", Language::English);
     let said = "EXC_MANY_LENDERS [business, soft] A newcomer with many lenders";

@@ -77,7 +77,11 @@ fn decided() -> (Deployment, Vec<Decision>) {
         deployment.wait_until_drained(&mut worker, 60);
     }
     deployment.stop(worker);
-    let decisions = all(&deployment, Topic::Decisions);
+    let decisions: Vec<Decision> = all(&deployment, Topic::Decisions);
+    for (decision, record) in decisions.iter().zip(deployment.read(Topic::Decisions)) {
+        let bytes = record.value.map_or(0, |value| value.len());
+        println!("{} {}: {} checks, {bytes} bytes", decision.stage, decision.kind, decision.checks.len());
+    }
     (deployment, decisions)
 }
 

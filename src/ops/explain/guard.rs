@@ -68,6 +68,8 @@ pub struct Baseline {
     /// Whose pass it is, and of how many drawdowns of the last 28 days.
     pub of: Option<String>,
     pub drawdowns: Option<i64>,
+    /// Drawdowns of the holdout, which may be too few to go by.
+    pub held_out: Option<i64>,
 }
 
 /// Every horizon that the checks speak of, in their order.
@@ -168,6 +170,7 @@ impl Baseline {
             rate: Rate { ppm, ..Rate::default() }.within(ends.filter(|_| drawdowns > Some(0))),
             of: of.map(ToString::to_string),
             drawdowns,
+            held_out: told("holdout_drawdowns").and_then(|check| check.observed),
         }
     }
 
@@ -184,9 +187,15 @@ impl Baseline {
             (Some(n), Language::Chinese) => format!("(28天{n}笔)"),
         };
         let rate = self.rate.in_words(language);
+        let few = self.held_out.filter(|_| self.of.as_deref() == Some("undiverted"));
+        let few = few.map(|few| match language {
+            Language::English => format!("; of the holdout there are {few}"),
+            Language::Chinese => format!(";对照组 {few} 笔"),
+        });
+        let few = few.unwrap_or_default();
         match language {
-            Language::English => format!("q = {rate}, the pass {of}{count}"),
-            Language::Chinese => format!("q = {rate},{of}通过率{count}"),
+            Language::English => format!("q = {rate}, the pass {of}{count}{few}"),
+            Language::Chinese => format!("q = {rate},{of}通过率{count}{few}"),
         }
     }
 }
