@@ -107,7 +107,7 @@ impl Stage {
             }
         }
         for runner in self.runners.iter_mut().filter(|runner| runner.is_open()) {
-            runner.close(&mut self.outbox, drop);
+            runner.close(&mut self.outbox, Some);
             runner.hand_over();
             runner.commit();
         }

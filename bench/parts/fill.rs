@@ -103,7 +103,7 @@ fn shards_of(config: &Config, customers: u64, kind: Kind, thread: i32) -> u64 {
         if (customer + 1) % COMMIT_CUSTOMERS == 0 || customer + 1 == customers {
             for runner in runners.iter_mut().filter(|runner| runner.is_open()) {
                 outbox.clear();
-                runner.close(&mut outbox, drop);
+                runner.close(&mut outbox, Some);
                 runner.hand_over();
                 runner.commit();
                 let entries = outbox.iter().filter(|record| record.topic == Topic::CustomerChangelog);

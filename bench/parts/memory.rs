@@ -66,7 +66,7 @@ impl Stage {
             self.offset += 1;
         }
         for runner in self.runners.iter_mut().filter(|runner| runner.is_open()) {
-            runner.close(&mut self.outbox, drop);
+            runner.close(&mut self.outbox, Some);
             runner.hand_over();
             runner.commit();
         }
@@ -133,7 +133,7 @@ pub fn bytes_per_customer(config: &Config, kind: Kind, customers: u64) -> (f64, 
         if records >= config.transaction.records_max || customer + 1 == customers {
             records = 0;
             for runner in stage.runners.iter_mut().filter(|runner| runner.is_open()) {
-                runner.close(&mut outbox, drop);
+                runner.close(&mut outbox, Some);
                 runner.hand_over();
                 runner.commit();
                 outbox.clear();

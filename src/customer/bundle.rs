@@ -10,10 +10,10 @@ use crate::domain::fact::{BundleHeader, PartnerClock};
 use crate::domain::fate::FateCounts;
 use crate::domain::partition::partition_of;
 use crate::domain::time::SECOND_MS;
-use crate::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use crate::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement};
 use crate::planted::{self, Bug};
 use crate::record;
-use crate::store::Sorted;
+use crate::store::{Names, Number, Sorted};
 
 /// How far the shard has spoken to one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const PARTNERS_KEPT_MAX: usize = 4_096;
 #[derive(Debug, Default)]
 struct Parts {
     /// By the partner's number.
-    deltas: FxHashMap<(u32, Counter, i64), Tally>,
+    deltas: FxHashMap<(Number, Counter, i64), Tally>,
     settlements: Vec<Settlement>,
     proposals: Vec<Proposal>,
     clocks: Vec<PartnerClock>,
@@ -44,48 +44,13 @@ pub struct Bundles {
     pub lines: Sorted<i32, Line>,
     parts: Vec<Parts>,
     fates: FateCounts,
-    partners: Partners,
-}
-
-/// Partners by number, in the order in which they were met. The numbers never leave the shard.
-#[derive(Debug, Default)]
-struct Partners {
-    numbers: FxHashMap<Text, u32>,
-    names: Vec<Text>,
-}
-
-impl Partners {
-    fn number(&mut self, partner: &str) -> u32 {
-        if let Some(number) = self.numbers.get(partner) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(Text::from(partner));
-        self.numbers.insert(Text::from(partner), number);
-        number
-    }
-
-    /// The place of each number's partner in the order of their names.
-    fn ranks(&self) -> Vec<u32> {
-        let mut ranks = vec![0; self.names.len()];
-        let mut sorted: Vec<u32> = (0..self.names.len() as u32).collect();
-        sorted.sort_unstable_by_key(|number| &self.names[*number as usize]);
-        (0..).zip(sorted).for_each(|(rank, number)| ranks[number as usize] = rank);
-        ranks
-    }
-
-    /// Forgets the numbers when there are too many; no delta may be named by them then.
-    fn tidy(&mut self) {
-        if self.names.len() > PARTNERS_KEPT_MAX {
-            *self = Self::default();
-        }
-    }
+    partners: Names,
 }
 
 impl Bundles {
     pub fn new(partitions: i32) -> Self {
         let parts = (0..partitions.max(1)).map(|_| Parts::default()).collect();
-        Self { lines: Sorted::default(), parts, fates: FateCounts::default(), partners: Partners::default() }
+        Self { lines: Sorted::default(), parts, fates: FateCounts::default(), partners: Names::default() }
     }
 
     fn parts_of(&mut self, partner: &str) -> Option<&mut Parts> {
@@ -147,7 +112,7 @@ impl Bundles {
         for partition in 0..self.parts.len() as i32 {
             let owed = self.owed(partition, header.now, settings);
             let Some(parts) = self.parts.get_mut(partition as usize) else { continue };
-            let bundle = parts.take(header, &self.partners, &ranks);
+            let bundle = parts.take(header, &self.partners, |number| ranks.of(number));
             if !owed && bundle.is_silent() {
                 continue;
             }
@@ -157,7 +122,14 @@ impl Bundles {
             out.push(Output::Bundle { partition, bundle: Box::new(FactBundle { header, ..bundle }) });
         }
         self.fates = FateCounts::default();
-        self.partners.tidy();
+        self.tidy();
+    }
+
+    /// Forgets the partners' numbers when there are too many; no delta may be named by them then.
+    fn tidy(&mut self) {
+        if self.partners.len() > PARTNERS_KEPT_MAX {
+            self.partners = Names::default();
+        }
     }
 
     /// Forgets the transaction in the making.
@@ -170,18 +142,18 @@ impl Bundles {
             parts.proposals.clear();
             parts.clocks.clear();
         }
-        self.partners.tidy();
+        self.tidy();
     }
 }
 
 impl Parts {
     /// Everything said so far, in an order that does not depend on how it was gathered.
-    fn take(&mut self, header: &BundleHeader, partners: &Partners, ranks: &[u32]) -> FactBundle {
+    fn take(&mut self, header: &BundleHeader, partners: &Names, rank: impl Fn(Number) -> u32) -> FactBundle {
         let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        let mut said: Vec<_> = said.map(|(key, change)| (ranks[key.0 as usize], key, change)).collect();
+        let mut said: Vec<_> = said.map(|(key, change)| (rank(key.0), key, change)).collect();
         said.sort_unstable_by_key(|(rank, (_, counter, at), _)| (*rank, *counter, *at));
         let deltas = said.into_iter().map(|(_, (number, counter, at), change)| {
-            let partner = partners.names[number as usize].clone();
+            let partner = partners.text(number).clone();
             Delta { partner, counter, at, change }
         });
         let deltas = deltas.collect();

@@ -2,25 +2,23 @@
 
 use super::record::Customer;
 use super::trigger::Trigger;
-use crate::domain::candidate::{Arm, Candidate, CandidateStatus, Friction, Grounds, ModelUse, RightToAct};
+use crate::domain::candidate::{
+    Arm, Candidate, CandidateKind, CandidateStatus, Friction, Grounds, ModelUse, RightToAct, Source,
+};
 use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::words::Word;
-use crate::domain::{Decision, EventTime, Proposal, Text, content_id};
+use crate::domain::{Decision, EventTime, Proposal, Text, content_id, set_content_id, set_text};
 use crate::policy::{Facts, Judgement, Terms};
 
 /// The version of a candidate draft.
 const DRAFT_VERSION: i32 = 1;
 
 impl Trigger<'_> {
-    fn candidate_id(&self, facts: &Facts<'_>) -> Text {
+    fn set_candidate_id(&self, facts: &Facts<'_>, id: &mut Text) {
         let trigger = self.event.kind.name();
-        content_id(&[
-            b"rt",
-            facts.partner.as_bytes(),
-            facts.drawdown.as_bytes(),
-            facts.customer.as_bytes(),
-            trigger.as_bytes(),
-        ])
+        let (partner, drawdown, customer) = (facts.partner, facts.drawdown, facts.customer);
+        let parts = ["rt", partner, drawdown, customer, trigger].map(str::as_bytes);
+        set_content_id(id, &parts);
     }
 
     pub fn draft(
@@ -33,8 +31,10 @@ impl Trigger<'_> {
     ) -> Candidate {
         let models =
             facts.verdict.iter().map(|v| ModelUse { model: v.model.into(), version: v.version.into() }).collect();
+        let mut candidate = Text::default();
+        self.set_candidate_id(facts, &mut candidate);
         Candidate {
-            candidate: self.candidate_id(facts),
+            candidate,
             customer: facts.customer.into(),
             kind: terms.kind,
             status: CandidateStatus::Active,
@@ -83,32 +83,57 @@ impl Trigger<'_> {
         }
     }
 
-    pub fn no(&self, facts: &Facts<'_>, (version, hash): (&Text, &Text), judgement: Judgement) -> Decision {
-        let candidate = self.candidate_id(facts);
-        let (stage, kind) = (StageName::Customer, DecisionKind::No);
-        let draft = DRAFT_VERSION.to_string();
-        let parts = [candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), draft.as_bytes()];
-        Decision {
-            decision: content_id(&parts),
-            candidate,
-            customer: facts.customer.into(),
-            partner: facts.partner.into(),
-            drawdown: Some(facts.drawdown.into()),
-            candidate_kind: facts.kind,
-            kind,
-            stage,
-            reasons: judgement.reasons,
-            checks: judgement.checks,
-            arm: judgement.arm,
-            policy_version: version.clone(),
-            policy_hash: hash.clone(),
-            event_time: facts.event_time,
-            decided_at: self.now,
-            source: self.source.clone(),
-            shard: 0,
-            sequence: 0,
-            prev_hash: Text::default(),
-        }
+    /// The decision that says no, in one that was written before.
+    pub fn no(
+        &self,
+        facts: &Facts<'_>,
+        (version, hash): (&Text, &Text),
+        judgement: Judgement,
+        spare: Option<Box<Decision>>,
+    ) -> Box<Decision> {
+        let mut boxed = spare.unwrap_or_else(|| Box::new(blank(facts.kind)));
+        let no = &mut *boxed;
+        let draft = compact_str::format_compact!("{DRAFT_VERSION}");
+        self.set_candidate_id(facts, &mut no.candidate);
+        let parts = [no.candidate.as_str(), no.stage.name(), no.kind.name(), &draft].map(str::as_bytes);
+        set_content_id(&mut no.decision, &parts);
+        set_text(&mut no.customer, facts.customer);
+        set_text(&mut no.partner, facts.partner);
+        set_text(no.drawdown.get_or_insert_default(), facts.drawdown);
+        no.candidate_kind = facts.kind;
+        (no.reasons, no.checks, no.arm) = (judgement.reasons, judgement.checks, judgement.arm);
+        set_text(&mut no.policy_version, version);
+        set_text(&mut no.policy_hash, hash);
+        (no.event_time, no.decided_at) = (facts.event_time, self.now);
+        set_text(&mut no.source.topic, &self.source.topic);
+        set_text(&mut no.source.event_id, &self.source.event_id);
+        (no.source.partition, no.source.offset) = (self.source.partition, self.source.offset);
+        boxed
+    }
+}
+
+/// A decision of this stage that says nothing yet. Shard, sequence and hash are the worker's.
+fn blank(candidate_kind: CandidateKind) -> Decision {
+    Decision {
+        decision: Text::default(),
+        candidate: Text::default(),
+        customer: Text::default(),
+        partner: Text::default(),
+        drawdown: None,
+        candidate_kind,
+        kind: DecisionKind::No,
+        stage: StageName::Customer,
+        reasons: Vec::new(),
+        checks: Vec::new(),
+        arm: Arm::Treatment,
+        policy_version: Text::default(),
+        policy_hash: Text::default(),
+        event_time: EventTime(0),
+        decided_at: EventTime(0),
+        source: Source::default(),
+        shard: 0,
+        sequence: 0,
+        prev_hash: Text::default(),
     }
 }
 

@@ -4,6 +4,8 @@
 //! Exposure is at the funder's full share: its own share of a joint loan is not kept, so never less than the truth is counted.
 //! An amount without a currency counts as being in the currency asked about; one in another currency makes the sum unknown.
 
+use smallvec::SmallVec;
+
 use super::record::{Application, Customer, Drawdown, Limit, Loan, Origin, find};
 use crate::domain::events::OwnProductState;
 use crate::domain::time::DAY_MS;
@@ -74,7 +76,7 @@ impl Account {
 }
 
 fn exposure(customer: &Customer, asking: &Asking<'_>) -> Exposure {
-    let mut partners: Vec<&Text> = customer.limits.iter().map(|limit| &limit.partner).collect();
+    let mut partners: SmallVec<[&Text; 16]> = customer.limits.iter().map(|limit| &limit.partner).collect();
     partners.extend(customer.loans.iter().map(|loan| &loan.partner));
     partners.extend(customer.drawdowns.iter().map(|drawdown| &drawdown.partner));
     partners.extend(customer.applications.iter().map(|application| &application.partner));

@@ -28,7 +28,7 @@ use crate::domain::candidate::Source;
 use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
-use crate::domain::{CalendarDay, EventTime, Fate, Output, Proposal, Reply, Text};
+use crate::domain::{CalendarDay, Decision, EventTime, Fate, Output, Proposal, Reply, Text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::{At, Records};
@@ -38,6 +38,9 @@ use clocks::Clocks;
 use contribution::{Cells, Target};
 use record::{Customer, Pending, find_mut, section};
 use trigger::{Answer, Judge, Rules, Trigger};
+
+/// Most decisions that are kept to write others in.
+const SPARE_DECISIONS_MAX: usize = 1_024;
 
 /// What a customer shard is told about itself and its bounds.
 #[derive(Clone, Debug)]
@@ -75,6 +78,11 @@ pub struct Shard {
     after: Cells,
     /// Used again for every event, because event ids are often longer than what a text holds in itself.
     source: Source,
+    /// Of whom nothing is known.
+    nobody: Customer,
+    /// Decisions that are written, to write others in.
+    #[expect(clippy::vec_box, reason = "a box moves between here and an output without its contents")]
+    spares: Vec<Box<Decision>>,
 }
 
 /// An event on its way through a step.
@@ -94,6 +102,8 @@ impl Shard {
             before: Cells::new(),
             after: Cells::new(),
             source: Source::default(),
+            nobody: Customer::default(),
+            spares: Vec::new(),
         }
     }
 
@@ -141,9 +151,8 @@ impl Shard {
         if let Err(detail) = check::event(event) {
             return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
         }
-        let nobody = Customer::default();
         let at = event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
-        let (customer, spare) = self.customers.weigh(at, &nobody);
+        let (customer, spare) = self.customers.weigh(at, &self.nobody);
         let erased = customer.erased_at.is_some();
         let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
         if let Err(fate @ Fate::DeadLettered(..)) = weighed {
@@ -200,7 +209,7 @@ impl Shard {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
         self.customers.open(at, section::ALL);
-        match trigger.ask(self.customers.get(at), rules) {
+        match trigger.ask(self.customers.get(at), rules, &mut self.spares) {
             None => {}
             Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
             Some(Answer::Proposal(proposal)) => {
@@ -256,6 +265,15 @@ impl Shard {
             policy_offset: None,
         };
         self.bundles.seal(&header, &self.clocks, &self.settings, out);
+    }
+
+    /// Takes back what was said and is written by now: its buffers are used again.
+    pub fn take_back(&mut self, output: Output) {
+        if let Output::Decision(decision) = output
+            && self.spares.len() < SPARE_DECISIONS_MAX
+        {
+            self.spares.push(decision);
+        }
     }
 
     /// True when the open batch holds a proposal or a settlement: somebody waits for it.

@@ -138,7 +138,7 @@ mod tests {
             version: "1".into(),
         };
         let profile = Profile {
-            tags: Some(Dated { at: AT, value: vec!["vip".into()] }),
+            tags: Some(Dated { at: AT, value: ["vip".into()].into_iter().collect() }),
             zone: Some(Dated { at: AT, value: "Asia/Shanghai".into() }),
             lenders: Some(Dated { at: AT.plus_ms(-5), value: 3 }),
             own_limit_minor: Some(Dated { at: AT, value: 7 }),

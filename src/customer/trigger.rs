@@ -11,13 +11,13 @@ use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, O
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
 use crate::policy::facts::{ConsentFact, PartnerLimit, Person, Standing};
-use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet};
+use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet, Room};
 
 /// One policy, as far as this stage asks it.
 pub trait Judge {
     fn stamp(&self) -> (&Text, &Text);
     fn contract(&self, partner: &str) -> Option<&Contract>;
-    fn judge(&self, facts: &Facts<'_>) -> Judgement;
+    fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement;
 }
 
 /// The policy in force at a moment.
@@ -33,8 +33,8 @@ impl Judge for Policy {
     fn contract(&self, partner: &str) -> Option<&Contract> {
         Policy::contract(self, partner)
     }
-    fn judge(&self, facts: &Facts<'_>) -> Judgement {
-        Policy::judge(self, facts)
+    fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement {
+        self.judge_within(facts, room)
     }
 }
 
@@ -64,8 +64,9 @@ pub enum Answer {
 
 impl Trigger<'_> {
     /// Asks the policy in force at the event. No policy, no trigger under the contract, a drawdown that has ended or was
-    /// proposed for, or history: no decision at all.
-    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R) -> Option<Answer> {
+    /// proposed for, or history: no decision at all. `spares` are decisions that are written, to judge and decide in.
+    #[expect(clippy::vec_box, reason = "a box moves between there and an output without its contents")]
+    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R, spares: &mut Vec<Box<Decision>>) -> Option<Answer> {
         let at = self.event.event_time;
         let policy = rules.in_force(at)?;
         let contract = policy.contract(self.event.partner);
@@ -86,14 +87,23 @@ impl Trigger<'_> {
         let person = person::of(customer, at, &contacts, &overdue);
         let currency = contract.map_or("", |contract| contract.currency.as_str());
         let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person, currency);
-        let judgement = policy.judge(&facts);
+        let mut spare = spares.pop();
+        let room = spare.as_mut().map_or_else(Room::default, |spare| Room {
+            reasons: std::mem::take(&mut spare.reasons),
+            checks: std::mem::take(&mut spare.checks),
+        });
+        let judgement = policy.judge(&facts, room);
         let free = !facts.live && !facts.pending;
         Some(match judgement {
-            Judgement { reasons, proposal: Some(terms), arm, .. } if reasons.is_empty() && free => {
+            Judgement { reasons, checks, proposal: Some(terms), arm } if reasons.is_empty() && free => {
+                if let Some(mut spare) = spare {
+                    (spare.reasons, spare.checks) = (reasons, checks);
+                    spares.push(spare);
+                }
                 let draft = self.draft(&facts, customer, policy.stamp(), terms, arm);
                 Answer::Proposal(Box::new(self.proposal(&facts, draft)))
             }
-            judgement => Answer::No(Box::new(self.no(&facts, policy.stamp(), judgement))),
+            judgement => Answer::No(self.no(&facts, policy.stamp(), judgement, spare)),
         })
     }
 

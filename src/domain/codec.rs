@@ -10,6 +10,9 @@ use super::{CalendarDay, EventTime, Text};
 /// Most items one array may hold; a longer one is refused before it is read.
 pub const ARRAY_ITEMS_MAX: usize = 1 << 20;
 
+/// Most items that room is made for before they are read.
+const ARRAY_RESERVED_MAX: usize = 4_096;
+
 /// Why bytes are not what the schema says, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
@@ -336,6 +339,7 @@ impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
             if count > ARRAY_ITEMS_MAX || items.len() + count > ARRAY_ITEMS_MAX {
                 return Err(CodecError::Length { at, length });
             }
+            items.reserve(count.min(reader.bytes.len() - reader.at).min(ARRAY_RESERVED_MAX));
             for _ in 0..count {
                 items.push(T::get(reader)?);
             }

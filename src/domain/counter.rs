@@ -141,6 +141,11 @@ impl Family {
         BOUNDS[self as usize + 1] - BOUNDS[self as usize]
     }
 
+    /// The position of its first counter among all.
+    pub fn first(self) -> usize {
+        BOUNDS[self as usize]
+    }
+
     /// The counter at a slot of this family's cell.
     pub fn counter(self, slot: usize) -> Option<Counter> {
         use super::words::Word;

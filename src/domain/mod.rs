@@ -41,10 +41,24 @@ pub type Text = compact_str::CompactString;
 ///
 /// The parts are separated by a zero byte, which no token may contain, so two different lists never hash alike.
 pub fn content_id(parts: &[&[u8]]) -> Text {
-    let mut hasher = blake3::Hasher::new();
+    let mut id = Text::default();
+    set_content_id(&mut id, parts);
+    id
+}
+
+/// Puts a [`content_id`] into a text, whose room is used again.
+pub fn set_content_id(id: &mut Text, parts: &[&[u8]]) {
+    // In one piece, because a hasher that waits for more is large to set up.
+    let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
     for part in parts {
-        hasher.update(part);
-        hasher.update(&[0]);
+        bytes.extend_from_slice(part);
+        bytes.push(0);
     }
-    Text::from(&hasher.finalize().to_hex().as_str()[..32])
+    set_text(id, &blake3::hash(&bytes).to_hex().as_str()[..32]);
+}
+
+/// Lets a text say something else; its room is used again.
+pub fn set_text(text: &mut Text, to: &str) {
+    text.clear();
+    text.push_str(to);
 }

@@ -26,8 +26,20 @@ pub mod tag {
 }
 
 /// The tallies of one pane, by the slot of their counter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cell(SmallVec<[Tally; 7]>);
+
+impl Clone for Cell {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+
+    /// Uses the room that is there.
+    fn clone_from(&mut self, other: &Self) {
+        self.0.clear();
+        self.0.extend_from_slice(&other.0);
+    }
+}
 
 impl Cell {
     pub fn of(family: Family) -> Self {
@@ -66,7 +78,13 @@ impl Cell {
         self.0.iter().all(|tally| tally.is_zero())
     }
 
+    /// Adds every tally to the sum of its counter.
+    pub fn add_to(&self, family: Family, sums: &mut [Tally]) {
+        sums.iter_mut().skip(family.first()).zip(&self.0).for_each(|(sum, tally)| sum.add(*tally));
+    }
+
     /// The counters that are not zero.
+    #[cfg(test)]
     pub fn tallies(&self, family: Family) -> impl Iterator<Item = (Counter, Tally)> {
         let counted = self.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero());
         counted.filter_map(move |(slot, tally)| family.counter(slot).map(|counter| (counter, *tally)))
@@ -88,6 +106,34 @@ impl<'a> Avro<'a> for Cell {
     }
 }
 
+/// Room to write entries in.
+#[derive(Default)]
+pub struct Teller {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Teller {
+    /// Tells one entry, whose key `put_key` writes (`None`: gone).
+    pub fn tell<V: for<'a> Avro<'a>>(
+        &mut self,
+        tag: u8,
+        put_key: impl FnOnce(&mut Vec<u8>),
+        value: Option<&V>,
+        entry: &mut Entry<'_>,
+    ) {
+        self.key.clear();
+        self.key.push(tag);
+        put_key(&mut self.key);
+        self.value.clear();
+        self.value.push(FORMAT);
+        if let Some(value) = value {
+            value.put(&mut self.value);
+        }
+        entry(&self.key, value.map(|_| self.value.as_slice()));
+    }
+}
+
 /// Tells up to `most` committed entries of a table from the cursor on; returns how many it looked at.
 pub fn walk<K, V>(
     tag: u8,
@@ -100,16 +146,8 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-    table.walk(cursor, most, |key, value| {
-        key_bytes.clear();
-        key_bytes.push(tag);
-        key.put(&mut key_bytes);
-        value_bytes.clear();
-        value_bytes.push(FORMAT);
-        value.put(&mut value_bytes);
-        entry(&key_bytes, Some(&value_bytes));
-    })
+    let mut teller = Teller::default();
+    table.walk(cursor, most, |key, value| teller.tell(tag, |out| key.put(out), Some(value), entry))
 }
 
 /// Tells every entry of a table that the batch changed.
@@ -118,18 +156,8 @@ where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-    for (key, value) in table.changed() {
-        key_bytes.clear();
-        key_bytes.push(tag);
-        key.put(&mut key_bytes);
-        value_bytes.clear();
-        value_bytes.push(FORMAT);
-        if let Some(value) = value {
-            value.put(&mut value_bytes);
-        }
-        entry(&key_bytes, value.map(|_| value_bytes.as_slice()));
-    }
+    let mut teller = Teller::default();
+    table.changed().for_each(|(key, value)| teller.tell(tag, |out| key.put(out), value, entry));
 }
 
 /// Reads a whole value behind its format byte.

@@ -12,6 +12,7 @@ use crate::domain::view::DataState;
 use crate::domain::{Counter, Delta, EventTime, FactBundle, Output, ReasonCode, Text};
 
 use crate::planted::{self, Bug};
+use crate::store::Number;
 
 use super::clocks::Heard;
 use super::guard::{self, Baseline, standing_effect_ppm};
@@ -58,16 +59,21 @@ impl Shard {
     /// Adds the deltas to panes and running totals.
     pub(super) fn take_deltas(&mut self, bundle: &FactBundle, now: EventTime, out: &mut Vec<Output>) {
         let mut below_zero: SmallVec<[(CellKey, Counter); 4]> = SmallVec::new();
-        let mut current: Option<&Text> = None;
+        let mut current: Option<(&Text, Number)> = None;
         for delta in &bundle.deltas {
             if planted::is(Bug::LateJudgedTwice) && now.ms_since(EventTime(delta.at)) > DAY_MS {
                 continue;
             }
-            if current != Some(&delta.partner) {
-                self.partners.changed(&delta.partner, self.settings.view_every_ms, now);
-                current = Some(&delta.partner);
-            }
-            match self.panes.add(delta, now) {
+            // A bundle's deltas come partner by partner.
+            let partner = match current {
+                Some((name, number)) if *name == delta.partner => number,
+                _ => {
+                    self.partners.changed(&delta.partner, self.settings.view_every_ms, now);
+                    self.panes.names.number(&delta.partner)
+                }
+            };
+            current = Some((&delta.partner, partner));
+            match self.panes.add(partner, delta, now) {
                 Some(placed) => {
                     self.windows.add(&placed.key, delta.counter, delta.change);
                     if placed.negative {
@@ -104,14 +110,15 @@ impl Shard {
     }
 
     fn report_negative(&mut self, key: &CellKey, counter: Counter, count: i64, now: EventTime, out: &mut Vec<Output>) {
-        let state = self.partners.edit(&key.partner);
+        let partner = self.panes.names.text(key.partner);
+        let state = self.partners.edit(partner);
         if !rests(state.negative_alert_at, DATA_ALERT_EVERY_MS, now) {
             state.negative_alert_at = Some(now);
             let detail = format!("{counter} is {count} in the {} pane at {}", key.width, EventTime(key.start));
             out.push(alert(
                 AlertKind::NegativeCount,
                 Severity::Critical,
-                Some(&key.partner),
+                Some(partner),
                 self.settings.shard,
                 now,
                 detail,

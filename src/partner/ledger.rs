@@ -1,5 +1,8 @@
 //! The ledger: live reservations by candidate, by expiry and by partner, and the answers that were given.
 
+use smallvec::SmallVec;
+
+use super::candidate_key::CandidateKey;
 use super::codec::{self, Entry, tag};
 use super::quota::Amounts;
 use crate::domain::fact::Verdict;
@@ -43,12 +46,16 @@ pub struct Held {
 }
 
 impl Reservation {
-    fn by_expiry(&self) -> (EventTime, Text) {
-        (self.candidate.expires_at, self.candidate.candidate.clone())
+    fn key(&self) -> CandidateKey {
+        CandidateKey::of(&self.candidate.candidate)
     }
 
-    fn by_partner(&self) -> (Text, EventTime, Text) {
-        (self.partner.clone(), self.requested_at, self.candidate.candidate.clone())
+    fn by_expiry(&self) -> (EventTime, CandidateKey) {
+        (self.candidate.expires_at, self.key())
+    }
+
+    fn by_partner(&self) -> (Text, EventTime, CandidateKey) {
+        (self.partner.clone(), self.requested_at, self.key())
     }
 }
 
@@ -66,15 +73,15 @@ impl Held {
 /// Live reservations; everything else is derived from the first table.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    pub(super) by_candidate: Sorted<Text, Reservation>,
-    by_expiry: Sorted<(EventTime, Text), ()>,
-    by_partner: Sorted<(Text, EventTime, Text), ()>,
+    pub(super) by_candidate: Sorted<CandidateKey, Reservation>,
+    by_expiry: Sorted<(EventTime, CandidateKey), ()>,
+    by_partner: Sorted<(Text, EventTime, CandidateKey), ()>,
     held: Sorted<Text, Held>,
 }
 
 impl Ledger {
-    pub fn get(&self, candidate: &Text) -> Option<&Reservation> {
-        self.by_candidate.get(candidate)
+    pub fn get(&self, candidate: &str) -> Option<&Reservation> {
+        self.by_candidate.get(&CandidateKey::of(candidate))
     }
 
     pub fn is_full(&self) -> bool {
@@ -86,12 +93,12 @@ impl Ledger {
         self.by_partner.put(reservation.by_partner(), ());
         let held = self.held(&reservation.partner).with(&reservation, 1);
         self.held.put(reservation.partner.clone(), held);
-        self.by_candidate.put(reservation.candidate.candidate.clone(), reservation);
+        self.by_candidate.put(reservation.key(), reservation);
     }
 
     /// Takes a reservation out.
-    pub fn end(&mut self, candidate: &Text) -> Option<Reservation> {
-        let reservation = self.by_candidate.remove(candidate)?;
+    pub fn end(&mut self, candidate: &str) -> Option<Reservation> {
+        let reservation = self.by_candidate.remove(&CandidateKey::of(candidate))?;
         self.by_expiry.remove(&reservation.by_expiry());
         self.by_partner.remove(&reservation.by_partner());
         let held = self.held(&reservation.partner).with(&reservation, -1);
@@ -106,7 +113,7 @@ impl Ledger {
     /// The first `most` candidates that have expired, earliest first.
     pub fn expired(&self, now: EventTime, most: usize) -> Vec<Text> {
         let expired = self.by_expiry.iter().take_while(|((at, _), _)| *at <= now);
-        expired.take(most).map(|((_, candidate), _)| candidate.clone()).collect()
+        expired.take(most).map(|((_, candidate), _)| candidate.text()).collect()
     }
 
     pub fn is_due(&self, now: EventTime) -> bool {
@@ -121,7 +128,7 @@ impl Ledger {
     /// How many of the partner's live reservations were requested at `from` or later. Counts those before, who are few:
     /// a candidate does not live long.
     pub fn requested_since(&self, partner: &str, from: EventTime) -> i64 {
-        let at = |at| (Text::from(partner), at, Text::default());
+        let at = |at| (Text::from(partner), at, CandidateKey::First);
         let before = self.by_partner.range(at(EventTime(i64::MIN))..at(from)).count() as i64;
         self.held(partner).live.saturating_sub(before)
     }
@@ -130,7 +137,7 @@ impl Ledger {
         codec::changes(tag::RESERVATION, &self.by_candidate, entry);
     }
 
-    pub fn load(&mut self, candidate: Text, reservation: Option<Reservation>) {
+    pub fn load(&mut self, candidate: CandidateKey, reservation: Option<Reservation>) {
         if let Some(known) = self.by_candidate.get(&candidate) {
             self.by_expiry.load(known.by_expiry(), None);
             self.by_partner.load(known.by_partner(), None);
@@ -183,15 +190,15 @@ record!(Answer { customer, verdict, reasons, at, expires_at, forget_at });
 /// second line, so that a customer shard that lost its memory of a proposal cannot spend the quota again.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    pub(super) by_candidate: Sorted<Text, Answer>,
+    pub(super) by_candidate: Sorted<CandidateKey, Answer>,
     /// Derived from `forget_at`.
-    by_age: Sorted<(EventTime, Text), ()>,
+    by_age: Sorted<(EventTime, CandidateKey), ()>,
 }
 
 impl Answers {
     /// The reply that was given to this candidate.
     pub fn get(&self, candidate: &Text) -> Option<Reply> {
-        self.by_candidate.get(candidate).map(|answer| Reply {
+        self.by_candidate.get(&CandidateKey::of(candidate)).map(|answer| Reply {
             candidate: candidate.clone(),
             customer: answer.customer.clone(),
             verdict: answer.verdict,
@@ -203,7 +210,8 @@ impl Answers {
 
     pub fn remember(&mut self, reply: &Reply, forget_at: EventTime) {
         self.forget(reply.at);
-        self.by_age.put((forget_at, reply.candidate.clone()), ());
+        let key = CandidateKey::of(&reply.candidate);
+        self.by_age.put((forget_at, key.clone()), ());
         let answer = Answer {
             customer: reply.customer.clone(),
             verdict: reply.verdict,
@@ -212,13 +220,13 @@ impl Answers {
             expires_at: reply.expires_at,
             forget_at,
         };
-        self.by_candidate.put(reply.candidate.clone(), answer);
+        self.by_candidate.put(key, answer);
     }
 
     fn forget(&mut self, now: EventTime) {
         let full = self.by_candidate.len() >= ANSWERS_MAX;
         let old = self.by_age.iter().take(FORGOTTEN_PER_ANSWER).enumerate();
-        let gone: Vec<_> =
+        let gone: SmallVec<[_; FORGOTTEN_PER_ANSWER]> =
             old.filter(|(i, ((at, _), _))| *at <= now || full && *i == 0).map(|(_, (k, _))| k.clone()).collect();
         for key in gone {
             self.by_candidate.remove(&key.1);
@@ -230,7 +238,7 @@ impl Answers {
         codec::changes(tag::ANSWER, &self.by_candidate, entry);
     }
 
-    pub fn load(&mut self, candidate: Text, answer: Option<Answer>) {
+    pub fn load(&mut self, candidate: CandidateKey, answer: Option<Answer>) {
         if let Some(known) = self.by_candidate.get(&candidate) {
             self.by_age.load((known.forget_at, candidate.clone()), None);
         }

@@ -7,11 +7,12 @@ use rustc_hash::FxHashSet;
 
 use crate::domain::codec::{self as avro, Avro, CodecError};
 use crate::domain::time::SECOND_MS;
-use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
+use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Settlement, Text};
 use crate::store::{Cursor, Sorted};
 
 mod admission;
 mod budget;
+mod candidate_key;
 mod clocks;
 mod codec;
 mod facts;
@@ -134,7 +135,7 @@ impl Shard {
 
     /// Moves panes, snapshots and closed horizons to where they stand at `now`.
     fn advance(&mut self, now: EventTime, contracts: &impl Contracts, out: &mut Vec<Output>) {
-        out.extend(self.panes.fold(now).into_iter().map(|pane| Output::Pane(Box::new(pane))));
+        self.panes.fold(now, |pane| out.push(Output::Pane(pane)));
         self.begin_day(now.utc_day());
         self.reopen_horizons(now, contracts);
     }
@@ -159,16 +160,17 @@ impl Shard {
         self.report_staleness(now, policies, out);
         self.take_clocks(&bundle.clocks, now);
         self.take_deltas(bundle, now, out);
-        let proposed: FxHashSet<&Text> = bundle.proposals.iter().map(|p| &p.candidate.candidate).collect();
-        let (own, earlier): (Vec<_>, Vec<_>) =
-            bundle.settlements.iter().partition(|settlement| proposed.contains(&settlement.candidate));
-        for settlement in earlier {
+        // Only settlements ask what the bundle proposes.
+        let proposals = if bundle.settlements.is_empty() { &[][..] } else { &bundle.proposals[..] };
+        let proposed: FxHashSet<&Text> = proposals.iter().map(|p| &p.candidate.candidate).collect();
+        let is_own = |settlement: &&Settlement| proposed.contains(&settlement.candidate);
+        for settlement in bundle.settlements.iter().filter(|settlement| !is_own(settlement)) {
             self.settle(settlement, source_shard, now, out);
         }
         for proposal in &bundle.proposals {
             self.propose(proposal, source_shard, now, policies, out);
         }
-        for settlement in own {
+        for settlement in bundle.settlements.iter().filter(is_own) {
             self.settle(settlement, source_shard, now, out);
         }
         Fate::Applied
@@ -181,8 +183,15 @@ impl Shard {
 
     /// Ends the transaction: changed tiles as panes, views of changed partners at most every `view_every_ms`.
     pub fn seal(&mut self, now: EventTime, policies: &impl Contracts, out: &mut Vec<Output>) {
-        out.extend(self.panes.changed_tiles().into_iter().map(|pane| Output::Pane(Box::new(pane))));
+        self.panes.changed_tiles(|pane| out.push(Output::Pane(pane)));
         self.write_views(now, policies, out);
+    }
+
+    /// Takes back what was said and is written by now: its buffers are used again.
+    pub fn take_back(&mut self, output: Output) {
+        if let Output::Pane(pane) = output {
+            self.panes.take_back(pane);
+        }
     }
 
     /// True when a tick would do something: an expiry is due, a view is owed, a closed horizon may open, or the data became
@@ -197,7 +206,7 @@ impl Shard {
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
     pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::CELL, &self.panes.cells, entry);
+        self.panes.changes(entry);
         codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
         codec::changes(tag::STAGE, &self.stage, entry);
         self.partners.changes(entry);
@@ -217,7 +226,7 @@ impl Shard {
         let mut left = most;
         while left > 0 {
             left -= match cursor.table {
-                0 => codec::walk(tag::CELL, &self.panes.cells, cursor, left, entry)?,
+                0 => self.panes.walk(cursor, left, entry)?,
                 1 => codec::walk(tag::SNAPSHOT, &self.snapshots, cursor, left, entry)?,
                 2 => codec::walk(tag::STAGE, &self.stage, cursor, left, entry)?,
                 3 => codec::walk(tag::PARTNER, &self.partners.states, cursor, left, entry)?,

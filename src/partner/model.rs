@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::codec::Cell;
-use super::panes::{Panes, Retention, Width};
+use super::panes::{Panes, Placed, Retention, Width};
 use super::windows::{Span, Windows, sum};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -92,7 +92,7 @@ impl World {
                 let partner = Text::from(format!("p{partner}"));
                 let delta = Delta { partner, counter, at, change: Tally { count, amount_minor } };
                 let oldest = self.now.floor(DAY_MS).0 - KEEP.days_ms;
-                match self.panes.add(&delta, self.now) {
+                match add(&mut self.panes, &delta, self.now) {
                     Some(placed) => {
                         self.windows.add(&placed.key, counter, delta.change);
                         self.model.0.push(delta);
@@ -102,7 +102,7 @@ impl World {
             }
             Op::Move(ms) => {
                 self.now = self.now.plus_ms(ms);
-                self.panes.fold(self.now);
+                self.panes.fold(self.now, drop);
             }
             Op::HandOver => {
                 if self.flight.is_none() {
@@ -121,7 +121,7 @@ impl World {
                 self.flight = None;
                 self.windows.clear();
                 (self.now, self.model) = self.kept.clone();
-                self.panes.fold(self.now);
+                self.panes.fold(self.now, drop);
             }
         }
     }
@@ -200,7 +200,7 @@ proptest! {
         let mut emitted = std::collections::BTreeMap::new();
         for op in ops.into_iter().filter(|op| !matches!(op, Op::Undo)) {
             world.apply(op);
-            for pane in world.panes.changed_tiles() {
+            for pane in changed(&mut world.panes) {
                 emitted.insert((pane.partner.clone(), pane.tile, pane.start.0), pane);
             }
         }
@@ -221,6 +221,17 @@ proptest! {
     }
 }
 
+fn changed(panes: &mut Panes) -> Vec<PartnerPane> {
+    let mut changed = Vec::new();
+    panes.changed_tiles(|pane| changed.push(*pane));
+    changed
+}
+
+fn add(panes: &mut Panes, delta: &Delta, now: EventTime) -> Option<Placed> {
+    let partner = panes.names.number(&delta.partner);
+    panes.add(partner, delta, now)
+}
+
 fn delta(counter: Counter, at: i64, count: i64) -> Delta {
     Delta { partner: Text::from("p"), counter, at, change: Tally { count, amount_minor: 10 * count } }
 }
@@ -229,14 +240,14 @@ fn delta(counter: Counter, at: i64, count: i64) -> Delta {
 fn a_tile_that_became_zero_is_told_once() {
     let (mut panes, now) = (Panes::new(KEEP), EventTime(START));
     let at = Family::minute(now);
-    panes.add(&delta(Counter::Approved, at, 1), now);
-    assert_eq!(panes.changed_tiles().len(), 2);
-    panes.add(&delta(Counter::Approved, at, -1), now);
-    let gone = panes.changed_tiles();
+    add(&mut panes, &delta(Counter::Approved, at, 1), now);
+    assert_eq!(changed(&mut panes).len(), 2);
+    add(&mut panes, &delta(Counter::Approved, at, -1), now);
+    let gone = changed(&mut panes);
     assert!(gone.len() == 2 && gone.iter().all(|pane| pane.cells.is_empty()));
-    panes.add(&delta(Counter::Approved, at, 1), now);
-    panes.add(&delta(Counter::Approved, at, -1), now);
-    assert!(panes.changed_tiles().is_empty(), "nothing changed in this batch");
+    add(&mut panes, &delta(Counter::Approved, at, 1), now);
+    add(&mut panes, &delta(Counter::Approved, at, -1), now);
+    assert!(changed(&mut panes).is_empty(), "nothing changed in this batch");
     assert!(panes.cells.is_empty(), "sparse");
 }
 
@@ -244,10 +255,10 @@ fn a_tile_that_became_zero_is_told_once() {
 fn the_due_book_takes_corrections_of_any_age_and_a_flow_does_not() {
     let (mut panes, now) = (Panes::new(KEEP), EventTime(START));
     let old = EventTime(START - 900 * DAY_MS);
-    let due = panes.add(&delta(Counter::InstalmentsOpen, Family::day(old.utc_day()), 1), now).unwrap();
+    let due = add(&mut panes, &delta(Counter::InstalmentsOpen, Family::day(old.utc_day()), 1), now).unwrap();
     assert_eq!(due.key.width, Width::Older);
-    assert!(panes.changed_tiles().is_empty());
-    assert!(panes.add(&delta(Counter::Approved, Family::minute(old), 1), now).is_none());
+    assert!(changed(&mut panes).is_empty());
+    assert!(add(&mut panes, &delta(Counter::Approved, Family::minute(old), 1), now).is_none());
 }
 
 #[test]
@@ -255,9 +266,9 @@ fn endless_retention_folds_nothing() {
     let endless = Retention { minutes_ms: i64::MAX, hours_ms: i64::MAX, days_ms: i64::MAX };
     let mut panes = Panes::new(endless);
     let now = EventTime(START);
-    let placed = panes.add(&delta(Counter::Approved, 0, 1), now).unwrap();
+    let placed = add(&mut panes, &delta(Counter::Approved, 0, 1), now).unwrap();
     assert_eq!(placed.key.width, Width::Minute);
-    panes.fold(EventTime(START + 3_000 * DAY_MS));
+    panes.fold(EventTime(START + 3_000 * DAY_MS), drop);
     assert_eq!(panes.count(&placed.key, Counter::Approved), 1);
 }
 
@@ -266,9 +277,9 @@ fn no_moment_is_too_far() {
     let (mut panes, now) = (Panes::new(KEEP), EventTime(START));
     for counter in Counter::ALL {
         for at in [i64::MIN, i64::MAX] {
-            panes.add(&delta(*counter, at, 1), now);
+            add(&mut panes, &delta(*counter, at, 1), now);
         }
     }
-    panes.fold(EventTime(EventTime::LATEST.0 * 100));
-    assert!(panes.changed_tiles().iter().all(|pane| pane.start.0 > 0));
+    panes.fold(EventTime(EventTime::LATEST.0 * 100), drop);
+    assert!(changed(&mut panes).iter().all(|pane| pane.start.0 > 0));
 }

@@ -1,16 +1,24 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
-use std::collections::BTreeMap;
+use std::ops::Bound;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::codec::Cell;
+use super::codec::{Cell, Entry, Teller, tag};
+use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
+use crate::domain::words::Word;
 use crate::domain::{Counter, Delta, EventTime, Text};
-use crate::store::Sorted;
+use crate::store::{Cursor, Names, Number, Sorted};
 use crate::{record, words};
+
+/// Most saved cells that are kept to save others in.
+const SPARE_CELLS_MAX: usize = 4_096;
+/// Most panes that were told and are kept to tell others in.
+const SPARE_PANES_MAX: usize = 4_096;
 
 words! {
     /// How much time a pane spans.
@@ -24,36 +32,39 @@ words! {
 }
 
 impl Width {
-    /// Milliseconds that a pane of this width spans; `Older` has no end.
-    pub fn span_ms(self) -> i64 {
-        match self {
-            Width::Minute => MINUTE_MS,
-            Width::Hour => HOUR_MS,
-            Width::Day => DAY_MS,
-            Width::Older => i64::MAX,
-        }
-    }
-
     /// The start of the pane of this width that holds `at`.
     pub fn start_of(self, at: i64) -> i64 {
+        // Flooring the smallest number would leave the range.
+        let at = EventTime(at.max(i64::MIN / 2));
+        // By constants, which divide fast.
         match self {
+            Width::Minute => at.floor(MINUTE_MS).0,
+            Width::Hour => at.floor(HOUR_MS).0,
+            Width::Day => at.floor(DAY_MS).0,
             Width::Older => 0,
-            // Flooring the smallest number would leave the range.
-            width => EventTime(at.max(i64::MIN / 2)).floor(width.span_ms()).0,
         }
     }
 }
 
 /// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
-    pub partner: Text,
+    /// Among the names of the panes.
+    pub partner: Number,
     pub family: Family,
     pub width: Width,
     /// UTC milliseconds.
     pub start: i64,
 }
-record!(CellKey { partner, family, width, start });
+
+/// A cell's key as the changelog has it.
+pub struct NamedKey {
+    partner: Text,
+    family: Family,
+    width: Width,
+    start: i64,
+}
+record!(NamedKey { partner, family, width, start });
 
 /// How long panes keep their width, milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +116,7 @@ impl Edges {
 }
 
 /// Where a delta landed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Placed {
     pub key: CellKey,
     /// The counter went below zero, which later deltas of the same bundle may still repair.
@@ -113,44 +124,58 @@ pub struct Placed {
 }
 
 /// A tile that changed in the batch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct TileKey {
-    partner: Text,
+    partner: Number,
     tile: Tile,
     start: i64,
 }
+
+/// Net changes of a tile; few have more than so many counters.
+type Changes = SmallVec<[(Counter, Tally); 8]>;
 
 /// The panes of every partner of a shard.
 #[derive(Clone, Debug)]
 pub struct Panes {
     retention: Retention,
     pub(super) cells: Sorted<CellKey, Cell>,
+    /// Every partner that ever had a pane here.
+    pub(super) names: Names,
     /// Derived: how far everything is folded; `None` after a restore or an undo.
     folded: Option<Edges>,
     /// Derived: the newest start of a flow pane ever seen per width, so that a tile need not look where nothing can be.
     newest: [i64; 4],
     /// Derived: net change per tile since the last seal.
-    touched: BTreeMap<TileKey, SmallVec<[(Counter, Tally); 4]>>,
+    touched: FxHashMap<TileKey, Changes>,
+    #[expect(clippy::vec_box, reason = "a box moves between here and an output without its contents")]
+    spares: Vec<Box<PartnerPane>>,
 }
 
 impl Panes {
     pub fn new(retention: Retention) -> Self {
-        Self { retention, cells: Sorted::default(), folded: None, newest: [i64::MIN; 4], touched: BTreeMap::new() }
+        Self {
+            retention,
+            cells: Sorted::with_spares(SPARE_CELLS_MAX),
+            names: Names::default(),
+            folded: None,
+            newest: [i64::MIN; 4],
+            touched: FxHashMap::default(),
+            spares: Vec::new(),
+        }
     }
 
-    /// Adds one delta to the pane it belongs to by `now`; `None`: no pane takes it any more.
-    pub fn add(&mut self, delta: &Delta, now: EventTime) -> Option<Placed> {
+    /// Adds one delta of a partner to the pane it belongs to by `now`; `None`: no pane takes it any more.
+    pub fn add(&mut self, partner: Number, delta: &Delta, now: EventTime) -> Option<Placed> {
         let family = delta.counter.family();
         let width = self.edges(now).width_of(family, delta.at)?;
-        let start = width.start_of(delta.at);
-        let key = CellKey { partner: delta.partner.clone(), family, width, start };
-        let negative = self.change(&key, delta.counter, delta.change);
+        let key = CellKey { partner, family, width, start: width.start_of(delta.at) };
+        let negative = self.change(key, delta.counter, delta.change);
         if family != Family::Stock {
             if matches!(width, Width::Minute | Width::Hour) {
-                self.touch(delta, Tile::Hour, Width::Hour.start_of(delta.at));
+                self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(delta.at) }, delta);
             }
             if width != Width::Older {
-                self.touch(delta, Tile::Day, Width::Day.start_of(delta.at));
+                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(delta.at) }, delta);
             }
         }
         Some(Placed { key, negative })
@@ -183,18 +208,18 @@ impl Panes {
     }
 
     /// Adds to one counter; true when its count is below zero afterwards.
-    fn change(&mut self, key: &CellKey, counter: Counter, change: Tally) -> bool {
-        self.note(key);
-        let cell = self.cells.edit_or(key, || Cell::of(key.family));
+    fn change(&mut self, key: CellKey, counter: Counter, change: Tally) -> bool {
+        self.note(&key);
+        let cell = self.cells.edit_or(&key, || Cell::of(key.family));
         let tally = cell.add(counter, change);
         if tally.is_zero() && cell.is_zero() {
-            self.cells.remove(key);
+            self.cells.remove(&key);
         }
         tally.count < 0
     }
 
-    fn touch(&mut self, delta: &Delta, tile: Tile, start: i64) {
-        let changes = self.touched.entry(TileKey { partner: delta.partner.clone(), tile, start }).or_default();
+    fn touch(&mut self, key: TileKey, delta: &Delta) {
+        let changes = self.touched.entry(key).or_default();
         match changes.iter_mut().find(|(counter, _)| *counter == delta.counter) {
             Some((_, tally)) => tally.add(delta.change),
             None => changes.push((delta.counter, delta.change)),
@@ -203,30 +228,29 @@ impl Panes {
 
     /// Moves what has left its width by `now` into the next wider pane, once per minute of `now`.
     ///
-    /// Gives the tiles that changed before, because an hour tile cannot be read any more once its hour is part of a day.
-    pub fn fold(&mut self, now: EventTime) -> Vec<PartnerPane> {
+    /// Tells the tiles that changed before, because an hour tile cannot be read any more once its hour is part of a day.
+    pub fn fold(&mut self, now: EventTime, tell: impl FnMut(Box<PartnerPane>)) {
         let edges = Edges::at(self.retention, now);
         if self.folded == Some(edges) {
-            return Vec::new();
+            return;
         }
-        let changed = self.changed_tiles();
+        self.changed_tiles(tell);
         self.folded = Some(edges);
-        let mut next = self.cells.iter().next().map(|(key, _)| key.clone());
+        let mut next = self.cells.iter().next().map(|(key, _)| *key);
         while let Some(at) = next {
             if at.family != Family::Stock {
-                self.fold_family(&at.partner, at.family, &edges);
+                self.fold_family(at.partner, at.family, &edges);
             }
             let last = CellKey { width: Width::Older, start: i64::MAX, ..at };
-            next = self.cells.range(last..).next().map(|(key, _)| key.clone());
+            next = self.cells.range(last..).next().map(|(key, _)| *key);
         }
-        changed
     }
 
-    fn fold_family(&mut self, partner: &Text, family: Family, edges: &Edges) {
+    fn fold_family(&mut self, partner: Number, family: Family, edges: &Edges) {
         for width in [Width::Minute, Width::Hour, Width::Day] {
-            let key = |start| CellKey { partner: partner.clone(), family, width, start };
+            let key = |start| CellKey { partner, family, width, start };
             let gone: SmallVec<[CellKey; 8]> =
-                self.cells.range(key(i64::MIN)..key(edges.first_of(width))).map(|(key, _)| key.clone()).collect();
+                self.cells.range(key(i64::MIN)..key(edges.first_of(width))).map(|(key, _)| *key).collect();
             for from in gone {
                 let Some(cell) = self.cells.remove(&from) else { continue };
                 let width = edges.width_of(family, from.start).unwrap_or(Width::Older);
@@ -250,22 +274,62 @@ impl Panes {
         from: i64,
         to: i64,
     ) -> impl Iterator<Item = (i64, &Cell)> {
-        let key = |start| CellKey { partner: Text::from(partner), family, width, start };
+        let partner = self.names.known(partner);
+        partner.into_iter().flat_map(move |partner| self.range_of(partner, family, width, from, to))
+    }
+
+    fn range_of(
+        &self,
+        partner: Number,
+        family: Family,
+        width: Width,
+        from: i64,
+        to: i64,
+    ) -> impl Iterator<Item = (i64, &Cell)> {
+        let key = |start| CellKey { partner, family, width, start };
         // An empty range is asked for as such: a tree refuses one whose ends are crossed.
         let range = key(from)..=key(to.max(from));
         self.cells.range(range).filter(move |_| from <= to).map(|(key, cell)| (key.start, cell))
     }
 
-    /// The tiles whose content changed since the last call, with absolute values; a tile without cells has become all zero.
-    pub fn changed_tiles(&mut self) -> Vec<PartnerPane> {
-        let touched = std::mem::take(&mut self.touched);
-        let changed = touched.iter().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
-        changed.map(|(key, _)| self.tile(&key.partner, key.tile, key.start)).collect()
+    /// Tells the tiles whose content changed since the last call, by partner, with absolute values; a tile without cells has
+    /// become all zero.
+    pub fn changed_tiles(&mut self, mut tell: impl FnMut(Box<PartnerPane>)) {
+        let ranks = self.names.ranks();
+        let changed = self.touched.drain().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
+        let mut changed: Vec<(u32, TileKey)> = changed.map(|(key, _)| (ranks.of(key.partner), key)).collect();
+        changed.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
+        for (_, key) in changed {
+            let mut pane = self.spares.pop().unwrap_or_else(|| Box::new(new_pane(Text::default(), key.tile)));
+            let mut cells = std::mem::take(&mut pane.cells);
+            self.fill(&key, &mut cells);
+            let partner = self.names.text(key.partner).clone();
+            *pane = PartnerPane { start: EventTime(key.start), cells, ..new_pane(partner, key.tile) };
+            tell(pane);
+        }
     }
 
-    /// One tile as it stands: an hour is its minutes and its hour pane, a day its hours and its day panes.
-    pub fn tile(&self, partner: &str, tile: Tile, start: i64) -> PartnerPane {
+    /// Takes a pane back that was told, to tell another in it.
+    pub fn take_back(&mut self, pane: Box<PartnerPane>) {
+        if self.spares.len() < SPARE_PANES_MAX {
+            self.spares.push(pane);
+        }
+    }
+
+    /// One tile of a partner as it stands.
+    #[cfg(test)]
+    pub fn tile(&self, partner: &Text, tile: Tile, start: i64) -> PartnerPane {
         let mut cells = Vec::new();
+        if let Some(number) = self.names.known(partner) {
+            self.fill(&TileKey { partner: number, tile, start }, &mut cells);
+        }
+        PartnerPane { start: EventTime(start), cells, ..new_pane(partner.clone(), tile) }
+    }
+
+    /// The cells of a tile as it stands: an hour is its minutes and its hour pane, a day its hours and its day panes.
+    fn fill(&self, key: &TileKey, told: &mut Vec<PaneCell>) {
+        let TileKey { partner, tile, start } = *key;
+        let mut sums = [Tally::default(); Counter::ALL.len()];
         let last = match tile {
             Tile::Hour => start.saturating_add(HOUR_MS - 1),
             Tile::Day => start.saturating_add(DAY_MS - 1),
@@ -277,18 +341,78 @@ impl Panes {
                 (Tile::Hour, _) => &[Width::Minute, Width::Hour],
                 (Tile::Day, _) => &[Width::Minute, Width::Hour, Width::Day],
             };
-            let mut sum = Cell::of(family);
             for width in widths {
                 if family == Family::DueBook || self.may_hold(*width, start, last) {
-                    self.range(partner, family, *width, start, last).for_each(|(_, cell)| sum.merge(cell));
+                    let cells = self.range_of(partner, family, *width, start, last);
+                    cells.for_each(|(_, cell)| cell.add_to(family, &mut sums));
                 }
             }
-            cells.extend(sum.tallies(family).map(|(counter, tally)| PaneCell { counter, tally }));
         }
-        PartnerPane { partner: Text::from(partner), tile, start: EventTime(start), cells }
+        told.clear();
+        told.reserve(sums.iter().filter(|tally| !tally.is_zero()).count());
+        let named = Counter::ALL.iter().zip(sums).filter(|(_, tally)| !tally.is_zero());
+        told.extend(named.map(|(counter, tally)| PaneCell { counter: *counter, tally }));
     }
 
-    pub fn load(&mut self, key: CellKey, cell: Option<Cell>) {
+    /// Tells the cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the
+    /// same.
+    pub fn changes(&self, entry: &mut Entry<'_>) {
+        let (ranks, mut teller) = (self.names.ranks(), Teller::default());
+        let place = |key: &CellKey| (ranks.of(key.partner), key.family, key.width, key.start);
+        let changed = self.cells.changed_by(|one, other| place(one).cmp(&place(other)));
+        changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| self.put_key(key, out), cell, entry));
+    }
+
+    /// Tells up to `most` committed cells from the cursor on, by the partners' names: the cursor is good for a restored shard
+    /// too. Returns how many it looked at.
+    pub fn walk(&self, cursor: &mut Cursor, most: usize, entry: &mut Entry<'_>) -> Result<usize, CodecError> {
+        let after: Option<NamedKey> = cursor.after.as_deref().map(codec::decode).transpose()?;
+        let (mut looked, mut teller) = (0, Teller::default());
+        for partner in self.names.sorted() {
+            let name = self.names.text(partner);
+            let end = CellKey { partner, family: Family::Stock, width: Width::Older, start: i64::MAX };
+            let from = match &after {
+                Some(after) if *name < after.partner => continue,
+                Some(after) if *name == after.partner => {
+                    Bound::Excluded(CellKey { partner, family: after.family, width: after.width, start: after.start })
+                }
+                _ => Bound::Included(CellKey {
+                    partner,
+                    family: Family::DecisionFlow,
+                    width: Width::Minute,
+                    start: i64::MIN,
+                }),
+            };
+            let mut tell = |key: &CellKey, cell: &Cell| {
+                teller.tell(tag::CELL, |out| self.put_key(key, out), Some(cell), entry);
+            };
+            let range = (from.as_ref(), Bound::Included(&end));
+            let (more, last) = self.cells.walk_in(range, most - looked, &mut tell);
+            looked += more;
+            if let Some(key) = last {
+                let bytes = cursor.after.get_or_insert_default();
+                bytes.clear();
+                self.put_key(key, bytes);
+            }
+            if looked == most {
+                return Ok(looked);
+            }
+        }
+        cursor.next_table();
+        Ok(looked)
+    }
+
+    /// Appends a cell's key as the changelog has it.
+    fn put_key(&self, key: &CellKey, out: &mut Vec<u8>) {
+        self.names.text(key.partner).put(out);
+        key.family.put(out);
+        key.width.put(out);
+        key.start.put(out);
+    }
+
+    pub fn load(&mut self, key: NamedKey, cell: Option<Cell>) {
+        let NamedKey { partner, family, width, start } = key;
+        let key = CellKey { partner: self.names.number(&partner), family, width, start };
         self.note(&key);
         self.cells.load(key, cell);
         self.folded = None;
@@ -308,4 +432,8 @@ impl Panes {
         self.touched.clear();
         self.folded = None;
     }
+}
+
+fn new_pane(partner: Text, tile: Tile) -> PartnerPane {
+    PartnerPane { partner, tile, start: EventTime(0), cells: Vec::new() }
 }

@@ -29,7 +29,7 @@ impl<'a> Case<'a> {
 /// A decision of this stage; the worker puts in the chain (shard, sequence, previous hash).
 pub fn decision(case: &Case<'_>, kind: DecisionKind, reasons: Vec<Text>, checks: Vec<Check>, now: EventTime) -> Output {
     let candidate = case.candidate;
-    let version = candidate.version.to_string();
+    let version = compact_str::format_compact!("{}", candidate.version);
     let stage = StageName::Partner;
     let parts: [&[u8]; 4] =
         [candidate.candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), version.as_bytes()];

@@ -1,13 +1,13 @@
 //! Sums over a window that ends now, from panes, with running totals per partner.
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
 use super::codec::Cell;
 use super::panes::{CellKey, Panes, Width};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::MINUTE_MS;
-use crate::domain::{CalendarDay, Counter, EventTime, Text};
+use crate::domain::{CalendarDay, Counter, EventTime};
+use crate::store::Number;
 
 /// Most partners whose running totals are kept; beyond it they are dropped and added up again.
 pub const PARTNERS_CACHED_MAX: usize = 8_192;
@@ -61,29 +61,28 @@ pub fn due_older(panes: &Panes, partner: &str) -> Cell {
 /// Running totals of the flow windows that are asked for; all of it is derived from the panes.
 #[derive(Clone, Debug, Default)]
 pub struct Windows {
-    partners: FxHashMap<Text, Totals>,
+    partners: FxHashMap<Number, Totals>,
 }
 
 /// The totals of one partner, good for one minute of `now`.
 #[derive(Clone, Debug, Default)]
 struct Totals {
     minute: i64,
-    sums: SmallVec<[(Family, Span, Cell); 4]>,
+    sums: Vec<(Family, Span, Cell)>,
 }
 
 impl Windows {
     /// The sum of a flow family over the window of `length_ms` that ends `now`.
     pub fn sum(&mut self, panes: &Panes, partner: &str, family: Family, length_ms: i64, now: EventTime) -> Cell {
+        let Some(number) = panes.names.known(partner) else { return Cell::of(family) };
         let span = Span::ending(panes, now, length_ms);
-        if !self.partners.contains_key(partner) {
-            if self.partners.len() >= PARTNERS_CACHED_MAX {
-                self.partners.clear();
-            }
-            self.partners.insert(Text::from(partner), Totals::default());
+        if self.partners.len() >= PARTNERS_CACHED_MAX && !self.partners.contains_key(&number) {
+            self.partners.clear();
         }
-        let Some(totals) = self.partners.get_mut(partner) else { return sum(panes, partner, family, span) };
+        let totals = self.partners.entry(number).or_default();
         if totals.minute != span.last {
-            *totals = Totals { minute: span.last, sums: SmallVec::new() };
+            totals.minute = span.last;
+            totals.sums.clear();
         }
         if let Some((_, _, known)) = totals.sums.iter().find(|(f, s, _)| *f == family && *s == span) {
             return known.clone();
@@ -93,8 +92,11 @@ impl Windows {
         fresh
     }
 
-    /// Takes a delta that was placed in a pane.
+    /// Takes a delta that was placed in a pane; only flows have windows.
     pub fn add(&mut self, key: &CellKey, counter: Counter, change: Tally) {
+        if key.family.by_day() {
+            return;
+        }
         let Some(totals) = self.partners.get_mut(&key.partner) else { return };
         let covering = totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key));
         covering.for_each(|(_, _, cell)| {
@@ -113,6 +115,7 @@ mod tests {
     use super::super::panes::Retention;
     use super::*;
     use crate::domain::time::{DAY_MS, HOUR_MS};
+    use crate::store::Names;
 
     #[test]
     fn a_window_ends_with_the_minute_of_now_and_begins_with_a_whole_pane() {
@@ -123,7 +126,8 @@ mod tests {
         assert_eq!(span(HOUR_MS), Span { first: minute - HOUR_MS + MINUTE_MS, last: minute });
         assert_eq!(span(DAY_MS), Span { first: minute - DAY_MS, last: minute });
         assert_eq!(span(40 * DAY_MS), Span { first: 60 * DAY_MS, last: minute });
-        let key = |width, start| CellKey { partner: Text::from("p"), family: Family::DrawdownCohort, width, start };
+        let partner = Names::default().number("p");
+        let key = |width, start| CellKey { partner, family: Family::DrawdownCohort, width, start };
         assert!(span(HOUR_MS).covers(&key(Width::Minute, minute)));
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute + MINUTE_MS)), "the next minute is the future");
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute - HOUR_MS)), "sixty minutes, not sixty-one");

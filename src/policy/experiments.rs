@@ -71,14 +71,14 @@ impl Policy {
 /// Where the parts lie among all, parts per million: the first eight bytes of BLAKE3 of the parts with a zero byte between
 /// them, big-endian, as a share of all values. The same for ever.
 fn place_ppm(parts: &[&[u8]]) -> i64 {
-    let mut hasher = blake3::Hasher::new();
+    let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
-            hasher.update(&[0]);
+            bytes.push(0);
         }
-        hasher.update(part);
+        bytes.extend_from_slice(part);
     }
-    let head = hasher.finalize().as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let head = blake3::hash(&bytes).as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     i64::try_from((u128::from(head) * 1_000_000) >> 64).unwrap_or(i64::MAX)
 }
 

@@ -21,7 +21,26 @@ pub(super) struct Findings {
     pub checks: Vec<Check>,
 }
 
+/// Checks that a judgement has room for without growing; few policies ask more.
+const CHECKS_USUAL: usize = 48;
+
+/// Lists to judge in: those of a judgement that nobody needs any more.
+#[derive(Debug, Default)]
+pub struct Room {
+    pub reasons: Vec<Text>,
+    pub checks: Vec<Check>,
+}
+
 impl Findings {
+    /// None yet, in lists that were used before.
+    pub fn within(room: Room) -> Self {
+        let Room { mut reasons, mut checks } = room;
+        reasons.clear();
+        checks.clear();
+        checks.reserve(CHECKS_USUAL);
+        Self { reasons, checks }
+    }
+
     /// One rule about a number: it passes by its relation, and the answer is given back.
     pub fn number(
         &mut self,

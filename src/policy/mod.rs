@@ -31,7 +31,7 @@ pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use fairness::{barred_from_terms, is_protected};
-pub use findings::Words;
+pub use findings::{Room, Words};
 pub use permission::{OfflinePermission, Tie};
 pub use problem::{Place, Problem, ProblemCode};
 pub use read::fields::PROBLEMS_MAX;
@@ -177,7 +177,12 @@ impl Policy {
 
     /// Judges one trigger: every rule is judged and every failing code is given.
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
-        let mut found = Findings::default();
+        self.judge_within(facts, Room::default())
+    }
+
+    /// The same in lists that were used before.
+    pub fn judge_within(&self, facts: &Facts<'_>, room: Room) -> Judgement {
+        let mut found = Findings::within(room);
         let Some(contract) = self.contract(facts.partner) else {
             found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
             return found.no(Arm::Treatment);

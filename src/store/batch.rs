@@ -35,7 +35,14 @@ impl Batch {
     }
 
     pub fn body(&self, met: &Met) -> &[u8] {
-        body(&self.bytes[met.value.clone()])
+        &self.bytes[self.body_place(met)]
+    }
+
+    /// Where the packed record lies among the bytes: behind format and slot.
+    pub fn body_place(&self, met: &Met) -> Range<usize> {
+        let head = &self.bytes[met.value.start + 1..met.value.end];
+        let slot = head.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+        met.value.start + 1 + slot..met.value.end
     }
 
     pub fn made(&self) -> impl Iterator<Item = (&[u8], u32)> {
@@ -47,11 +54,4 @@ impl Batch {
         self.by_slot.clear();
         self.bytes.clear();
     }
-}
-
-/// The packed record behind format and slot.
-#[inline]
-pub fn body(value: &[u8]) -> &[u8] {
-    let slot = value.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
-    &value[1 + slot..]
 }

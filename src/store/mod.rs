@@ -11,6 +11,7 @@ mod batch;
 mod cell;
 mod cursor;
 pub mod image;
+mod names;
 pub mod packed;
 mod records;
 mod slab;
@@ -20,6 +21,7 @@ mod sorted;
 mod image_tests;
 
 pub use cursor::Cursor;
+pub use names::{Names, Number};
 pub use packed::{Packed, Sections};
 pub use records::{At, Records, SLOTS_MAX};
 pub use sorted::Sorted;

@@ -2,6 +2,8 @@
 //!
 //! In front stands which sections there are, one bit each, then the length of each of them but the last.
 
+use std::ops::Range;
+
 use crate::domain::codec::{CodecError, Reader, put_uint};
 
 /// Sections of a record, one bit each.
@@ -26,11 +28,11 @@ pub trait Packed: Default {
     fn empty(&mut self, spare: &mut Self::Spare);
 }
 
-/// The sections of a body, and which of them are there.
+/// Which sections a body has, and from where to where each lies in it.
 #[derive(Clone, Copy, Default)]
-struct Split<'b> {
+struct Split {
     there: Sections,
-    bytes: [&'b [u8]; SECTIONS_MAX],
+    places: [(usize, usize); SECTIONS_MAX],
 }
 
 /// One by one, with their positions.
@@ -43,7 +45,7 @@ fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
     })
 }
 
-fn split(body: &[u8]) -> Result<Split<'_>, CodecError> {
+fn split(body: &[u8]) -> Result<Split, CodecError> {
     let mut reader = Reader::new(body);
     let there = reader.byte()?;
     let last = SECTIONS_MAX.wrapping_sub(1 + there.leading_zeros() as usize);
@@ -54,13 +56,14 @@ fn split(body: &[u8]) -> Result<Split<'_>, CodecError> {
         lengths[at] = usize::try_from(length)
             .map_err(|_| CodecError::Length { at: from, length: i64::try_from(length).unwrap_or(i64::MAX) })?;
     }
-    let mut bytes = [&[][..]; SECTIONS_MAX];
+    let mut places = [(0, 0); SECTIONS_MAX];
     for (at, _) in each(there) {
-        let length = if at == last { body.len() - reader.position() } else { lengths[at] };
-        bytes[at] = reader.take(length)?;
+        let start = reader.position();
+        reader.take(if at == last { body.len() - start } else { lengths[at] })?;
+        places[at] = (start, reader.position());
     }
     reader.end()?;
-    Ok(Split { there, bytes })
+    Ok(Split { there, places })
 }
 
 /// Fills the wanted sections of a record, which are empty.
@@ -70,41 +73,44 @@ pub fn unpack<V: Packed>(
     body: &[u8],
     spare: &mut V::Spare,
 ) -> Result<(), CodecError> {
-    let Split { there, bytes } = split(body)?;
+    let Split { there, places } = split(body)?;
     if there & !V::ALL != 0 {
         return Err(CodecError::Ordinal { at: 0, ordinal: i64::from(there) });
     }
-    each(there & wanted).try_for_each(|(at, section)| record.unpack(section, bytes[at], spare))
+    each(there & wanted).try_for_each(|(at, section)| record.unpack(section, &body[places[at].0..places[at].1], spare))
 }
 
-/// Appends a record: the changed sections as they are in it, the others as they are packed in `before` (which is empty for
-/// a record that was never packed). `room` is used on the way.
+/// Appends a record: the changed sections as they are in it, the others as they are packed in `before`, a place in `out`
+/// (empty for a record that was never packed). `room` is used on the way.
 pub fn pack<V: Packed>(
     record: &V,
     changed: Sections,
-    before: &[u8],
+    before: Range<usize>,
     room: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    let before = if before.is_empty() { Split::default() } else { split(before)? };
-    let (mut there, mut ends) = (0, [0; SECTIONS_MAX]);
+    let known = if before.is_empty() { Split::default() } else { split(&out[before.clone()])? };
+    let (mut there, mut places) = (0, known.places);
     room.clear();
     for (at, section) in each(V::ALL) {
-        let start = room.len();
-        match changed & section != 0 {
-            true => record.pack(section, room),
-            false => room.extend_from_slice(before.bytes[at]),
+        if changed & section != 0 {
+            let start = room.len();
+            record.pack(section, room);
+            places[at] = (start, room.len());
         }
-        ends[at] = room.len();
-        there |= if room.len() > start { section } else { 0 };
+        there |= if places[at].0 < places[at].1 { section } else { 0 };
     }
     out.push(there);
-    let mut start = 0;
     // The last one ends with the record.
     for (at, _) in each(there).filter(|(at, _)| there >> at != 1) {
-        put_uint((ends[at] - start) as u64, out);
-        start = ends[at];
+        put_uint((places[at].1 - places[at].0) as u64, out);
     }
-    out.extend_from_slice(room);
+    for (at, section) in each(there) {
+        let (start, end) = places[at];
+        match changed & section != 0 {
+            true => out.extend_from_slice(&room[start..end]),
+            false => out.extend_from_within(before.start + start..before.start + end),
+        }
+    }
     Ok(())
 }

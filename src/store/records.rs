@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::Cursor;
-use super::batch::{Batch, Met, body};
+use super::batch::{Batch, Met};
 use super::cell::{TOKEN_BYTES_MAX, record, set_head, split, token};
 use super::packed::{self, Packed, Sections};
 use super::slab::{Cell, Slab};
@@ -26,6 +26,8 @@ use crate::planted::{self, Bug};
 /// Most working copies. An event is often about the customer of the one before, and few copies stay near the processor: one
 /// that makes room is packed at once.
 const COPIES_MAX: usize = 32;
+/// Records that are looked up together before they are written.
+const COMMITTED_TOGETHER: usize = 32;
 /// Most slots of a shard; a restored slot beyond it is refused.
 pub const SLOTS_MAX: u32 = 1 << 26;
 
@@ -57,9 +59,8 @@ pub struct Records<V: Packed> {
     loaded: bool,
     /// Room to write a cell's beginning in.
     head: Vec<u8>,
-    /// Room to pack a record in: its sections, and all of it.
+    /// Room to pack sections in.
     room: Vec<u8>,
-    packed: Vec<u8>,
     copies: Vec<Copy<V>>,
     /// The copy that makes room next.
     next: usize,
@@ -79,7 +80,6 @@ impl<V: Packed> Default for Records<V> {
             loaded: false,
             head: Vec::new(),
             room: Vec::new(),
-            packed: Vec::new(),
             copies: Vec::new(),
             next: 0,
             open: Batch::default(),
@@ -183,14 +183,19 @@ impl<V: Packed> Records<V> {
 
     /// Accepts the batch in flight.
     pub fn commit(&mut self) {
-        for met in self.flight.records.iter().filter(|met| met.changed) {
-            set_head(self.flight.token(met), &mut self.head);
-            let body = self.flight.body(met);
-            let cell = &mut self.slots[met.slot as usize];
-            *cell = Some(match cell.take() {
-                Some(known) => self.slab.replace(known, &self.head, body),
-                None => self.slab.put(&self.head, body),
-            });
+        for group in self.flight.records.chunks(COMMITTED_TOGETHER) {
+            // They lie anywhere in memory: the processor waits for many of them at a time.
+            let cells = group.iter().filter(|met| met.changed).filter_map(|met| self.slots[met.slot as usize]);
+            std::hint::black_box(cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell)));
+            for met in group.iter().filter(|met| met.changed) {
+                set_head(self.flight.token(met), &mut self.head);
+                let body = self.flight.body(met);
+                let cell = &mut self.slots[met.slot as usize];
+                *cell = Some(match cell.take() {
+                    Some(known) => self.slab.replace(known, &self.head, body),
+                    None => self.slab.put(&self.head, body),
+                });
+            }
         }
         self.flight.clear();
         self.in_flight = false;
@@ -237,8 +242,9 @@ impl<V: Packed> Records<V> {
         if let Some(met) = self.open.get(slot) {
             let mut bytes = self.open.body(met).to_vec();
             if let Some(copy) = met.copy.map(|at| &self.copies[at as usize]) {
-                let (before, room) = (std::mem::take(&mut bytes), &mut Vec::new());
-                trusted(packed::pack(&copy.record, copy.changed, &before, room, &mut bytes));
+                let before = 0..bytes.len();
+                trusted(packed::pack(&copy.record, copy.changed, before.clone(), &mut Vec::new(), &mut bytes));
+                bytes.drain(before);
             }
             return Some((text(self.open.token(met)), bytes));
         }
@@ -393,15 +399,13 @@ impl<V: Packed> Records<V> {
     /// Ends the use of a working copy; what was changed in it is packed.
     fn put_away(&mut self, at: usize) {
         let copy = &mut self.copies[at];
-        let Some(met) = copy.of.take().and_then(|met| self.open.records.get_mut(met as usize)) else { return };
-        met.copy = None;
+        let Some(met) = copy.of.take() else { return };
+        self.open.records[met as usize].copy = None;
         if copy.changed != 0 {
-            self.packed.clear();
-            begin_value::<V>(met.slot, &mut self.packed);
-            let before = body(&self.open.bytes[met.value.clone()]);
-            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.packed));
-            let start = self.open.bytes.len();
-            self.open.bytes.extend_from_slice(&self.packed);
+            let (start, before) = (self.open.bytes.len(), self.open.body_place(&self.open.records[met as usize]));
+            begin_value::<V>(self.open.records[met as usize].slot, &mut self.open.bytes);
+            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.open.bytes));
+            let met = &mut self.open.records[met as usize];
             (met.changed, met.value) = (true, start..self.open.bytes.len());
         }
         (copy.open, copy.changed) = (0, 0);
@@ -603,7 +607,7 @@ mod tests {
         for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
             let mut value = Vec::new();
             begin_value::<Number>(slot, &mut value);
-            packed::pack(&Number([5, 0]), 3, &[], &mut Vec::new(), &mut value).unwrap();
+            packed::pack(&Number([5, 0]), 3, 0..0, &mut Vec::new(), &mut value).unwrap();
             records.load(token, &value).unwrap();
         }
         for token in ["c", "d", "e", "f"] {

@@ -1,6 +1,7 @@
 //! Values by an ordered key, for what is read in ranges: panes, ledgers, clocks.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
@@ -13,17 +14,52 @@ use crate::planted::{self, Bug};
 /// Values of type `V` by an ordered key.
 #[derive(Clone, Debug)]
 pub struct Sorted<K, V> {
-    values: BTreeMap<K, V>,
-    /// The value before the open generation, by touched key.
-    open: BTreeMap<K, Option<V>>,
-    /// The value before the generation in flight, by touched key.
-    flight: BTreeMap<K, Option<V>>,
+    values: BTreeMap<K, Kept<V>>,
+    /// What stood before the open generation, by touched key, in the order of touching. A key that was taken out and put in
+    /// again stands there twice; the first time counts.
+    open: Vec<(K, Option<V>)>,
+    /// The same of the generation in flight.
+    flight: Vec<(K, Option<V>)>,
     in_flight: bool,
+    /// The number of the open generation, from 1.
+    generation: u64,
+    /// Values that are no longer needed and whose buffers are, at most `spares_max`.
+    spares: Vec<V>,
+    spares_max: usize,
+}
+
+/// A value, and the generation that has saved it last: it is not saved twice.
+#[derive(Clone, Debug)]
+struct Kept<V> {
+    value: V,
+    saved: u64,
+}
+
+impl<V> Kept<V> {
+    /// A value of before the open generation.
+    fn old(value: V) -> Self {
+        Self { value, saved: 0 }
+    }
 }
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), open: BTreeMap::new(), flight: BTreeMap::new(), in_flight: false }
+        Self::with_spares(0)
+    }
+}
+
+impl<K, V> Sorted<K, V> {
+    /// A table that keeps so many old values, to save others in them without an allocation.
+    pub fn with_spares(spares_max: usize) -> Self {
+        Self {
+            values: BTreeMap::new(),
+            open: Vec::new(),
+            flight: Vec::new(),
+            in_flight: false,
+            generation: 1,
+            spares: Vec::new(),
+            spares_max,
+        }
     }
 }
 
@@ -40,46 +76,84 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.values.get(key)
+        self.values.get(key).map(|kept| &kept.value)
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.values.iter()
+        self.values.iter().map(|(key, kept)| (key, &kept.value))
     }
 
     pub fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.values.range(range)
+        self.values.range(range).map(|(key, kept)| (key, &kept.value))
     }
 
     /// The value to change, made by `make` when there is none.
     pub fn edit_or(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
-        self.save(key);
-        self.values.entry(key.clone()).or_insert_with(make)
+        let generation = self.generation;
+        match self.values.entry(key.clone()) {
+            Entry::Vacant(vacant) => {
+                self.open.push((key.clone(), None));
+                &mut vacant.insert(Kept { value: make(), saved: generation }).value
+            }
+            Entry::Occupied(occupied) => {
+                let kept = occupied.into_mut();
+                if kept.saved != generation {
+                    kept.saved = generation;
+                    self.open.push((key.clone(), Some(copied(&kept.value, &mut self.spares))));
+                }
+                &mut kept.value
+            }
+        }
     }
 
     /// The value to change, if there is one.
     pub fn edit(&mut self, key: &K) -> Option<&mut V> {
-        if self.values.contains_key(key) {
-            self.save(key);
+        let kept = self.values.get_mut(key)?;
+        if kept.saved != self.generation {
+            kept.saved = self.generation;
+            self.open.push((key.clone(), Some(copied(&kept.value, &mut self.spares))));
         }
-        self.values.get_mut(key)
+        Some(&mut kept.value)
     }
 
     pub fn put(&mut self, key: K, value: V) {
-        self.save(&key);
-        self.values.insert(key, value);
-    }
-
-    pub fn remove(&mut self, key: &K) -> Option<V> {
-        if self.values.contains_key(key) {
-            self.save(key);
+        let kept = Kept { value, saved: self.generation };
+        match self.values.entry(key) {
+            Entry::Vacant(vacant) => {
+                self.open.push((vacant.key().clone(), None));
+                vacant.insert(kept);
+            }
+            Entry::Occupied(mut occupied) => {
+                let before = occupied.insert(kept);
+                if before.saved != self.generation {
+                    self.open.push((occupied.key().clone(), Some(before.value)));
+                }
+            }
         }
-        self.values.remove(key)
     }
 
-    /// Every key that the open generation touched, once, with its value now (`None`: removed).
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (key, Kept { value, saved }) = self.values.remove_entry(key)?;
+        if saved != self.generation {
+            self.open.push((key, Some(copied(&value, &mut self.spares))));
+        }
+        Some(value)
+    }
+
+    /// Every key that the open generation touched, once and in order, with its value now (`None`: removed).
     pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
-        self.open.keys().map(|key| (key, self.values.get(key)))
+        self.changed_by(K::cmp)
+    }
+
+    /// The same in another order.
+    pub fn changed_by(&self, order: impl Fn(&K, &K) -> Ordering) -> impl Iterator<Item = (&K, Option<&V>)> {
+        let mut keys: Vec<&K> = self.open.iter().map(|(key, _)| key).collect();
+        keys.sort_unstable_by(|one, other| order(one, other));
+        keys.dedup();
+        keys.into_iter().map(|key| (key, self.get(key)))
     }
 
     /// Shows up to `most` values as they were at the last commit, in key order behind the cursor, and moves the cursor
@@ -90,18 +164,38 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     {
         let after: Option<K> = cursor.after.as_deref().map(codec::decode).transpose()?;
         let rest = (after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        // What the generation in flight found is older than what the open one found: it comes last and stays.
-        let saved = self.open.range(rest).chain(self.flight.range(rest));
-        let mut saved: BTreeMap<&K, Option<&V>> = saved.map(|(key, before)| (key, before.as_ref())).collect();
+        let (looked, last) = self.walk_in(rest, most, &mut show);
+        if looked < most {
+            cursor.next_table();
+        } else if let Some(key) = last {
+            let mut bytes = Vec::new();
+            codec::encode(key, &mut bytes);
+            cursor.after = Some(bytes);
+        }
+        Ok(looked)
+    }
+
+    /// Shows up to `most` values of a range as they were at the last commit; returns how many keys it looked at, and the last.
+    pub fn walk_in(
+        &self,
+        range: (Bound<&K>, Bound<&K>),
+        most: usize,
+        show: &mut impl FnMut(&K, &V),
+    ) -> (usize, Option<&K>) {
+        // What the generation in flight found is older than what the open one found, and of two in one generation the first
+        // is: the oldest comes last and stays.
+        let saved = self.open.iter().rev().chain(self.flight.iter().rev());
+        let inside = saved.filter(|(key, _)| range.contains(key));
+        let mut saved: BTreeMap<&K, Option<&V>> = inside.map(|(key, before)| (key, before.as_ref())).collect();
         if planted::is(Bug::ImageWithUncommittedSlots) {
             saved.clear();
         }
-        let (mut now, mut saved) = (self.values.range(rest).peekable(), saved.into_iter().peekable());
+        let (mut now, mut saved) = (self.values.range(range).peekable(), saved.into_iter().peekable());
         let (mut looked, mut last) = (0, None);
         while looked < most {
             let next = match (now.peek(), saved.peek()) {
                 (Some((key, _)), touched) if touched.is_none_or(|(touched, _)| *key < *touched) => {
-                    now.next().map(|(key, value)| (key, Some(value)))
+                    now.next().map(|(key, kept)| (key, Some(&kept.value)))
                 }
                 (untouched, touched) => {
                     if untouched.map(|(key, _)| *key) == touched.map(|(key, _)| *key) {
@@ -110,21 +204,13 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
                     saved.next()
                 }
             };
-            let Some((key, committed)) = next else {
-                cursor.next_table();
-                return Ok(looked);
-            };
+            let Some((key, committed)) = next else { break };
             if let Some(value) = committed {
                 show(key, value);
             }
             (looked, last) = (looked + 1, Some(key));
         }
-        if let Some(key) = last {
-            let mut bytes = Vec::new();
-            codec::encode(key, &mut bytes);
-            cursor.after = Some(bytes);
-        }
-        Ok(looked)
+        (looked, last)
     }
 
     /// Sends the open generation into flight; further edits belong to the next one.
@@ -132,12 +218,14 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         debug_assert!(!self.in_flight, "one generation in flight at most");
         std::mem::swap(&mut self.open, &mut self.flight);
         self.in_flight = true;
+        self.generation += 1;
     }
 
     /// Accepts the generation in flight.
     pub fn commit(&mut self) {
         if !planted::is(Bug::DoubleUndo) {
-            self.flight.clear();
+            let room = self.spares_max.saturating_sub(self.spares.len());
+            self.spares.extend(self.flight.drain(..).filter_map(|(_, before)| before).take(room));
         }
         self.in_flight = false;
     }
@@ -145,10 +233,11 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     /// Puts everything back as it was at the last commit.
     pub fn undo(&mut self) {
         self.in_flight = false;
-        let saved = std::mem::take(&mut self.open).into_iter().chain(std::mem::take(&mut self.flight));
-        for (key, before) in saved {
+        self.generation += 1;
+        // The oldest comes last and stays.
+        for (key, before) in self.open.drain(..).rev().chain(self.flight.drain(..).rev()) {
             match before {
-                Some(value) => self.values.insert(key, value),
+                Some(value) => self.values.insert(key, Kept::old(value)),
                 None => self.values.remove(&key),
             };
         }
@@ -157,15 +246,20 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     /// Places or drops a restored value; no undo is kept.
     pub fn load(&mut self, key: K, value: Option<V>) {
         match value {
-            Some(value) => self.values.insert(key, value),
+            Some(value) => self.values.insert(key, Kept::old(value)),
             None => self.values.remove(&key),
         };
     }
+}
 
-    fn save(&mut self, key: &K) {
-        if let Entry::Vacant(vacant) = self.open.entry(key.clone()) {
-            vacant.insert(self.values.get(key).cloned());
+/// A copy of a value, in the buffers of an old one where there is one.
+fn copied<V: Clone>(value: &V, spares: &mut Vec<V>) -> V {
+    match spares.pop() {
+        Some(mut spare) => {
+            spare.clone_from(value);
+            spare
         }
+        None => value.clone(),
     }
 }
 
@@ -189,13 +283,13 @@ mod tests {
     }
 
     proptest! {
-        /// Edits (key, keep or remove), hand-overs, commits and undos in any legal order: undo gives back the last commit, and
-        /// the changes of each generation bring a copy to the same contents.
+        /// Edits (key, keep or remove), hand-overs, commits and undos in any legal order: undo gives back the last commit, the
+        /// changes of each generation bring a copy to the same contents, and a walk sees what is committed.
         #[test]
-        fn generations_agree_with_a_model(acts in prop::collection::vec((0u8..8, 0u8..12), 1..120)) {
-            let (mut table, mut copy) = (Sorted::<u8, i64>::default(), BTreeMap::new());
-            let mut flight: Option<Vec<(u8, Option<i64>)>> = None;
-            let contents = |table: &Sorted<u8, i64>| table.iter().map(|(k, v)| (*k, *v)).collect::<BTreeMap<_, _>>();
+        fn generations_agree_with_a_model(acts in prop::collection::vec((0i32..8, 0u8..12), 1..120)) {
+            let (mut table, mut copy) = (Sorted::<i32, i64>::with_spares(2), BTreeMap::new());
+            let mut flight: Option<Vec<(i32, Option<i64>)>> = None;
+            let contents = |table: &Sorted<i32, i64>| table.iter().map(|(k, v)| (*k, *v)).collect::<BTreeMap<_, _>>();
             for (key, act) in acts {
                 match act {
                     0..=4 => *table.edit_or(&key, || 0) += 1,
@@ -221,6 +315,11 @@ mod tests {
                     }
                     _ => {}
                 }
+                let (mut seen, mut cursor) = (BTreeMap::new(), Cursor::default());
+                while cursor.table == 0 {
+                    table.walk(&mut cursor, 3, |key, value| _ = seen.insert(*key, *value)).unwrap();
+                }
+                prop_assert_eq!(&seen, &copy);
             }
         }
     }

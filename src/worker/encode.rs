@@ -1,5 +1,8 @@
 //! From what a stage says to records of topics: the only place that knows which output goes where.
 
+use compact_str::format_compact;
+use smallvec::SmallVec;
+
 use crate::bus::{Outbox, Topic, Topics};
 use crate::domain::candidate::{CandidateKind, CandidateStatus};
 use crate::domain::journal::OutputDigest;
@@ -32,10 +35,14 @@ pub fn output(output: &Output, shard: i32, topics: &Topics, ids: &SchemaIds, out
             outbox.push(topic, partition, view.partner.as_bytes(), encode);
         }
         Output::Pane(pane) => {
-            let key = format!("{}\0{}\0{}", pane.partner, pane.tile, pane.start.0);
+            let mut key = SmallVec::<[u8; 64]>::from_slice(pane.partner.as_bytes());
+            for part in [pane.tile.name(), &format_compact!("{}", pane.start.0)] {
+                key.push(0);
+                key.extend_from_slice(part.as_bytes());
+            }
             let (topic, partition) = keyed(Topic::PartnerPanes, &pane.partner);
             let encode = |out: &mut Vec<u8>| ids.encode(Schema::PartnerPane, pane.as_ref(), out);
-            outbox.push(topic, partition, key.as_bytes(), encode);
+            outbox.push(topic, partition, &key, encode);
         }
         Output::Alert(alert) => {
             let key = alert.partner.as_ref().map_or_else(|| alert.shard.to_string(), ToString::to_string);

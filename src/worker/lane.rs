@@ -233,7 +233,14 @@ impl Lane {
         let mut flight = Flight { closed: Vec::new(), shards: Vec::new(), seen: Vec::new() };
         for runner in self.shards.values_mut().filter(|runner| runner.is_open()) {
             let seen = &mut flight.seen;
-            flight.closed.push(runner.close(&mut outbox, |output| seen.push(output)));
+            flight.closed.push(runner.close(&mut outbox, |output| match output {
+                // Nobody looks at these.
+                Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => Some(output),
+                output => {
+                    seen.push(output);
+                    None
+                }
+            }));
             flight.shards.push(runner.shard());
             for (topic, offset) in runner.moved() {
                 next.add_partition_offset(self.shared.topic_name(topic), runner.shard(), Offset::Offset(offset))?;
@@ -302,7 +309,14 @@ impl Lane {
             }
         }
         flight.closed.iter().for_each(|closed| self.models.count(closed));
-        self.models.absorb(&mut flight.seen);
+        let shards = &mut self.shards;
+        self.models.absorb(&mut flight.seen, |output| {
+            if let Output::Decision(decision) = &output
+                && let Some(runner) = shards.get_mut(&decision.shard)
+            {
+                runner.take_back(output);
+            }
+        });
         self.models.transactions.fetch_add(1, Ordering::Relaxed);
         self.models.produced.fetch_add(self.outbox.len() as u64, Ordering::Relaxed);
         self.models.produced_bytes.fetch_add(self.outbox.bytes() as u64, Ordering::Relaxed);

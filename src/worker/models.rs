@@ -88,8 +88,8 @@ impl PhaseTotals {
 }
 
 impl Models {
-    /// Takes over what a committed batch said.
-    pub fn absorb(&self, outputs: &mut Vec<Output>) {
+    /// Takes over what a committed batch said, and gives back what no listener gets.
+    pub fn absorb(&self, outputs: &mut Vec<Output>, mut back: impl FnMut(Output)) {
         for output in outputs.drain(..) {
             match &output {
                 Output::View(view) => {
@@ -106,9 +106,11 @@ impl Models {
                 Output::Candidate(_) | Output::Alert(_) => {}
                 Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => continue,
             }
-            if let Some(listener) = self.listener.get()
-                && listener.try_send(output).is_err()
-            {
+            let Some(listener) = self.listener.get() else {
+                back(output);
+                continue;
+            };
+            if listener.try_send(output).is_err() {
                 self.unheard.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -21,7 +21,7 @@ use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Fate, Output, Text, content_id};
+use crate::domain::{EventTime, Fate, Output, Text, content_id, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
@@ -242,8 +242,9 @@ impl ShardRunner {
         self.batch.note_tick();
     }
 
-    /// Ends the batch: bundles, changelog, journal and progress go to the outbox; what people may see goes to `seen`.
-    pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output)) -> Closed {
+    /// Ends the batch: bundles, changelog, journal and progress go to the outbox; every output is shown to `seen`, which gives
+    /// back what it does not keep.
+    pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output) -> Option<Output>) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
         self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.batch.outputs);
@@ -252,9 +253,11 @@ impl ShardRunner {
             stamp(&mut output, &self.policies);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
             if matches!(output, Output::Decision(_)) {
-                self.progress.decision_hash = decision_hash(outbox);
+                set_decision_hash(&mut self.progress.decision_hash, outbox);
             }
-            seen(output);
+            if let Some(output) = seen(output) {
+                self.stage.take_back(output);
+            }
         }
         self.batch.bury(&shared, outbox);
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
@@ -268,6 +271,11 @@ impl ShardRunner {
         let changelog = Topic::changelog(self.stage.name());
         outbox.push(changelog, self.shard, PROGRESS_KEY, |out| self.progress.encode(out));
         self.batch.closed
+    }
+
+    /// Takes back an output that nobody keeps any more; its buffers are used again.
+    pub fn take_back(&mut self, output: Output) {
+        self.stage.take_back(output);
     }
 
     /// The closed batch is on its way; what comes now belongs to the next one.
@@ -317,13 +325,14 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
         progress.decisions += 1;
         decision.shard = shard;
         decision.sequence = progress.decisions;
-        decision.prev_hash = std::mem::take(&mut progress.decision_hash);
+        // The next hash is written into the room of an old one.
+        std::mem::swap(&mut decision.prev_hash, &mut progress.decision_hash);
     }
 }
 
 /// The hash of the decision that was encoded last: of its body, which is encoded once.
-fn decision_hash(outbox: &Outbox) -> Text {
+fn set_decision_hash(hash: &mut Text, outbox: &Outbox) {
     let value = outbox.len().checked_sub(1).and_then(|last| outbox.since(last).next()?.value).unwrap_or_default();
     let body = frame::split(value).map_or(value, |(_, body)| body);
-    Text::from(&blake3::hash(body).to_hex().as_str()[..32])
+    set_text(hash, &blake3::hash(body).to_hex().as_str()[..32]);
 }

@@ -127,6 +127,14 @@ impl Stage {
         }
     }
 
+    /// Takes back what it said, when it is encoded and nobody keeps it.
+    pub fn take_back(&mut self, output: Output) {
+        match self {
+            Self::Customer(shard) => shard.take_back(output),
+            Self::Partner(shard) => shard.take_back(output),
+        }
+    }
+
     /// Appends the batch's changelog entries.
     pub fn changes(&mut self, shard: i32, outbox: &mut Outbox) {
         let topic = Topic::changelog(self.name());

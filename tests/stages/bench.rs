@@ -232,7 +232,7 @@ impl Bench {
             (self.outbox, self.reloads) = (outbox, reloads);
             return None;
         }
-        runner.close(&mut outbox, |_| {});
+        runner.close(&mut outbox, Some);
         let own = |value: &[u8]| value.to_vec();
         let written = outbox.iter().map(|record| Produced {
             topic: record.topic,

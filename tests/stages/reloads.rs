@@ -185,7 +185,7 @@ fn taken_by_one_behind(record: &Produced, reloads: &Reloads, known: i64, told: i
         runner.take(raw);
     }
     let mut outbox = Outbox::default();
-    runner.close(&mut outbox, |_| {});
+    runner.close(&mut outbox, Some);
     let decisions = outbox.iter().filter(|record| record.topic == Topic::Decisions);
     decisions.map(|record| shared.ids.decode(Schema::Decision, record.value.unwrap()).unwrap()).collect()
 }

@@ -4,7 +4,7 @@ use super::fact::Dated;
 use super::form::{clear, flag, list};
 use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
 use super::{
-    Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Traits, Verdict,
+    Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits, Verdict,
 };
 use crate::domain::Text;
 use crate::domain::codec::CodecError;
@@ -69,8 +69,10 @@ impl Profile {
         let mut parts = from.parts()?;
         self.zone = from.dated(parts.next(), Unpacker::text)?;
         self.tags = from.dated(parts.next(), |from| {
-            let mut tags = Vec::new();
-            from.list(&mut tags, ENTRIES_MAX, Unpacker::text)?;
+            let mut tags = Tags::new();
+            for _ in 0..from.count(ENTRIES_MAX)? {
+                tags.push(from.text()?);
+            }
             Ok(tags)
         })?;
         self.lenders = from.dated(parts.next(), Unpacker::small)?;

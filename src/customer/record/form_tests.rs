@@ -145,7 +145,7 @@ prop_compose! {
         contacts in list((time(), text(), word(), some(text()))),
     ) -> Profile {
         Profile {
-            zone, tags, lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into,
+            zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into,
             scores: scores.into_iter().map(|(kind, at, scored_at, value_ppm, model, version)| {
                 ScoreFact { kind, at, scored_at, value_ppm, model, version }
             }).collect(),
@@ -189,7 +189,7 @@ prop_compose! {
 
 fn bytes_of(customer: &Customer) -> Vec<u8> {
     let mut bytes = Vec::new();
-    packed::pack(customer, section::ALL, &[], &mut Vec::new(), &mut bytes).unwrap();
+    packed::pack(customer, section::ALL, 0..0, &mut Vec::new(), &mut bytes).unwrap();
     bytes
 }
 

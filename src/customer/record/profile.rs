@@ -1,5 +1,7 @@
 //! What is known of the person: traits, scores, consents, flags, the own product, contacts.
 
+use smallvec::SmallVec;
+
 use super::fact::{Dated, Effect, stand, stand_by};
 use crate::domain::events::{ConsentPurpose, Flag, OutcomeKind, OwnProductState};
 use crate::domain::{EventTime, Text};
@@ -106,11 +108,14 @@ pub struct Contact {
     pub channel: Option<Text>,
 }
 
+/// The words that a lender gives a customer; most have one or two.
+pub type Tags = SmallVec<[Text; 2]>;
+
 /// What only customer events and outcomes say of the person.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     pub zone: Option<Dated<Text>>,
-    pub tags: Option<Dated<Vec<Text>>>,
+    pub tags: Option<Dated<Tags>>,
     pub lenders: Option<Dated<i32>>,
     pub debt_burden_ppm: Option<Dated<i64>>,
     pub own_product: Option<Dated<OwnProductState>>,

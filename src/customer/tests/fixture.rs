@@ -7,7 +7,7 @@ use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
-use crate::policy::{Contract, Facts, Judgement, Terms};
+use crate::policy::{Contract, Facts, Judgement, Room, Terms};
 
 /// 2026-03-10T00:00:00Z, a Tuesday.
 pub const TODAY: CalendarDay = CalendarDay(20_522);
@@ -252,7 +252,7 @@ impl Judge for OnePolicy {
     fn contract(&self, partner: &str) -> Option<&Contract> {
         self.contract.as_ref().filter(|contract| contract.partner == partner)
     }
-    fn judge(&self, facts: &Facts<'_>) -> Judgement {
+    fn judge(&self, facts: &Facts<'_>, _: Room) -> Judgement {
         self.seen.borrow_mut().push(Seen {
             kind: facts.kind,
             dpd_now: facts.standing.dpd_now,

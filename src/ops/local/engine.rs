@@ -155,7 +155,10 @@ impl<L: Listener> Engine<L> {
     ) {
         outbox.clear();
         for runner in runners.iter_mut().filter(|runner| runner.is_open()) {
-            let closed = runner.close(outbox, |output| listener.output(&output));
+            let closed = runner.close(outbox, |output| {
+                listener.output(&output);
+                Some(output)
+            });
             fates.add(&closed.fates);
             runner.hand_over();
             runner.commit();

@@ -1,0 +1,86 @@
+//! Texts by number: what many keys name is compared, copied and hashed as a number.
+
+use rustc_hash::FxHashMap;
+
+use crate::domain::Text;
+
+/// The number of a text, good as long as its [`Names`] are. It never leaves the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number(u32);
+
+/// Texts in the order in which they were met.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    numbers: FxHashMap<Text, Number>,
+    texts: Vec<Text>,
+}
+
+impl Names {
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The number of a text, which is noted if it was not met before.
+    pub fn number(&mut self, text: &str) -> Number {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = Number(self.texts.len() as u32);
+        self.texts.push(Text::from(text));
+        self.numbers.insert(Text::from(text), number);
+        number
+    }
+
+    /// The number of a text that was met.
+    pub fn known(&self, text: &str) -> Option<Number> {
+        self.numbers.get(text).copied()
+    }
+
+    /// The text that a number stands for.
+    pub fn text(&self, number: Number) -> &Text {
+        &self.texts[number.0 as usize]
+    }
+
+    /// All numbers in the order of the texts.
+    pub fn sorted(&self) -> Vec<Number> {
+        let mut sorted: Vec<Number> = (0..self.texts.len() as u32).map(Number).collect();
+        sorted.sort_unstable_by_key(|number| self.text(*number));
+        sorted
+    }
+
+    /// The place of each number in that order.
+    pub fn ranks(&self) -> Ranks {
+        let mut ranks = vec![0; self.texts.len()];
+        (0..).zip(self.sorted()).for_each(|(rank, number)| ranks[number.0 as usize] = rank);
+        Ranks(ranks)
+    }
+}
+
+/// Numbers in the order of the texts they stand for.
+#[derive(Debug)]
+pub struct Ranks(Vec<u32>);
+
+impl Ranks {
+    pub fn of(&self, number: Number) -> u32 {
+        self.0[number.0 as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_for_texts_and_rank_like_them() {
+        let mut names = Names::default();
+        let numbers = ["p2", "p1", "p3", "p2"].map(|text| names.number(text));
+        assert_eq!((numbers[0], names.len(), names.known("p4")), (numbers[3], 3, None));
+        assert!(numbers.iter().zip(["p2", "p1", "p3"]).all(|(number, text)| names.text(*number) == text));
+        let ranks = names.ranks();
+        assert_eq!(numbers.map(|number| ranks.of(number)), [1, 0, 2, 1]);
+    }
+}
