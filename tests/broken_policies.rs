@@ -6,6 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reflow::domain::words::Word;
+use reflow::policy::ProblemCode;
+
 /// CPU time that a diagnosis may take at most, seconds, and memory, KiB.
 const CPU_SECS_MAX: u32 = 1;
 const MEMORY_KIB_MAX: u32 = 256 * 1024;
@@ -82,6 +85,14 @@ fn the_shipped_policies_are_clean() {
     {
         let output = check(Path::new(file), &[]);
         assert_eq!(output.status.code(), Some(0), "{file}\n{}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+#[test]
+fn each_code_stands_in_the_handbook() {
+    let handbook = std::fs::read_to_string("docs/policy.md").unwrap();
+    for code in ProblemCode::NAMES {
+        assert!(handbook.contains(&format!("`{code}`")), "docs/policy.md says nothing of {code}");
     }
 }
 

@@ -120,6 +120,23 @@ fn failed(policy: &Policy, facts: &Facts<'_>) -> Vec<String> {
     judgement.checks.iter().filter(|check| !check.passed).map(|check| check.subject.to_string()).collect()
 }
 
+// --- Consents ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_consent_counts_by_a_text_that_is_named_and_while_it_counts() {
+    let texts =
+        |first: &str, second: &str| format!("consent_texts: [{{version: v1, {first}}}, {{version: v2, {second}}}]\n");
+    let of = |texts: &str| reasons(&policy("", "", texts), &good());
+    let (none, no) = (Vec::<String>::new(), vec!["GATE_NO_CONSENT".to_owned()]);
+    assert_eq!(of(""), none, "any text, where none is named");
+    assert_eq!(of(&texts("from: 2024-06-03, to: 2024-06-03", "from: 2024-06-04, to: open")), none);
+    assert_eq!(of(&texts("from: 2024-06-04, to: open", "from: 2024-01-01, to: open")), no);
+    assert_eq!(of(&texts("from: 2024-01-01, to: 2024-06-02", "from: 2024-01-01, to: open")), no);
+    assert_eq!(of("consent_texts: [{version: v2, from: 2024-01-01, to: open}]\n"), no);
+    let twice = texts("from: 2024-01-01, to: open", "from: 2024-01-01, to: open").replace("v2", "v1");
+    assert_eq!(refused("", "", &twice).len(), 1);
+}
+
 // --- Persons ----------------------------------------------------------------------------------------------------------
 
 const PERSONS: &str =
@@ -412,6 +429,30 @@ fn a_registry_is_refused_where_it_approves_itself() {
             "found a model made from what partners supplied, expected `selection` in the `data_use` of `p01`"
         )
     );
+}
+
+#[test]
+fn deciles_are_nine_growing_edges_and_shares_that_add_up() {
+    let with = |keys: &str| MODELS.replacen("model: s,", &format!("model: s, {keys},"), 1);
+    let edges = "deciles: [-5, 20, 30, 40, 50, 60, 70, 80, 90]";
+    let read = policy("", "", &with(edges));
+    let deciles = read.deciles("s", "1").expect("stated");
+    assert_eq!((deciles.edges[0], deciles.reference_ppm, deciles.alert_ppm), (-5, [100_000; 10], 250_000));
+    assert!(read.deciles("m", "1").is_none() && read.deciles("s", "2").is_none());
+    let shares = "reference_ppm: [910000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000]";
+    let read = policy("", "", &with(&format!("{edges}, {shares}, psi_alert_ppm: 100000")));
+    let deciles = read.deciles("s", "1").expect("stated");
+    assert_eq!((deciles.reference_ppm[0], deciles.alert_ppm), (910_000, 100_000));
+    for (keys, expected) in [
+        ("deciles: [10, 20, 30, 40, 50, 60, 70, 80]".to_owned(), "nine growing edges"),
+        ("deciles: [10, 20, 30, 40, 50, 60, 70, 80, 80]".to_owned(), "nine growing edges"),
+        (format!("{edges}, reference_ppm: [500000, 500000]"), "ten shares that add up to 1000000"),
+        (format!("{edges}, {}", shares.replacen("910000", "900000", 1)), "ten shares that add up to 1000000"),
+        ("psi_alert_ppm: 100000".to_owned(), "`deciles` beside it"),
+    ] {
+        let found = refused("", "", &with(&keys));
+        assert!(found.len() == 1 && found[0].contains(expected), "{keys}: {found:?}");
+    }
 }
 
 // --- Grades -----------------------------------------------------------------------------------------------------------

@@ -547,7 +547,7 @@ fn existing_customers_are_never_worse_off_than_new_ones_of_their_grade() {
 #[test]
 fn terms_depend_on_no_score_device_door_or_protected_attribute() {
     let with = |key: &str| mistakes(&[("limit: same", &format!("limit: same\n    {key}: x"))]);
-    for key in ["response_score", "conversion", "value", "device", "partner", "channel", "age", "region"] {
+    for key in ["response_score", "conversion", "value", "device", "partner", "channel", "region"] {
         assert_eq!(
             with(key),
             [format!(
@@ -557,7 +557,7 @@ fn terms_depend_on_no_score_device_door_or_protected_attribute() {
             )]
         );
     }
-    for key in ["sex", "ethnicity", "religion", "health"] {
+    for key in ["age", "sex", "ethnicity", "religion", "health", "genetic_data"] {
         assert!(with(key)[0].contains("(FAIR_PROTECTED); remove it: no rule may read a protected attribute"));
         assert!(reflow::policy::is_protected(key));
     }

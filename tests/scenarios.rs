@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reflow::domain::ReasonCode;
+use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::reason_text::Language;
 use reflow::domain::words::Word;
 use reflow::ops::explain::account_of;
@@ -145,6 +146,35 @@ fn an_explanation_says_what_would_have_turned_the_no() {
     assert!(words.contains("effect") && words.contains("= 2.3301 % > 2 %"), "{words}");
     let (words, _) = explained("contact/cool-down-over-partners.yaml", Language::Chinese);
     assert!(words.contains("5 天后通过") && words.contains("静默期"), "{words}");
+}
+
+#[test]
+fn a_yes_is_explained_with_the_checks_of_both_stages() {
+    let (words, _) = explained("guard/enough.yaml", Language::English);
+    let places = [" of the customer stage:", "opt out: no", " of the partner stage:", "reflow effect 24h: "];
+    let found: Vec<usize> =
+        places.iter().map(|said| words.find(said).unwrap_or_else(|| panic!("{said}\n{words}"))).collect();
+    assert!(found.is_sorted() && !words.contains("asked for: nothing"), "{words}");
+    let account = account_of(&root().join("offers/newcomer.yaml"), None, Language::English).unwrap();
+    assert!(account.decision.kind == DecisionKind::Yes && account.earlier.len() == 1);
+    let customers = account.checks.iter().filter(|check| check.stage == StageName::Customer);
+    assert!(customers.clone().count() > 20 && customers.clone().all(|check| check.passed), "{:?}", account.checks);
+    assert!(customers.clone().any(|check| check.margin.is_some()));
+}
+
+#[test]
+fn a_rule_of_the_policy_speaks_for_itself() {
+    let (words, page) = explained("conditions/lift.yaml", Language::English);
+    let said = "EXC_MANY_LENDERS [business, soft] A newcomer with many lenders";
+    assert!(
+        words.contains(said) && page.contains("<li>A newcomer with many lenders (EXC_MANY_LENDERS)</li>"),
+        "{words}"
+    );
+    assert!(words.contains("it read kind, lenders; or lifted by `served` ("), "{words}");
+    let (words, _) = explained("conditions/lift.yaml", Language::Chinese);
+    assert!(words.contains("新客多头借贷较多") && words.contains("该规则读取:kind, lenders"), "{words}");
+    let (words, _) = explained("conditions/unknown.yaml", Language::English);
+    assert!(words.contains("→ when lenders is known"), "{words}");
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn read(config: &Config, started: Instant, all: u64) -> Latency {
         let arrived = started.elapsed();
         let value = message.payload().expect("a decision");
         let decision: Decision = ids.decode(Schema::Decision, value).expect("a decision");
-        if matches!(decision.kind, DecisionKind::Revoked | DecisionKind::Expired) {
+        if matches!(decision.kind, DecisionKind::Proposed | DecisionKind::Revoked | DecisionKind::Expired) {
             continue;
         }
         seen += 1;

@@ -16,7 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::errors::ask;
+use super::errors::{ask, watermarks};
 use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
@@ -217,8 +217,8 @@ impl Inbox {
 
     /// First and next offset of an input partition.
     pub fn watermarks(&self, topic: Topic, shard: i32) -> Result<(i64, i64), KafkaError> {
-        let (name, wait) = (self.topics.name(topic), Duration::from_secs(QUERY_SECS_MAX));
-        ask(wait, || self.consumer.fetch_watermarks(&name, shard, wait))
+        let wait = Duration::from_secs(QUERY_SECS_MAX);
+        watermarks(&self.consumer, &self.topics.name(topic), shard, wait)
     }
 
     /// The end of an assigned input as the last answer of its broker told it; asks nobody.

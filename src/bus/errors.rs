@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::words;
@@ -333,8 +334,27 @@ pub fn ask<T>(most: Duration, ask: impl Fn() -> Result<T, KafkaError>) -> Result
     }
 }
 
+/// First and next offset of a partition, as the handle's isolation sees them.
+///
+/// A broker that comes back is known before it leads again. A handle that hears so keeps "no leader" for minutes, and calls the
+/// partition unknown without asking anybody: it is told to look anew.
+pub fn watermarks<C: ConsumerContext>(
+    handle: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    most: Duration,
+) -> Result<(i64, i64), KafkaError> {
+    ask(most, || {
+        let answered = handle.fetch_watermarks(topic, partition, most);
+        if matches!(&answered, Err(error) if error.rdkafka_error_code() == Some(Code::UnknownPartition)) {
+            handle.fetch_metadata(Some(topic), most)?;
+        }
+        answered
+    })
+}
+
 /// True for what passes by itself: a leader that moves, a coordinator that loads, a broker that comes back.
-fn passes(error: &KafkaError) -> bool {
+pub fn passes(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(

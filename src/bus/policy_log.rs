@@ -9,13 +9,14 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::consumer::lost_offset;
+use super::sampled::Voice;
 
 /// Longest wait for the end of the log, seconds.
 const QUERY_SECS_MAX: u64 = 5;
 
 /// A reader of the log.
 pub struct PolicyLog {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Voice>,
     topic: String,
     /// Next offset to come.
     next: i64,
@@ -32,7 +33,7 @@ impl PolicyLog {
         // A group id is only asked for by the client; nothing is committed under it.
         config.set("group.id", "reflow-policies").set("isolation.level", "read_committed");
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer = config.create()?;
+        let consumer: BaseConsumer<Voice> = config.create_with_context(Voice::new("policy log"))?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, 0, Offset::Beginning)?;
         consumer.assign(&list)?;

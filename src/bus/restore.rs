@@ -15,12 +15,12 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::consumer::lost_offset;
-use super::errors::ask;
+use super::errors::watermarks;
 use super::native::{Delivery, LaneQueue};
 use crate::planted::{self, Bug};
 
-/// Longest wait for one answer, seconds.
-const QUERY_SECS_MAX: u64 = 30;
+/// Longest wait for one answer, seconds; who asked may try again with a client of its own making.
+const QUERY_SECS_MAX: u64 = 10;
 /// One wait for records, milliseconds; between two of them it is looked whether to go on at all.
 const POLL_MS: u64 = 100;
 /// Entries after which it is looked whether to go on.
@@ -235,8 +235,7 @@ impl StableEnd {
 
 /// The ends of a partition as the handle's isolation sees them: the upper one is the last stable offset, or the high watermark.
 fn ends(handle: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-    let wait = Duration::from_secs(QUERY_SECS_MAX);
-    ask(wait, || handle.fetch_watermarks(topic, partition, wait))
+    watermarks(handle, topic, partition, Duration::from_secs(QUERY_SECS_MAX))
 }
 
 fn handle(config: &ClientConfig, isolation: &str) -> Result<BaseConsumer, KafkaError> {

@@ -9,7 +9,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel as Level;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Lines of one kind in one go, and then one line in that many seconds.
 const BURST: NonZeroU32 = NonZeroU32::new(3).unwrap();
@@ -38,8 +38,11 @@ impl Sampled {
         Self { who, limit: RateLimiter::keyed(quota.allow_burst(BURST)), left_out: DashMap::new() }
     }
 
-    /// Says an error of the client.
+    /// Says an error of the client. That a partition has come to its end is none, for who asks to be told.
     pub fn error(&self, error: &KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         let kind = error.rdkafka_error_code().map_or_else(|| "other".to_owned(), |code| format!("{code:?}"));
         if let Some(left_out) = self.admit(kind) {
             tracing::warn!(%error, reason, left_out, "kafka {}", self.who);

@@ -30,6 +30,13 @@ struct PartnerRate {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PartnerModel {
+    partner: String,
+    model: String,
+    version: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PolicySet {
     digest: String,
     newest: String,
@@ -66,6 +73,7 @@ pub fn exposition(models: &Models, lanes: u64) -> String {
     schema_registry(&mut registry, models);
     policies(&mut registry, models);
     rates(&mut registry, models);
+    scores(&mut registry, models);
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
@@ -155,4 +163,17 @@ fn rates(registry: &mut Registry, models: &Models) {
         }
     }
     registry.register("partner_rate_ppm", "Windowed rates per partner, parts per million", family);
+}
+
+fn scores(registry: &mut Registry, models: &Models) {
+    let family = Family::<PartnerModel, Gauge>::default();
+    for entry in &models.partners {
+        for shift in &entry.value().scores {
+            if let Some(ppm) = shift.psi_ppm {
+                let (model, version) = (shift.model.to_string(), shift.version.to_string());
+                family.get_or_create(&PartnerModel { partner: entry.key().to_string(), model, version }).set(ppm);
+            }
+        }
+    }
+    registry.register("score_psi_ppm", "Population stability index of a model's scores, parts per million", family);
 }

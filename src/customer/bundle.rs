@@ -1,16 +1,19 @@
 //! What a transaction has to say to the partner stage: one bundle per partition, its deltas added up.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::Settings;
 use super::clocks::Clocks;
 use super::contribution::{Cell, difference};
+use super::record::ScoreFact;
 use crate::domain::counter::Tally;
-use crate::domain::fact::{BundleHeader, PartnerClock};
+use crate::domain::fact::{BundleHeader, PartnerClock, Scored};
 use crate::domain::fate::FateCounts;
 use crate::domain::partition::partition_of;
 use crate::domain::time::SECOND_MS;
-use crate::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement};
+use crate::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use crate::planted::{self, Bug};
 use crate::record;
 use crate::store::{Names, Number, Sorted};
@@ -36,6 +39,8 @@ struct Parts {
     settlements: Vec<Settlement>,
     proposals: Vec<Proposal>,
     clocks: Vec<PartnerClock>,
+    /// By partner, model, version, day and tenth.
+    scored: BTreeMap<(Text, Text, Text, CalendarDay, i32), i64>,
 }
 
 /// The bundles of the transaction in the making, and the lines they go out on.
@@ -72,6 +77,13 @@ impl Bundles {
         difference(before, after, |counter, at, tally| {
             deltas.entry((number, counter, at)).or_default().add(tally);
         });
+    }
+
+    /// Counts a score that a decision found.
+    pub fn score(&mut self, partner: &str, score: &ScoreFact, day: CalendarDay, tenth: usize) {
+        let Some(parts) = self.parts_of(partner) else { return };
+        let key = (Text::from(partner), score.model.clone(), score.version.clone(), day, tenth as i32);
+        *parts.scored.entry(key).or_default() += 1;
     }
 
     pub fn settle(&mut self, settlement: Settlement) {
@@ -141,6 +153,7 @@ impl Bundles {
             parts.settlements.clear();
             parts.proposals.clear();
             parts.clocks.clear();
+            parts.scored.clear();
         }
         self.tidy();
     }
@@ -157,12 +170,22 @@ impl Parts {
             Delta { partner, counter, at, change }
         });
         let deltas = deltas.collect();
+        let scored = std::mem::take(&mut self.scored).into_iter();
+        let scored = scored.map(|((partner, model, version, day, tenth), count)| Scored {
+            partner,
+            model,
+            version,
+            day,
+            tenth,
+            count,
+        });
         FactBundle {
             header: header.clone(),
             clocks: std::mem::take(&mut self.clocks),
             deltas,
             settlements: std::mem::take(&mut self.settlements),
             proposals: std::mem::take(&mut self.proposals),
+            scored: scored.collect(),
         }
     }
 }
@@ -170,6 +193,7 @@ impl Parts {
 impl FactBundle {
     /// Nothing in it but the heartbeat.
     fn is_silent(&self) -> bool {
-        self.clocks.is_empty() && self.deltas.is_empty() && self.settlements.is_empty() && self.proposals.is_empty()
+        let said = [self.deltas.len(), self.settlements.len(), self.proposals.len(), self.scored.len()];
+        self.clocks.is_empty() && said.iter().all(|n| *n == 0)
     }
 }

@@ -54,21 +54,24 @@ pub fn application(application: &Application, drawdowns: &[Drawdown], end_to_end
     }
 }
 
-/// A drawdown's: the row adds up, requested = what it came to, or pending.
+/// A drawdown's: the row adds up, requested = what it came to, or pending. One of the control group is counted there too.
 pub fn drawdown(drawdown: &Drawdown, out: &mut Cells) {
     let Some(requested) = drawdown.requested else { return };
     let amount = drawdown.amount_minor();
     by_minute(Counter::DrawdownRequested, requested.at, amount, out);
     let Some(outcome) = drawdown.outcome else { return };
-    let counter = match outcome.kind {
-        ApplicationKind::DrawdownDisbursed => Counter::DrawdownDisbursed,
-        ApplicationKind::DrawdownDeclined => Counter::DrawdownDeclined,
-        ApplicationKind::DrawdownTimedOut => Counter::DrawdownTimedOut,
-        ApplicationKind::DrawdownRerouted => Counter::DrawdownRerouted,
-        _ if drawdown.admitted && drawdown.chose_own() => Counter::DrawdownDiverted,
-        _ => Counter::DrawdownCancelled,
+    let (counter, held_out) = match outcome.kind {
+        ApplicationKind::DrawdownDisbursed => (Counter::DrawdownDisbursed, Some(Counter::HeldOutDisbursed)),
+        ApplicationKind::DrawdownDeclined => (Counter::DrawdownDeclined, Some(Counter::HeldOutDeclined)),
+        ApplicationKind::DrawdownTimedOut => (Counter::DrawdownTimedOut, Some(Counter::HeldOutTimedOut)),
+        ApplicationKind::DrawdownRerouted => (Counter::DrawdownRerouted, None),
+        _ if drawdown.admitted && drawdown.chose_own() => (Counter::DrawdownDiverted, None),
+        _ => (Counter::DrawdownCancelled, Some(Counter::HeldOutCancelled)),
     };
     by_minute(counter, requested.at, amount, out);
+    if let Some(counter) = held_out.filter(|_| drawdown.held_out) {
+        by_minute(counter, requested.at, amount, out);
+    }
 }
 
 /// An instalment's, once its due date is known.

@@ -1,4 +1,4 @@
-//! What a trigger's answer is written into: the candidate's draft in its proposal, or the decision that says no.
+//! What a trigger's answer is written into: the candidate's draft in its proposal, and the decision that says what was checked.
 
 use super::record::Customer;
 use super::trigger::Trigger;
@@ -83,31 +83,34 @@ impl Trigger<'_> {
         }
     }
 
-    /// The decision that says no, in one that was written before.
-    pub fn no(
+    /// What this stage says of the trigger, with every check: a no, or that it was proposed. In a decision that was written
+    /// before.
+    pub fn decision(
         &self,
         facts: &Facts<'_>,
         (version, hash): (&Text, &Text),
+        kind: DecisionKind,
         judgement: Judgement,
         spare: Option<Box<Decision>>,
     ) -> Box<Decision> {
         let mut boxed = spare.unwrap_or_else(|| Box::new(blank(facts.kind)));
-        let no = &mut *boxed;
+        let said = &mut *boxed;
+        said.kind = kind;
         let draft = compact_str::format_compact!("{DRAFT_VERSION}");
-        self.set_candidate_id(facts, &mut no.candidate);
-        let parts = [no.candidate.as_str(), no.stage.name(), no.kind.name(), &draft].map(str::as_bytes);
-        set_content_id(&mut no.decision, &parts);
-        set_text(&mut no.customer, facts.customer);
-        set_text(&mut no.partner, facts.partner);
-        set_text(no.drawdown.get_or_insert_default(), facts.drawdown);
-        no.candidate_kind = facts.kind;
-        (no.reasons, no.checks, no.arm) = (judgement.reasons, judgement.checks, judgement.arm);
-        set_text(&mut no.policy_version, version);
-        set_text(&mut no.policy_hash, hash);
-        (no.event_time, no.decided_at) = (facts.event_time, self.now);
-        set_text(&mut no.source.topic, &self.source.topic);
-        set_text(&mut no.source.event_id, &self.source.event_id);
-        (no.source.partition, no.source.offset) = (self.source.partition, self.source.offset);
+        self.set_candidate_id(facts, &mut said.candidate);
+        let parts = [said.candidate.as_str(), said.stage.name(), said.kind.name(), &draft].map(str::as_bytes);
+        set_content_id(&mut said.decision, &parts);
+        set_text(&mut said.customer, facts.customer);
+        set_text(&mut said.partner, facts.partner);
+        set_text(said.drawdown.get_or_insert_default(), facts.drawdown);
+        said.candidate_kind = facts.kind;
+        (said.reasons, said.checks, said.arm) = (judgement.reasons, judgement.checks, judgement.arm);
+        set_text(&mut said.policy_version, version);
+        set_text(&mut said.policy_hash, hash);
+        (said.event_time, said.decided_at) = (facts.event_time, self.now);
+        set_text(&mut said.source.topic, &self.source.topic);
+        set_text(&mut said.source.event_id, &self.source.event_id);
+        (said.source.partition, said.source.offset) = (self.source.partition, self.source.offset);
         boxed
     }
 }

@@ -24,7 +24,7 @@ mod tests;
 
 pub use codec::{Entry, FORMAT};
 
-use crate::domain::candidate::Source;
+use crate::domain::candidate::{Arm, Source};
 use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
@@ -36,7 +36,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, find_mut, section};
+use record::{Customer, Pending, find, find_mut, section};
 use trigger::{Answer, Judge, Rules, Trigger};
 
 /// Most decisions that are kept to write others in.
@@ -197,7 +197,7 @@ impl Shard {
         }
     }
 
-    /// Asks the policy about a drawdown: a proposal makes the customer pending, a no is a decision.
+    /// Asks the policy about a drawdown: a proposal makes the customer pending; either way a decision says what was checked.
     fn ask<R: Rules>(
         &mut self,
         at: At,
@@ -209,13 +209,46 @@ impl Shard {
         let age_secs_max = self.settings.decision_age_secs_max;
         let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
         self.customers.open(at, section::ALL);
-        match trigger.ask(self.customers.get(at), rules, &mut self.spares) {
+        let answer = trigger.ask(self.customers.get(at), rules, &mut self.spares);
+        if answer.is_some() {
+            self.count_scores(at, event, rules);
+        }
+        match answer {
             None => {}
-            Some(Answer::No(decision)) => out.push(Output::Decision(decision)),
-            Some(Answer::Proposal(proposal)) => {
+            Some(Answer::No(decision)) => {
+                self.note_arm(at, event, decision.arm == Arm::Holdout);
+                out.push(Output::Decision(decision));
+            }
+            Some(Answer::Proposal(proposal, record)) => {
+                out.push(Output::Decision(record));
                 self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
                 self.bundles.propose(*proposal);
             }
+        }
+    }
+
+    /// Counts the scores that stood when the policy was asked, of the models whose reference population it states.
+    fn count_scores<R: Rules>(&mut self, at: At, event: &ApplicationEvent<'_>, rules: &R) {
+        let (Some(profile), Some(policy)) = (&self.customers.get(at).profile, rules.in_force(event.event_time)) else {
+            return;
+        };
+        for score in &profile.scores {
+            if let Some(tenth) = policy.tenth(&score.model, &score.version, score.value_ppm) {
+                self.bundles.score(event.partner, score, event.event_time.utc_day(), tenth);
+            }
+        }
+    }
+
+    /// Notes whether the drawdown belongs to the control group. It has no outcome yet, so nothing is contributed by it.
+    fn note_arm(&mut self, at: At, event: &ApplicationEvent<'_>, held_out: bool) {
+        let id = event.drawdown.unwrap_or_default();
+        let known = find(&self.customers.get(at).drawdowns, event.partner, id);
+        if known.is_none_or(|drawdown| drawdown.held_out == held_out) {
+            return;
+        }
+        let customer = self.customers.edit(at, section::FUNNEL).0;
+        if let Some(drawdown) = find_mut(&mut customer.drawdowns, event.partner, id) {
+            drawdown.held_out = held_out;
         }
     }
 
@@ -339,6 +372,7 @@ impl Customer {
     fn wait_for(&mut self, proposal: &Proposal) {
         if let Some(drawdown) = find_mut(&mut self.drawdowns, &proposal.partner, &proposal.drawdown) {
             drawdown.candidate = proposal.candidate.candidate.clone();
+            drawdown.held_out = false;
         }
         self.offering.get_or_insert_default().pending = Some(Pending {
             candidate: proposal.candidate.candidate.clone(),

@@ -7,6 +7,7 @@ use super::record::fact::Dated;
 use super::record::{Consent, Customer, Drawdown, Limit, Traits, find, of_partner};
 use super::{person, standing};
 use crate::domain::candidate::{CandidateKind, Source};
+use crate::domain::decision::DecisionKind;
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
@@ -18,6 +19,8 @@ pub trait Judge {
     fn stamp(&self) -> (&Text, &Text);
     fn contract(&self, partner: &str) -> Option<&Contract>;
     fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement;
+    /// The tenth of a model's reference population that a score falls into, where the policy states them.
+    fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize>;
 }
 
 /// The policy in force at a moment.
@@ -35,6 +38,9 @@ impl Judge for Policy {
     }
     fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement {
         self.judge_within(facts, room)
+    }
+    fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize> {
+        self.deciles(model, version).map(|deciles| deciles.tenth(score))
     }
 }
 
@@ -58,7 +64,8 @@ pub struct Trigger<'a> {
 /// What came of a trigger.
 #[derive(Debug)]
 pub enum Answer {
-    Proposal(Box<Proposal>),
+    /// What asks for room at the partner, and the record of the checks that it passed here.
+    Proposal(Box<Proposal>, Box<Decision>),
     No(Box<Decision>),
 }
 
@@ -96,14 +103,12 @@ impl Trigger<'_> {
         let free = !facts.live && !facts.pending;
         Some(match judgement {
             Judgement { reasons, checks, proposal: Some(terms), arm } if reasons.is_empty() && free => {
-                if let Some(mut spare) = spare {
-                    (spare.reasons, spare.checks) = (reasons, checks);
-                    spares.push(spare);
-                }
                 let draft = self.draft(&facts, customer, policy.stamp(), terms, arm);
-                Answer::Proposal(Box::new(self.proposal(&facts, draft)))
+                let passed = Judgement { reasons, checks, proposal: None, arm };
+                let record = self.decision(&facts, policy.stamp(), DecisionKind::Proposed, passed, spare);
+                Answer::Proposal(Box::new(self.proposal(&facts, draft)), record)
             }
-            judgement => Answer::No(self.no(&facts, policy.stamp(), judgement, spare)),
+            judgement => Answer::No(self.decision(&facts, policy.stamp(), DecisionKind::No, judgement, spare)),
         })
     }
 

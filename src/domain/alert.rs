@@ -21,6 +21,8 @@ words! {
         NegativeCount = "negative_count",
         /// A record of the policy log is no policy; what was in force stays.
         PolicyRejected = "policy_rejected",
+        /// A model's scores at a partner are no longer distributed as those it was made on.
+        ScoreShift = "score_shift",
     }
 }
 

@@ -21,6 +21,8 @@ words! {
         DueBook = "due_book",
         /// By the *oldest unpaid due date* of the loan, a calendar day; loans with nothing unpaid stand under [`STOCK_CURRENT`].
         Stock = "stock",
+        /// By drawdown *request* time, to the minute: drawdowns of the control group, which are in the drawdown cohort too.
+        HeldOut = "held_out",
     }
 }
 
@@ -80,17 +82,24 @@ words! {
         StockLoans = "stock_loans",
         /// Of them: loans compensated by a guarantor or bought back but not closed.
         StockCompensated = "stock_compensated",
+
+        /// Drawdowns that only the holdout kept from a proposal, by what became of them.
+        HeldOutDisbursed = "held_out_disbursed",
+        HeldOutDeclined = "held_out_declined",
+        HeldOutCancelled = "held_out_cancelled",
+        HeldOutTimedOut = "held_out_timed_out",
     }
 }
 
 /// First counter of each family, in family order, closed by the number of counters.
-const BOUNDS: [usize; 6] = [
+const BOUNDS: [usize; 7] = [
     Counter::Approved as usize,
     Counter::Submitted as usize,
     Counter::DrawdownRequested as usize,
     Counter::InstalmentsDue as usize,
     Counter::StockLoans as usize,
-    Counter::StockCompensated as usize + 1,
+    Counter::HeldOutDisbursed as usize,
+    Counter::HeldOutTimedOut as usize + 1,
 ];
 
 impl Counter {
@@ -101,7 +110,8 @@ impl Counter {
             _ if ordinal < BOUNDS[2] => Family::ApplicationCohort,
             _ if ordinal < BOUNDS[3] => Family::DrawdownCohort,
             _ if ordinal < BOUNDS[4] => Family::DueBook,
-            _ => Family::Stock,
+            _ if ordinal < BOUNDS[5] => Family::Stock,
+            _ => Family::HeldOut,
         }
     }
 

@@ -21,6 +21,8 @@ words! {
         TooLate = "too_late",
         Revoked = "revoked",
         Expired = "expired",
+        /// Passed the customer stage; the partner stage says the yes or the no.
+        Proposed = "proposed",
     }
 }
 
@@ -35,7 +37,7 @@ pub struct Decision {
     pub candidate_kind: CandidateKind,
     pub kind: DecisionKind,
     pub stage: StageName,
-    /// All failing codes of the stage that decided; empty for a yes.
+    /// All failing codes of the stage that decided; empty for a yes and for what was proposed.
     pub reasons: Vec<Text>,
     pub checks: Vec<Check>,
     pub arm: Arm,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counter::Tally;
 use super::fate::FateCounts;
-use super::{Candidate, Counter, EventTime, Text};
+use super::{CalendarDay, Candidate, Counter, EventTime, Text};
 use crate::{record, words};
 
 /// A change of one counter in one cell: contribution after minus contribution before.
@@ -105,8 +105,24 @@ pub struct FactBundle {
     pub deltas: Vec<Delta>,
     pub settlements: Vec<Settlement>,
     pub proposals: Vec<Proposal>,
+    /// Counts, not differences: nothing is ever taken back.
+    pub scored: Vec<Scored>,
 }
-record!(FactBundle { header, clocks, deltas, settlements, proposals });
+record!(FactBundle { header, clocks, deltas, settlements, proposals, scored });
+
+/// How many drawdowns decided about on one day found a standing score of a model in one tenth of its reference population.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scored {
+    pub partner: Text,
+    pub model: Text,
+    pub version: Text,
+    /// The UTC day of the event that triggered the decision.
+    pub day: CalendarDay,
+    /// From 0, the lowest scores.
+    pub tenth: i32,
+    pub count: i64,
+}
+record!(Scored { partner, model, version, day, tenth, count });
 
 words! {
     pub enum Verdict {

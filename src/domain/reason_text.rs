@@ -293,7 +293,7 @@ texts! {
         "The offered limit is large: a person looks at it before it is acted upon.", "方案额度较高，须人工复核后方可执行。";
         "Have a person review it.", "由人工复核。";
     FairSelectionTerms, Law, Hard:
-        "Price, limit and coupon may not depend on a score, device, partner, channel, age or region.", "价格、额度、优惠不得取决于评分、设备、来源平台、渠道、年龄或地区。";
+        "Price, limit and coupon may not depend on a score, device, partner, channel or region.", "价格、额度、优惠不得取决于评分、设备、来源平台、渠道或地区。";
         "Take it out of the policy.", "从政策中移除。";
     FairProtected, Law, Hard:
         "A protected attribute may be read by no rule.", "任何规则不得使用受保护特征。";

@@ -33,6 +33,16 @@ words! {
     }
 }
 
+words! {
+    /// Whose pass says what our diversions would have come to.
+    pub enum Counterfactual {
+        /// The control group's: drawdowns that only the holdout kept from a proposal.
+        Holdout = "holdout",
+        /// All drawdowns that were not diverted, where the control group is too small.
+        Undiverted = "undiverted",
+    }
+}
+
 /// A rate with its n and its Wilson interval (Wilson 1927, z = 1.96), parts per million; null when n is 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
@@ -71,6 +81,10 @@ pub struct GuardReading {
     pub effect_high_ppm: Option<i64>,
     pub diverted_share_ppm: Option<i64>,
     pub diverted_share_max_ppm: Option<i64>,
+    /// q: whose pass it is, the pass itself and of how many drawdowns; the same for every horizon.
+    pub counterfactual: Option<Counterfactual>,
+    pub counterfactual_ppm: Option<i64>,
+    pub counterfactual_n: Option<i64>,
 }
 record!(GuardReading {
     horizon,
@@ -91,7 +105,10 @@ record!(GuardReading {
     effect_low_ppm,
     effect_high_ppm,
     diverted_share_ppm,
-    diverted_share_max_ppm
+    diverted_share_max_ppm,
+    counterfactual,
+    counterfactual_ppm,
+    counterfactual_n
 });
 
 /// What one budget of a partner's contract has been used for.
@@ -106,6 +123,32 @@ pub struct BudgetUse {
     pub max: i64,
 }
 record!(BudgetUse { budget, reserved, committed, max });
+
+words! {
+    /// How far a model's scores have moved away from those it was made on.
+    pub enum ShiftState {
+        Stable = "stable",
+        /// Beyond the customary line of 0.1, and not as far as somebody is told.
+        Moved = "moved",
+        Shifted = "shifted",
+        TooFew = "too_few",
+    }
+}
+
+/// The scores of a model at one partner over the last 28 days against its reference population.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreShift {
+    pub model: Text,
+    pub version: Text,
+    pub n: i64,
+    /// Population stability index, parts per million; null when n is 0.
+    pub psi_ppm: Option<i64>,
+    pub psi_alert_ppm: i64,
+    pub state: ShiftState,
+    /// Scores by tenth of the reference population, the lowest first.
+    pub tenths: Vec<i64>,
+}
+record!(ScoreShift { model, version, n, psi_ppm, psi_alert_ppm, state, tenths });
 
 /// The state of a partner (`reflow.partners`, compacted, keyed by partner).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +170,12 @@ pub struct PartnerView {
     pub quota_hour_max: Option<i64>,
     /// The budgets that the contract states.
     pub budgets: Vec<BudgetUse>,
+    /// What this month's candidates, live or taken, cost on average, weighed by exposure, parts per million. Null where no
+    /// average is limited, or none of them states a cost.
+    pub average_cost_ppm: Option<i64>,
+    pub average_cost_max_ppm: Option<i64>,
+    /// Models whose reference population the policy states and of which scores were seen.
+    pub scores: Vec<ScoreShift>,
 }
 record!(PartnerView {
     partner,
@@ -143,7 +192,10 @@ record!(PartnerView {
     policy_version,
     quota_hour_used,
     quota_hour_max,
-    budgets
+    budgets,
+    average_cost_ppm,
+    average_cost_max_ppm,
+    scores
 });
 
 /// One counter of a pane.

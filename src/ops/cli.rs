@@ -147,9 +147,10 @@ enum Command {
         /// Events as in a scenario: what would be decided, without a broker
         #[arg(long, value_name = "FILE")]
         event: Option<PathBuf>,
-        /// Policy to judge the events by, in place of the one they name
-        #[arg(long, value_name = "FILE", requires = "event")]
-        policy: Option<PathBuf>,
+        /// With --event, the policy to judge by, in place of the one they name; else where texts of a policy's own codes are
+        /// read from, in place of the policies that the workers have
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        policy: Vec<PathBuf>,
         #[command(flatten)]
         shape: explain::Shape,
     },
@@ -214,13 +215,13 @@ fn dispatch(command: Command) -> Ended {
             let since = since.map(|since| moment(&since, clock::wall())).transpose()?;
             decisions::decisions(&configured.load()?, &of, since, json)
         }
-        Command::Explain { event: Some(event), policy, shape, .. } => explain::planned(&event, policy.as_ref(), &shape),
-        Command::Explain { configured, decision, customer, at, shape, .. } => {
+        Command::Explain { event: Some(event), policy, shape, .. } => explain::planned(&event, &policy, &shape),
+        Command::Explain { configured, decision, customer, at, policy, shape, .. } => {
             let which = match (customer, at) {
                 (Some(customer), Some(at)) => explain::Which::At(customer, moment(&at, clock::wall())?),
                 _ => explain::Which::Id(decision.unwrap_or_default()),
             };
-            explain::written(&configured.load()?, &which, &shape)
+            explain::written(&configured.load()?, &which, &policy, &shape)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `reflow decisions`: every yes and no about a customer or a partner, with reasons and checks.
 
 use super::exit::{Ended, Failure};
-use super::reading::{Decoder, From, read};
+use super::reading::{Decoder, Part, read};
 use super::wording;
 use crate::bus::Topic;
 use crate::config::Config;
@@ -40,7 +40,7 @@ pub fn decisions(config: &Config, of: &Of, since: Option<EventTime>, json: bool)
 }
 
 /// The decisions that are wanted, in the order of their time; of one customer only that customer's partition is read.
-pub fn find(
+fn find(
     config: &Config,
     customer: Option<&str>,
     since: Option<EventTime>,
@@ -50,9 +50,9 @@ pub fn find(
     let only = customer.map(|token| partition_of(token.as_bytes(), topics.partitions(Topic::Decisions)));
     let mut decoder = Decoder::open(config)?;
     let mut found: Vec<Decision> = Vec::new();
-    let from = since.map_or(From::Beginning, From::Time);
-    read(config, &topics.name(Topic::Decisions), only, from, |_, _, _, value| {
-        if let Some(Ok(decision)) = value.map(|value| decoder.decode::<Decision>(Schema::Decision, value))
+    let from = since.map_or(Part::ALL, Part::since);
+    read(config, &topics.name(Topic::Decisions), only, from, |seen| {
+        if let Some(Ok(decision)) = seen.value.map(|value| decoder.decode::<Decision>(Schema::Decision, value))
             && wanted(&decision)
         {
             found.push(decision);

@@ -1,5 +1,6 @@
-//! Reading a topic as it stands now, for tables and audits: read-committed, from the start (or a time) to the end as of now.
+//! Reading a topic as it stands now, for tables and audits: read-committed, all of it or what was appended in a span of time.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -9,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::exit::Failure;
 use super::schemas;
+use crate::bus::sampled::Voice;
 use crate::config::Config;
 use crate::domain::EventTime;
 use crate::domain::codec::Avro;
@@ -18,6 +20,9 @@ use crate::worker::reading::Reading;
 
 /// Longest silence of the broker while reading, seconds.
 const SILENCE_SECS_MAX: u64 = 30;
+
+/// How often it is said how far reading has come, seconds.
+const PROGRESS_SECS: u64 = 2;
 
 /// How often it is looked whether a writer's schema is known by now, milliseconds.
 const LOOK_MS: u64 = 20;
@@ -59,21 +64,42 @@ impl Decoder {
     }
 }
 
-/// Where reading begins.
-#[derive(Clone, Copy, Debug)]
-pub enum From {
-    Beginning,
-    /// The first record appended at or after that moment.
-    Time(EventTime),
+/// The part of a topic that was appended in a span of time. Two parts that meet leave nothing out and share nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The first record appended at that moment or later; none: the topic's first.
+    pub from: Option<EventTime>,
+    /// Up to the first record appended at that moment or later; none: the topic's end as of now.
+    pub to: Option<EventTime>,
 }
 
-/// Feeds every committed record of the partitions (all when `None`) to `record`: partition, offset, key, value.
+impl Part {
+    pub const ALL: Self = Self { from: None, to: None };
+
+    pub fn since(at: EventTime) -> Self {
+        Self { from: Some(at), to: None }
+    }
+}
+
+/// One committed record.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'r> {
+    pub partition: i32,
+    pub offset: i64,
+    /// When it was appended.
+    pub at: Option<EventTime>,
+    pub key: &'r [u8],
+    pub value: Option<&'r [u8]>,
+}
+
+/// Feeds every committed record of the partitions (all when `None`) to `record`, and says how many there were. What takes
+/// long says on stderr how far it has come.
 pub fn read(
     config: &Config,
     topic: &str,
     only: Option<i32>,
-    from: From,
-    mut record: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
+    part: Part,
+    mut record: impl FnMut(&Seen<'_>),
 ) -> Result<u64, Failure> {
     let failed = |error: KafkaError| {
         Failure::reach(format!(
@@ -84,7 +110,7 @@ pub fn read(
     let mut settings = config.reader();
     settings.set("group.id", format!("{}reading", config.kafka.prefix));
     settings.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
-    let consumer: BaseConsumer = settings.create().map_err(failed)?;
+    let consumer: BaseConsumer<Voice> = settings.create_with_context(Voice::new("reader")).map_err(failed)?;
     let wait = Duration::from_secs(SILENCE_SECS_MAX);
     let metadata = consumer.fetch_metadata(Some(topic), wait).map_err(failed)?;
     let partitions: Vec<i32> = metadata
@@ -96,42 +122,87 @@ pub fn read(
     if partitions.is_empty() {
         return Err(Failure::reach(format!("{topic} does not exist; create it with `reflow topics apply`")));
     }
-    consumer.assign(&starts(&consumer, topic, &partitions, from).map_err(failed)?).map_err(failed)?;
-    let (mut open, mut records, mut heard) = (partitions.len(), 0, Instant::now());
-    while open > 0 {
+    let ends = match part.to {
+        Some(to) => ends(&consumer, topic, &partitions, to).map_err(failed)?,
+        None => HashMap::new(),
+    };
+    consumer.assign(&starts(&consumer, topic, &partitions, part.from).map_err(failed)?).map_err(failed)?;
+    let mut open: HashSet<i32> = partitions.iter().copied().collect();
+    let (mut records, mut heard, mut told) = (0, Instant::now(), Instant::now());
+    while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
+                let (partition, offset) = (message.partition(), message.offset());
+                if ends.get(&partition).is_some_and(|end| offset >= *end) {
+                    if open.remove(&partition) {
+                        let through = at_each(topic, &[partition], Offset::Invalid).map_err(failed)?;
+                        consumer.pause(&through).map_err(failed)?;
+                    }
+                    continue;
+                }
                 records += 1;
-                record(message.partition(), message.offset(), message.key().unwrap_or_default(), message.payload());
+                let at = message.timestamp().to_millis().map(EventTime);
+                let (key, value) = (message.key().unwrap_or_default(), message.payload());
+                record(&Seen { partition, offset, at, key, value });
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => _ = open.remove(&partition),
             Some(Err(error)) => eprintln!("{topic}: {error}"),
             None if heard.elapsed() > wait => {
                 return Err(Failure::reach(format!("{topic}: no answer for {SILENCE_SECS_MAX} s")));
             }
             None => {}
         }
+        if told.elapsed().as_secs() >= PROGRESS_SECS {
+            told = Instant::now();
+            eprintln!("{topic}: {records} records read, {} of {} partitions left", open.len(), partitions.len());
+        }
     }
     Ok(records)
 }
 
-fn starts(
-    consumer: &BaseConsumer,
-    topic: &str,
-    partitions: &[i32],
-    from: From,
-) -> Result<TopicPartitionList, KafkaError> {
+fn at_each(topic: &str, partitions: &[i32], offset: Offset) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
-        let offset = match from {
-            From::Beginning => Offset::Beginning,
-            From::Time(at) => Offset::Offset(at.0),
-        };
         list.add_partition_offset(topic, *partition, offset)?;
     }
+    Ok(list)
+}
+
+/// Where the records appended at that moment or later begin, in each partition.
+fn at_time(
+    consumer: &BaseConsumer<Voice>,
+    topic: &str,
+    partitions: &[i32],
+    at: EventTime,
+) -> Result<TopicPartitionList, KafkaError> {
+    let asked = at_each(topic, partitions, Offset::Offset(at.0.max(0)))?;
+    consumer.offsets_for_times(asked, Duration::from_secs(SILENCE_SECS_MAX))
+}
+
+fn starts(
+    consumer: &BaseConsumer<Voice>,
+    topic: &str,
+    partitions: &[i32],
+    from: Option<EventTime>,
+) -> Result<TopicPartitionList, KafkaError> {
     match from {
-        From::Beginning => Ok(list),
-        From::Time(_) => consumer.offsets_for_times(list, Duration::from_secs(SILENCE_SECS_MAX)),
+        None => at_each(topic, partitions, Offset::Beginning),
+        Some(at) => at_time(consumer, topic, partitions, at),
     }
+}
+
+/// Where a part ends, of the partitions where something lies behind it.
+fn ends(
+    consumer: &BaseConsumer<Voice>,
+    topic: &str,
+    partitions: &[i32],
+    to: EventTime,
+) -> Result<HashMap<i32, i64>, KafkaError> {
+    let found = at_time(consumer, topic, partitions, to)?;
+    let end = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some((element.partition(), offset)),
+        _ => None,
+    };
+    Ok(found.elements().into_iter().filter_map(end).collect())
 }

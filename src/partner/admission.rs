@@ -13,6 +13,7 @@ use crate::domain::fact::Verdict;
 use crate::domain::{
     Candidate, CandidateStatus, Counter, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
 };
+use crate::policy::deciles::Deciles;
 use crate::policy::{Contract, GuardTerms, PolicySet};
 
 /// What the policy log says of one partner.
@@ -33,6 +34,8 @@ pub trait Contracts {
     fn in_force(&self, now: EventTime, partner: &str) -> Option<&Contract>;
     /// The version in force, for views; empty when there is none.
     fn version_in_force(&self, now: EventTime) -> Text;
+    /// Where a model's scores fell when it was made, by the version in force.
+    fn deciles(&self, now: EventTime, model: &str, version: &str) -> Option<&Deciles>;
 }
 
 impl Contracts for PolicySet {
@@ -49,6 +52,10 @@ impl Contracts for PolicySet {
 
     fn version_in_force(&self, now: EventTime) -> Text {
         PolicySet::in_force(self, now).map(|policy| policy.version.clone()).unwrap_or_default()
+    }
+
+    fn deciles(&self, now: EventTime, model: &str, version: &str) -> Option<&Deciles> {
+        PolicySet::in_force(self, now)?.deciles(model, version)
     }
 }
 
@@ -216,7 +223,7 @@ impl Shard {
 
     /// Reads every horizon as it would stand with one candidate more.
     pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
-        let baseline = Baseline::of(&self.drawdowns(partner, guard::BASELINE_MS, now));
+        let baseline = self.baseline(partner, Some(terms), now);
         let mut readings = Vec::with_capacity(terms.horizons.len());
         for horizon in &terms.horizons {
             let drawdowns = self.drawdowns(partner, horizon.length_ms, now);
@@ -225,6 +232,13 @@ impl Shard {
             readings.push(Reading::new(horizon, drawdowns, reserved, baseline, closed));
         }
         Judgement { readings, live: self.ledger.held(partner).live, approval: self.approval(partner, terms, now) }
+    }
+
+    /// What our diversions would have come to, by the last 28 days.
+    pub(super) fn baseline(&mut self, partner: &str, terms: Option<&GuardTerms>, now: EventTime) -> Baseline {
+        let undiverted = self.drawdowns(partner, guard::BASELINE_MS, now);
+        let held_out = self.windows.sum(&self.panes, partner, Family::HeldOut, guard::BASELINE_MS, now);
+        Baseline::of(&undiverted, &Drawdowns::held_out(&held_out), terms)
     }
 
     /// `limit_approval` by decision time, where the contract holds on it.

@@ -136,6 +136,11 @@ fn ppm_up_of_parts(parts: i64, weight: i64) -> Option<i64> {
     i64::try_from((i128::from(parts) + weight - 1) / weight).ok()
 }
 
+/// What this month's candidates cost on average as they stand, rounded up; `None` when none of them states a cost.
+pub fn average_cost_ppm(account: &Account) -> Option<i64> {
+    ppm_up_of_parts(account.cost_parts.all(), account.weight_minor.all())
+}
+
 /// The budgets that a contract states, and what they have been used for.
 pub fn view(contract: &Contract, account: &Account, held: Held) -> Vec<BudgetUse> {
     let budgets = &contract.budgets;

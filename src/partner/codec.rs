@@ -8,7 +8,7 @@ use crate::domain::counter::{Family, Tally};
 use crate::store::{Cursor, Sorted};
 
 /// The format in which values are written; another one is refused at restore.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 4;
 
 /// Takes one changelog entry: key and value (`None`: gone).
 pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
@@ -23,6 +23,7 @@ pub mod tag {
     pub const QUOTA: u8 = b'q';
     pub const RESERVATION: u8 = b'r';
     pub const SHARD_CLOCK: u8 = b's';
+    pub const SCORES: u8 = b't';
 }
 
 /// The tallies of one pane, by the slot of their counter.

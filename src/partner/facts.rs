@@ -12,10 +12,11 @@ use crate::domain::view::DataState;
 use crate::domain::{Counter, Delta, EventTime, FactBundle, Output, ReasonCode, Text};
 
 use crate::planted::{self, Bug};
+use crate::policy::GuardTerms;
 use crate::store::Number;
 
 use super::clocks::Heard;
-use super::guard::{self, Baseline, standing_effect_ppm};
+use super::guard::{self, standing_effect_ppm};
 use super::rates::ppm_down;
 
 /// Least time between two alerts of one kind about one partner's data, milliseconds.
@@ -149,14 +150,20 @@ impl Shard {
     }
 
     /// Reports a fall of the partner's `drawdown_pass` that our own effect does not explain; once, when it begins.
-    pub(super) fn report_foreign_decline(&mut self, partner: &Text, now: EventTime, out: &mut Vec<Output>) {
+    pub(super) fn report_foreign_decline(
+        &mut self,
+        partner: &Text,
+        terms: Option<&GuardTerms>,
+        now: EventTime,
+        out: &mut Vec<Output>,
+    ) {
         let (month, day) = (self.drawdowns(partner, guard::BASELINE_MS, now), self.drawdowns(partner, DAY_MS, now));
         let pass = |drawdowns: &super::rates::Drawdowns| {
             let ratio = drawdowns.pass();
             ppm_down(ratio.hits, ratio.n).filter(|_| ratio.n >= self.settings.min_n)
         };
         let fall = pass(&month).zip(pass(&day)).map_or(0, |(before, lately)| before - lately);
-        let effect = standing_effect_ppm(Baseline::of(&month), &day, self.reserved(partner, DAY_MS, now));
+        let effect = standing_effect_ppm(self.baseline(partner, terms, now), &day, self.reserved(partner, DAY_MS, now));
         let foreign = fall > FOREIGN_FALL_PPM && effect.saturating_mul(FOREIGN_SHARE) <= fall;
         if self.partners.get(partner).is_some_and(|state| state.foreign_decline) == foreign {
             return;

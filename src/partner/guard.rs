@@ -1,7 +1,7 @@
 //! The guard: how much our candidates may lower a partner's `drawdown_pass`, judged per horizon before each admission.
 //!
-//! With C disbursed, D declined, X diverted, K cancelled, T timed out, R reserved and q the pass of undiverted drawdowns
-//! (the counterfactual): N = C+D+X+K+T+R+1, projected = C/N, effect = q·(X+R+1)/N (`docs/semantics.md`, section 5).
+//! With C disbursed, D declined, X diverted, K cancelled, T timed out, R reserved and q the pass of the control group, or of
+//! undiverted drawdowns (the counterfactual): N = C+D+X+K+T+R+1, projected = C/N, effect = q·(X+R+1)/N (`docs/semantics.md`, section 5).
 //! Everything is parts per million in integers and rounds against us.
 
 use compact_str::format_compact;
@@ -9,7 +9,8 @@ use compact_str::format_compact;
 use super::rates::{Drawdowns, ONE_PPM, Ratio, ppm_down, ppm_up, wilson_ppm};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
-use crate::domain::view::{GuardReading, GuardState};
+use crate::domain::view::{Counterfactual, GuardReading, GuardState};
+use crate::domain::words::Word;
 use crate::domain::{ReasonCode, Text};
 use crate::policy::{GuardTerms, Horizon};
 
@@ -26,20 +27,41 @@ const ORDER: [ReasonCode; 5] = [
     ReasonCode::HoldLimitApproval,
 ];
 
-/// The pass of drawdowns that we did not divert, with its Wilson interval, parts per million.
+/// q: the pass that our diversions would have had, with its Wilson interval, parts per million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Baseline {
     pub ppm: i64,
     pub low_ppm: i64,
     pub high_ppm: i64,
+    /// Whose pass it is.
+    pub of: Counterfactual,
+    /// The drawdowns it is the pass of.
+    pub n: i64,
+    /// Drawdowns of the control group, which may be too few.
+    pub held_out: i64,
 }
 
 impl Baseline {
-    /// Rounded up; with none concluded every one of ours counts in full.
-    pub fn of(last_28_days: &Drawdowns) -> Self {
-        let (passed, n) = (last_28_days.disbursed, last_28_days.undiverted());
+    /// Of the control group when it has enough, else of all that were not diverted, both of the last 28 days.
+    pub fn of(undiverted: &Drawdowns, held_out: &Drawdowns, terms: Option<&GuardTerms>) -> Self {
+        let enough = terms.is_some_and(|terms| held_out.undiverted() >= terms.holdout_min_n());
+        let (of, drawdowns) =
+            if enough { (Counterfactual::Holdout, held_out) } else { (Counterfactual::Undiverted, undiverted) };
+        // Rounded up; with none concluded every one of ours counts in full.
+        let (passed, n) = (drawdowns.disbursed, drawdowns.undiverted());
         let (low_ppm, high_ppm) = wilson_ppm(passed, n).unwrap_or((0, ONE_PPM));
-        Self { ppm: ppm_up(passed, n).unwrap_or(ONE_PPM), low_ppm, high_ppm }
+        Self { ppm: ppm_up(passed, n).unwrap_or(ONE_PPM), low_ppm, high_ppm, of, n, held_out: held_out.undiverted() }
+    }
+
+    /// The figures that say where q comes from.
+    fn checks(&self) -> [Check; 4] {
+        let word = figure("counterfactual".into(), Unit::Word, None);
+        [
+            Check { observed_word: Some(Text::const_new(self.of.name())), ..word },
+            figure("counterfactual_pass".into(), Unit::Ppm, Some(self.ppm)),
+            figure("counterfactual_drawdowns".into(), Unit::Count, Some(self.n)),
+            figure("holdout_drawdowns".into(), Unit::Count, Some(self.held_out)),
+        ]
     }
 }
 
@@ -132,10 +154,30 @@ impl Reading {
         failing
     }
 
-    /// The checks of this horizon, and the figures they are made of; their subjects end with its name.
+    /// The checks of this horizon, and what they are made of; their subjects end with its name.
     fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
+        let mut checks = self.judged(terms);
+        let Drawdowns { disbursed, declined, diverted, cancelled, timed_out, .. } = self.drawdowns;
+        let counts = [
+            ("disbursed", disbursed),
+            ("declined", declined),
+            ("diverted", diverted),
+            ("cancelled", cancelled),
+            ("timed_out", timed_out),
+            ("reserved", self.reserved),
+        ];
+        let figure = |(name, count)| figure(self.subject(name), Unit::Count, Some(count));
+        checks.extend(counts.map(figure));
+        checks
+    }
+
+    fn subject(&self, name: &str) -> Text {
+        format_compact!("{name}_{}", self.horizon.name)
+    }
+
+    fn judged(&self, terms: &GuardTerms) -> Vec<Check> {
         use ReasonCode::{HoldDivertedShare, HoldDrawdownPassFloor, HoldMinN, HoldReflowEffect};
-        let subject = |name: &str| format_compact!("{name}_{}", self.horizon.name);
+        let subject = |name: &str| self.subject(name);
         if !self.is_judged(terms) {
             let (ours, most) = (self.ours(), terms.below_min_n_max);
             return vec![Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most)];
@@ -155,16 +197,6 @@ impl Reading {
             Some(floor) => Check::number(HoldDrawdownPassFloor, name, Unit::Ppm, projected, Relation::AtLeast, floor),
             None => figure(name, Unit::Ppm, Some(projected)),
         });
-        let (low, high) = self.effect_interval();
-        let pass = self.drawdowns.pass();
-        checks.extend([
-            figure(subject("reflow_effect_low"), Unit::Ppm, Some(low)),
-            figure(subject("reflow_effect_high"), Unit::Ppm, Some(high)),
-            figure(subject("observed_pass"), Unit::Ppm, ppm_down(pass.hits, pass.n)),
-            figure(subject("without_reflow"), Unit::Ppm, Some(self.without_ppm())),
-            figure(subject("drawdowns"), Unit::Count, Some(self.n())),
-            figure(subject("ours"), Unit::Count, Some(self.ours())),
-        ]);
         checks
     }
 
@@ -214,6 +246,9 @@ impl Reading {
             effect_high_ppm,
             diverted_share_ppm: Some(self.share_ppm()),
             diverted_share_max_ppm: terms.diverted_share_max_ppm,
+            counterfactual: Some(self.baseline.of),
+            counterfactual_ppm: Some(self.baseline.ppm),
+            counterfactual_n: Some(self.baseline.n),
         }
     }
 }
@@ -297,6 +332,7 @@ impl Judgement {
 
     pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
         let mut checks: Vec<Check> = self.readings.iter().flat_map(|reading| reading.checks(terms)).collect();
+        checks.extend(self.readings.first().into_iter().flat_map(|reading| reading.baseline.checks()));
         let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
         let code = ReasonCode::HoldReflowEffect;
         checks.push(Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
@@ -326,7 +362,11 @@ mod tests {
     }
 
     fn baseline(ppm: i64) -> Baseline {
-        Baseline { ppm, low_ppm: ppm, high_ppm: ppm }
+        Baseline { low_ppm: ppm, high_ppm: ppm, ..Baseline::of(&tally(ppm, ONE_PPM - ppm), &tally(0, 0), None) }
+    }
+
+    fn tally(disbursed: i64, declined: i64) -> Drawdowns {
+        Drawdowns { disbursed, declined, ..Drawdowns::default() }
     }
 
     fn judgement(readings: Vec<Reading>, live: i64) -> Judgement {
@@ -346,6 +386,32 @@ mod tests {
         assert!(r.failing(&terms()).is_empty());
         assert_eq!(reading(80, 20, 0, 2, 800_000).failing(&terms()), [ReasonCode::HoldReflowEffect]);
         assert_eq!(reading(70, 30, 0, 0, 800_000).failing(&terms()), [ReasonCode::HoldDrawdownPassFloor]);
+    }
+
+    #[test]
+    fn the_control_group_says_what_ours_would_have_come_to_once_it_is_large_enough() {
+        let q = |held_out: Drawdowns, own: Option<i64>| {
+            let terms = GuardTerms { holdout_min_n: own, ..terms() };
+            let baseline = Baseline::of(&tally(80, 20), &held_out, Some(&terms));
+            (baseline.of, baseline.ppm, baseline.n, baseline.held_out)
+        };
+        use Counterfactual::{Holdout, Undiverted};
+        assert_eq!(q(tally(10, 19), None), (Undiverted, 800_000, 100, 29), "min_n is 30");
+        assert_eq!(q(tally(10, 20), None), (Holdout, 333_334, 30, 30));
+        assert_eq!(q(Drawdowns { cancelled: 5, timed_out: 5, ..tally(10, 10) }, None), (Holdout, 333_334, 30, 30));
+        assert_eq!(q(tally(1, 3), Some(4)), (Holdout, 250_000, 4, 4), "a minimum of its own");
+        assert_eq!(q(tally(0, 0), Some(0)), (Undiverted, 800_000, 100, 0), "nobody is no group");
+        assert_eq!(Baseline::of(&tally(80, 20), &tally(10, 20), None).of, Undiverted, "no contract, no minimum");
+    }
+
+    #[test]
+    fn a_decision_tells_whose_pass_q_is() {
+        let reading = reading(80, 20, 0, 0, 800_000);
+        let checks = judgement(vec![reading.clone(), reading], 0).checks(&terms());
+        let said: Vec<&Check> = checks.iter().filter(|check| check.subject.starts_with("counterfactual")).collect();
+        let [whose, pass, n] = said[..] else { panic!("told once: {said:?}") };
+        assert_eq!((whose.observed_word.as_deref(), pass.observed), (Some("undiverted"), Some(800_000)));
+        assert_eq!((n.observed, said.iter().all(|check| check.passed)), (Some(1_000_000), true));
     }
 
     #[test]
@@ -396,7 +462,7 @@ mod tests {
 
     #[test]
     fn every_figure_has_its_interval() {
-        let wide = Baseline { ppm: 800_000, low_ppm: 700_000, high_ppm: 900_000 };
+        let wide = Baseline { low_ppm: 700_000, high_ppm: 900_000, ..baseline(800_000) };
         let got =
             Reading::new(&Horizon::named("24h", 20_000).unwrap(), reading(80, 20, 0, 0, 0).drawdowns, 0, wide, false);
         let view = got.view(&terms(), true);
@@ -427,7 +493,7 @@ mod tests {
         /// Against exact fractions: never better for us than the truth, and by less than a step of the rounding worse.
         #[test]
         fn rounds_against_us(c in 0i64..1_000_000, d in 0i64..1_000_000, x in 0i64..1_000_000, r in 0i64..10_000, base in (0i64..1_000_000, 0i64..1_000_000)) {
-            let q = Baseline::of(&Drawdowns { disbursed: base.0, declined: base.1, ..Drawdowns::default() }).ppm;
+            let q = Baseline::of(&tally(base.0, base.1), &tally(0, 0), None).ppm;
             let got = reading(c, d, x, r, q);
             let one = i128::from(ONE_PPM);
             let (n, ours) = (i128::from(c + d + x + r + 1), i128::from(x + r + 1));

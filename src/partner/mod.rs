@@ -26,6 +26,7 @@ mod quota;
 mod rates;
 pub mod returning;
 mod saying;
+mod scores;
 mod settle;
 mod staleness;
 mod stock;
@@ -42,6 +43,7 @@ pub use guard::{APPROVAL_MS, BASELINE_MS};
 pub use ledger::{ANSWER_KEPT_MS, ANSWERS_MAX, RESERVATIONS_MAX};
 pub use pace::AT_ONCE_PART;
 pub use rates::wilson_ppm;
+pub use scores::SCORE_DAYS;
 pub use settle::EXPIRIES_PER_TICK_MAX;
 pub use staleness::STALE_HOLD_MS_MAX;
 pub use view::VIEWS_PER_SEAL_MAX;
@@ -52,6 +54,7 @@ use ledger::{Answers, Ledger};
 use panes::{Panes, Retention};
 use partners::Partners;
 use quota::Quotas;
+use scores::{ScoreKey, Tenths};
 use staleness::StageState;
 use stock::Snapshots;
 use windows::Windows;
@@ -92,6 +95,7 @@ pub struct Shard {
     /// Derived from the panes.
     windows: Windows,
     snapshots: Sorted<Text, Snapshots>,
+    scores: Sorted<ScoreKey, Tenths>,
     partners: Partners,
     clocks: Clocks,
     quotas: Quotas,
@@ -113,6 +117,7 @@ impl Shard {
             panes: Panes::new(retention),
             windows: Windows::default(),
             snapshots: Sorted::default(),
+            scores: Sorted::default(),
             partners: Partners::default(),
             clocks: Clocks::default(),
             quotas: Quotas::default(),
@@ -147,6 +152,7 @@ impl Shard {
             for partner in self.partners.names() {
                 stock::snapshot(&mut self.snapshots, &self.panes, &partner, today);
             }
+            self.forget_scores(today);
         }
     }
 
@@ -160,6 +166,7 @@ impl Shard {
         self.report_staleness(now, policies, out);
         self.take_clocks(&bundle.clocks, now);
         self.take_deltas(bundle, now, out);
+        self.take_scores(&bundle.scored, now);
         // Only settlements ask what the bundle proposes.
         let proposals = if bundle.settlements.is_empty() { &[][..] } else { &bundle.proposals[..] };
         let proposed: FxHashSet<&Text> = proposals.iter().map(|p| &p.candidate.candidate).collect();
@@ -209,6 +216,7 @@ impl Shard {
         self.panes.changes(entry);
         codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
         codec::changes(tag::STAGE, &self.stage, entry);
+        codec::changes(tag::SCORES, &self.scores, entry);
         self.partners.changes(entry);
         self.clocks.changes(entry);
         self.quotas.changes(entry);
@@ -234,6 +242,7 @@ impl Shard {
                 5 => codec::walk(tag::QUOTA, &self.quotas.accounts, cursor, left, entry)?,
                 6 => codec::walk(tag::RESERVATION, &self.ledger.by_candidate, cursor, left, entry)?,
                 7 => codec::walk(tag::ANSWER, &self.answers.by_candidate, cursor, left, entry)?,
+                8 => codec::walk(tag::SCORES, &self.scores, cursor, left, entry)?,
                 _ => return Ok(true),
             };
         }
@@ -253,6 +262,7 @@ impl Shard {
             tag::CELL => self.panes.load(key_of(key)?, codec::value(value)?),
             tag::SNAPSHOT => self.snapshots.load(key_of(key)?, codec::value(value)?),
             tag::STAGE => self.stage.load(key_of(key)?, codec::value(value)?),
+            tag::SCORES => self.scores.load(key_of(key)?, codec::value(value)?),
             tag::PARTNER => self.partners.load(key_of(key)?, codec::value(value)?),
             tag::SHARD_CLOCK => self.clocks.shards.load(key_of(key)?, codec::value(value)?),
             tag::QUOTA => self.quotas.accounts.load(key_of(key)?, codec::value(value)?),
@@ -268,6 +278,7 @@ impl Shard {
     pub fn hand_over(&mut self) {
         self.panes.hand_over();
         self.snapshots.hand_over();
+        self.scores.hand_over();
         self.partners.hand_over();
         self.clocks.shards.hand_over();
         self.quotas.accounts.hand_over();
@@ -280,6 +291,7 @@ impl Shard {
     pub fn commit(&mut self) {
         self.panes.commit();
         self.snapshots.commit();
+        self.scores.commit();
         self.partners.commit();
         self.clocks.shards.commit();
         self.quotas.accounts.commit();
@@ -293,6 +305,7 @@ impl Shard {
         self.panes.undo();
         self.windows.clear();
         self.snapshots.undo();
+        self.scores.undo();
         self.partners.undo();
         self.clocks.shards.undo();
         self.quotas.accounts.undo();

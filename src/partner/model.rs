@@ -13,7 +13,7 @@ use crate::domain::{Counter, Delta, EventTime, Text};
 
 const KEEP: Retention = Retention { minutes_ms: 2 * HOUR_MS, hours_ms: 3 * DAY_MS, days_ms: 12 * DAY_MS };
 const START: i64 = 20_000 * DAY_MS + 7 * HOUR_MS + 23 * MINUTE_MS;
-const FLOWS: [Family; 3] = [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort];
+const FLOWS: [Family; 4] = [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort, Family::HeldOut];
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -127,7 +127,7 @@ impl World {
     }
 
     fn check_windows(&mut self) {
-        for (partner, family) in [("p0", FLOWS[0]), ("p1", FLOWS[1]), ("p2", FLOWS[2])] {
+        for (partner, family) in [("p0", FLOWS[0]), ("p1", FLOWS[1]), ("p2", FLOWS[2]), ("p0", FLOWS[3])] {
             for length_ms in [HOUR_MS, 90 * MINUTE_MS, DAY_MS, 5 * DAY_MS] {
                 let span = Span::ending(&self.panes, self.now, length_ms);
                 let exact = Family::minute(self.now) - length_ms + MINUTE_MS;

@@ -134,6 +134,10 @@ struct TileKey {
 /// Net changes of a tile; few have more than so many counters.
 type Changes = SmallVec<[(Counter, Tally); 8]>;
 
+const FAMILIES: usize = Family::ALL.len();
+const LAST_FAMILY: Family = Family::ALL[FAMILIES - 1];
+const WIDTHS: usize = Width::ALL.len();
+
 /// The panes of every partner of a shard.
 #[derive(Clone, Debug)]
 pub struct Panes {
@@ -143,8 +147,9 @@ pub struct Panes {
     pub(super) names: Names,
     /// Derived: how far everything is folded; `None` after a restore or an undo.
     folded: Option<Edges>,
-    /// Derived: the newest start of a flow pane ever seen per width, so that a tile need not look where nothing can be.
-    newest: [i64; 4],
+    /// Derived: the newest start of a flow pane ever seen per family and width, so that a tile need not look where nothing
+    /// can be.
+    newest: [[i64; WIDTHS]; FAMILIES],
     /// Derived: net change per tile since the last seal.
     touched: FxHashMap<TileKey, Changes>,
     #[expect(clippy::vec_box, reason = "a box moves between here and an output without its contents")]
@@ -158,7 +163,7 @@ impl Panes {
             cells: Sorted::with_spares(SPARE_CELLS_MAX),
             names: Names::default(),
             folded: None,
-            newest: [i64::MIN; 4],
+            newest: [[i64::MIN; WIDTHS]; FAMILIES],
             touched: FxHashMap::default(),
             spares: Vec::new(),
         }
@@ -197,14 +202,15 @@ impl Panes {
 
     fn note(&mut self, key: &CellKey) {
         if !key.family.by_day() {
-            let newest = &mut self.newest[key.width as usize];
+            let newest = &mut self.newest[key.family as usize][key.width as usize];
             *newest = key.start.max(*newest);
         }
     }
 
-    /// False when no flow pane of that width can lie between `first` and `last`: what is older is folded.
-    fn may_hold(&self, width: Width, first: i64, last: i64) -> bool {
-        first <= self.newest[width as usize] && self.folded.is_none_or(|edges| last >= edges.first_of(width))
+    /// False when no flow pane of that family and width can lie between `first` and `last`: what is older is folded.
+    fn may_hold(&self, family: Family, width: Width, first: i64, last: i64) -> bool {
+        first <= self.newest[family as usize][width as usize]
+            && self.folded.is_none_or(|edges| last >= edges.first_of(width))
     }
 
     /// Adds to one counter; true when its count is below zero afterwards.
@@ -334,7 +340,7 @@ impl Panes {
             Tile::Hour => start.saturating_add(HOUR_MS - 1),
             Tile::Day => start.saturating_add(DAY_MS - 1),
         };
-        for family in [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort, Family::DueBook] {
+        for family in Family::ALL.iter().copied().filter(|family| *family != Family::Stock) {
             let widths: &[Width] = match (tile, family) {
                 (Tile::Hour, Family::DueBook) => &[],
                 (Tile::Day, Family::DueBook) => &[Width::Day],
@@ -342,7 +348,7 @@ impl Panes {
                 (Tile::Day, _) => &[Width::Minute, Width::Hour, Width::Day],
             };
             for width in widths {
-                if family == Family::DueBook || self.may_hold(*width, start, last) {
+                if family == Family::DueBook || self.may_hold(family, *width, start, last) {
                     let cells = self.range_of(partner, family, *width, start, last);
                     cells.for_each(|(_, cell)| cell.add_to(family, &mut sums));
                 }
@@ -370,7 +376,7 @@ impl Panes {
         let (mut looked, mut teller) = (0, Teller::default());
         for partner in self.names.sorted() {
             let name = self.names.text(partner);
-            let end = CellKey { partner, family: Family::Stock, width: Width::Older, start: i64::MAX };
+            let end = CellKey { partner, family: LAST_FAMILY, width: Width::Older, start: i64::MAX };
             let from = match &after {
                 Some(after) if *name < after.partner => continue,
                 Some(after) if *name == after.partner => {

@@ -26,6 +26,8 @@ pub struct PartnerState {
     pub closed: Vec<Text>,
     /// While data are stale: admissions left of what the last current reading allowed.
     pub stale_room: i64,
+    /// Models whose scores have moved away and that was told, as name and version.
+    pub shifted: Vec<Text>,
 }
 record!(PartnerState {
     newest_event_at,
@@ -39,7 +41,8 @@ record!(PartnerState {
     unplaced_alert_at,
     negative_alert_at,
     closed,
-    stale_room
+    stale_room,
+    shifted
 });
 
 /// The partners of a shard, and the order in which their views are owed.

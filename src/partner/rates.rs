@@ -137,6 +137,18 @@ impl Drawdowns {
         }
     }
 
+    /// Those of the control group, from a cell of theirs.
+    pub fn held_out(cell: &Cell) -> Self {
+        let count = |counter| cell.get(counter).count.max(0);
+        Self {
+            disbursed: count(Counter::HeldOutDisbursed),
+            declined: count(Counter::HeldOutDeclined),
+            diverted: 0,
+            cancelled: count(Counter::HeldOutCancelled),
+            timed_out: count(Counter::HeldOutTimedOut),
+        }
+    }
+
     /// What the partner divides by in `drawdown_pass`.
     pub fn concluded(&self) -> i64 {
         self.undiverted().saturating_add(self.diverted)

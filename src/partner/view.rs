@@ -27,8 +27,10 @@ impl Shard {
     /// Writes the views that are due, and looks whether a fall of the rate is foreign.
     pub(super) fn write_views(&mut self, now: EventTime, contracts: &impl Contracts, out: &mut Vec<Output>) {
         for partner in self.partners.due(now, VIEWS_PER_SEAL_MAX) {
-            self.report_foreign_decline(&partner, now, out);
+            let terms = contracts.in_force(now, &partner).map(|contract| &contract.guard);
+            self.report_foreign_decline(&partner, terms, now, out);
             let view = self.view(&partner, now, contracts);
+            self.report_shifts(&partner, &view.scores, now, out);
             self.partners.edit(&partner).view_at = Some(now);
             let next = self.falls_idle_at(&view).map(|at| at.max(now.plus_ms(self.settings.view_every_ms)));
             self.partners.owe(&partner, next);
@@ -51,6 +53,7 @@ impl Shard {
         let held = self.ledger.held(partner);
         let account = contract.map(|contract| self.quotas.at(partner, Period::of(contract, now)));
         let quota_hour_max = contract.and_then(|contract| contract.quota_per_hour);
+        let average_cost_max_ppm = contract.and_then(|contract| contract.budgets.avg_cost_max_ppm(now));
         PartnerView {
             partner: partner.clone(),
             at: now,
@@ -70,6 +73,9 @@ impl Shard {
             budgets: contract
                 .zip(account)
                 .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),
+            average_cost_ppm: average_cost_max_ppm.and(account).and_then(|account| budget::average_cost_ppm(&account)),
+            average_cost_max_ppm,
+            scores: self.shifts(partner, now, contracts),
         }
     }
 

@@ -103,12 +103,22 @@ pub struct GuardTerms {
     pub stale_holds: bool,
     /// Concluded drawdowns in the horizon below which the effect is not judged.
     pub min_n: i64,
+    /// Concluded drawdowns of the control group in 28 days below which the counterfactual is taken of all undiverted ones;
+    /// `None`: as `min_n`.
+    pub holdout_min_n: Option<i64>,
     /// Below `min_n`: most reservations and diversions together.
     pub below_min_n_max: i64,
     /// Most live reservations.
     pub reserved_max: i64,
     /// By length.
     pub horizons: Vec<Horizon>,
+}
+
+impl GuardTerms {
+    /// Concluded drawdowns of the control group from which on their pass is the counterfactual; at least one.
+    pub fn holdout_min_n(&self) -> i64 {
+        self.holdout_min_n.unwrap_or(self.min_n).max(1)
+    }
 }
 
 /// What may be spent on one partner's customers; what is not stated is not limited by a budget.

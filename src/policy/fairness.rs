@@ -8,8 +8,7 @@ use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Offer};
 
 /// What may choose whom to approach and when, and never what is offered.
-const SELECTION_ONLY: [&str; 17] = [
-    "age",
+const SELECTION_ONLY: [&str; 16] = [
     "browser",
     "channel",
     "conversion",
@@ -28,13 +27,16 @@ const SELECTION_ONLY: [&str; 17] = [
     "value_score",
 ];
 
-/// What no rule may read for any end.
-const PROTECTED: [&str; 14] = [
+/// Protected attributes, the one list of them: what no rule may read for any end, be it a condition or an offer.
+const PROTECTED: [&str; 17] = [
+    "age",
     "belief",
+    "birth_date",
     "disability",
     "ethnicity",
     "family_status",
     "gender",
+    "genetic_data",
     "health",
     "marital_status",
     "nationality",

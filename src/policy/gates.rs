@@ -1,12 +1,12 @@
 //! Gates: what law and contract demand before anything else. No other part of a policy can lift one.
 
-use super::findings::{Case, Findings};
+use super::findings::{Case, Findings, Words};
 use super::{Dates, permission};
-use crate::domain::EventTime;
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::Flag;
 use crate::domain::words::Word;
+use crate::domain::{EventTime, Text};
 
 /// Flags that always forbid an approach, in the order of `docs/semantics.md`.
 const FLAGS: [(Flag, ReasonCode); 8] = [
@@ -19,6 +19,26 @@ const FLAGS: [(Flag, ReasonCode); 8] = [
     (Flag::Deceased, GateDeceased),
     (Flag::Minor, GateMinor),
 ];
+
+/// A text by which customers consent to offers of ours, and while it counts.
+#[derive(Clone, Debug)]
+pub(super) struct ConsentText {
+    pub version: Text,
+    pub dates: Dates,
+}
+
+/// The texts that count.
+#[derive(Clone, Debug)]
+pub(super) struct ConsentTexts {
+    pub texts: Vec<ConsentText>,
+    pub versions: Words,
+}
+
+impl ConsentTexts {
+    fn count(&self, version: &str, at: EventTime) -> bool {
+        self.texts.iter().any(|text| text.version == version && text.dates.hold(at))
+    }
+}
 
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     contract(case, found);
@@ -62,6 +82,11 @@ fn consent(case: &Case<'_>, found: &mut Findings) {
     // The moment is judged; the version of the text is for whoever asks what was consented to.
     let observed_word = case.facts.consent.map(|given| given.text_version.into());
     found.push(Check { passed, observed_word, ..check });
+    if let (Some(texts), Some(given)) = (&case.policy.consent_texts, case.facts.consent) {
+        let (version, versions) = (given.text_version, texts.versions.joined());
+        let counts = texts.count(version, at);
+        found.word(GateNoConsent, "consent_text", counts, Some(version), Relation::OneOf, versions);
+    }
     if let Some(withdrawn_at) = case.facts.consent.and_then(|given| given.withdrawn_at) {
         let subject = "consent_withdrawn_at";
         found.push(Check::maybe(GateNoConsent, subject, Unit::Moment, Some(withdrawn_at.0), Relation::Is, None));

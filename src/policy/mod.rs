@@ -6,6 +6,7 @@
 pub mod conditions;
 pub mod contact;
 pub mod contract;
+pub mod deciles;
 pub mod diff;
 pub mod document;
 pub mod experiments;
@@ -86,6 +87,8 @@ pub struct Policy {
     contracts: Vec<Contract>,
     exclusions: exclusions::Exclusions,
     rules: rules::Rules,
+    /// None: a consent by any text counts.
+    consent_texts: Option<gates::ConsentTexts>,
     models: Option<models::Registry>,
     grading: Option<grading::Grading>,
     contact: contact::Contact,
@@ -148,6 +151,11 @@ impl Policy {
     /// The models it has approved, where it names any.
     pub fn models(&self) -> Option<&models::Registry> {
         self.models.as_ref()
+    }
+
+    /// The tenths of the population that a version of a model was made on, where the document states them.
+    pub fn deciles(&self, model: &str, version: &str) -> Option<&deciles::Deciles> {
+        self.models.as_ref()?.known(model, version)?.deciles.as_ref()
     }
 
     /// How it grades customers, where it does.

@@ -3,6 +3,7 @@
 use super::Facts;
 use super::conditions::{Condition, ModelOf, Origin};
 use super::contract::Dates;
+use super::deciles::Deciles;
 use super::findings::{Case, Findings, Words};
 use crate::domain::ReasonCode::{DataModelUnapproved, DataStale};
 use crate::domain::check::{Relation, Unit};
@@ -37,6 +38,8 @@ pub struct Model {
     pub purposes: Vec<Purpose>,
     /// What it was made from.
     pub inputs: Vec<Origin>,
+    /// Where its scores fell when it was made; `None`: its scores are not watched.
+    pub deciles: Option<Deciles>,
 }
 
 /// The models of a document; without the part none is asked for.
@@ -68,11 +71,16 @@ impl Registry {
 
     /// The model, if it is registered, valid at the moment and approved for this use.
     fn fit(&self, of: ModelOf, made: Made<'_>, at: EventTime) -> Option<&Model> {
-        let key = (made.model, made.version);
-        let known =
-            self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&key)).ok()?;
         let (purpose, ..) = of.names();
-        self.models.get(known).filter(|model| model.valid.hold(at) && model.purposes.contains(&purpose))
+        let known = self.known(made.model, made.version)?;
+        Some(known).filter(|model| model.valid.hold(at) && model.purposes.contains(&purpose))
+    }
+
+    /// A version of a model, if it is registered.
+    pub fn known(&self, model: &str, version: &str) -> Option<&Model> {
+        let key = (model, version);
+        let at = self.models.binary_search_by(|known| (known.model.as_str(), known.version.as_str()).cmp(&key)).ok()?;
+        self.models.get(at)
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Place {
 
 words! {
     /// What kind of thing is wrong. The first kinds make a document no policy; from `NeverFires` on they are findings
-    /// about one that is.
+    /// about one that is (a guard that is built on another rate is none either).
     pub enum ProblemCode {
         Syntax = "POL_SYNTAX",
         TooLarge = "POL_TOO_LARGE",
@@ -31,6 +31,8 @@ words! {
         Contradiction = "POL_CONTRADICTION",
         FourEyes = "POL_FOUR_EYES",
         MissingText = "POL_MISSING_TEXT",
+        /// A text to customers that names a partner, or compares with another's product.
+        NamesOthers = "POL_NAMES_OTHERS",
         /// A condition that does not compile, or that has no bound.
         Condition = "POL_CONDITION",
         UnknownName = "POL_UNKNOWN_NAME",
@@ -46,6 +48,7 @@ words! {
         RunsOut = "POL_RUNS_OUT",
         /// A clause that reads as a promised minimum approval, which a platform may not set.
         MinPassRate = "LAW_MIN_PASS_RATE",
+        /// `limit_approval` as what the guard promises: no candidate can move that rate.
         GuardBasis = "POL_GUARD_BASIS",
     }
 }

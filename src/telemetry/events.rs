@@ -66,6 +66,11 @@ pub fn transaction_failed(stage: StageName, lane: u32, error: &dyn Display, unkn
     warn!(%stage, lane, %error, unknown, "transaction failed; the batch is undone");
 }
 
+/// Shards were not taken over, for a reason that may pass; it is tried again.
+pub fn not_taken_over(stage: StageName, lane: u32, tries: u32, error: &dyn Display) {
+    warn!(%stage, lane, tries, %error, "shards not taken over yet");
+}
+
 pub fn lane_ended(stage: StageName, lane: u32, error: &dyn Display) {
     error!(%stage, lane, %error, "lane ended");
 }

@@ -25,8 +25,9 @@ use super::turn::{Batch, TRICKLE_RECORDS_MAX};
 use super::writer::{Gone, Job, Writer, WriterError, Written};
 use crate::bus::Outbox;
 use crate::bus::consumer::{Inbox, Rebalanced};
-use crate::bus::errors::{Fences, Refused};
+use crate::bus::errors::{Fences, Refused, passes};
 use crate::bus::producer::Ended;
+use crate::bus::restore::RestoreError;
 use crate::bus::vitals::Vitals;
 use crate::domain::Output;
 use crate::domain::decision::StageName;
@@ -61,6 +62,19 @@ pub enum LaneError {
     Writer(#[from] WriterError),
     #[error(transparent)]
     Gone(#[from] Gone),
+}
+
+impl LaneError {
+    /// True when shards that were not taken over may be taken over a little later: the cluster did not answer as it will.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Kafka(error)
+            | Self::NotTaken(Refusal::Kafka(error) | Refusal::Restore(RestoreError::Kafka { error, .. })) => {
+                passes(error)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How shards come to a lane.
@@ -332,7 +346,7 @@ impl Lane {
             return Err(LaneError::Failing(self.failures, error));
         }
         self.forget_batch();
-        self.back_off();
+        self.back_off(self.failures);
         if !unknown {
             return self.put_back();
         }
@@ -357,8 +371,8 @@ impl Lane {
     }
 
     /// Waits a little longer after each failure: a group that no longer knows this member needs a heartbeat to say so.
-    fn back_off(&self) {
-        let pause = BACK_OFF_MS.saturating_mul(1 << self.failures.min(FAILURES_MAX)).min(BACK_OFF_MS_MAX);
+    pub(super) fn back_off(&self, failures: u32) {
+        let pause = BACK_OFF_MS.saturating_mul(1 << failures.min(FAILURES_MAX)).min(BACK_OFF_MS_MAX);
         let until = Instant::now() + Duration::from_millis(pause);
         while let Some(left) = until.checked_duration_since(Instant::now())
             && !self.stop.load(Ordering::Relaxed)

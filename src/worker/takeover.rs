@@ -19,15 +19,32 @@ use crate::telemetry::events;
 
 /// Between two looks at the group while shards are restored, milliseconds.
 const ATTEND_EVERY_MS: u64 = 20;
+/// Tries to take the same shards over while a broker does not answer; each of them waits for its own answers as long as it may.
+const TRIES_MAX: u32 = 6;
 
 impl Lane {
     /// Restores the shards and begins to read where their last transaction ended. The writer has nothing to do meanwhile, so the
     /// signs of life that the watchdog reads are this thread's.
+    ///
+    /// What may pass, as a cluster that is away longer than an answer is waited for, is tried again a few times.
     pub(super) fn take_over(&mut self, shards: &[i32]) -> Result<(), LaneError> {
-        self.vitals.enter(Call::Restore);
-        let taken = self.take(shards);
-        self.vitals.left();
-        taken
+        let mut tries = 1;
+        loop {
+            self.vitals.enter(Call::Restore);
+            let taken = self.take(shards);
+            self.vitals.left();
+            match taken {
+                Err(error) if tries < TRIES_MAX && error.may_pass() => {
+                    events::not_taken_over(self.stage, self.number, tries, &error);
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    self.back_off(tries);
+                    tries += 1;
+                }
+                taken => return taken,
+            }
+        }
     }
 
     fn take(&mut self, shards: &[i32]) -> Result<(), LaneError> {

@@ -10,7 +10,7 @@ use reflow::domain::journal::JournalEntry;
 use reflow::domain::words::Word;
 use reflow::domain::{Decision, Fate};
 use reflow::wire::Schema;
-use reflow_oracle::contributions::admitted;
+use reflow_oracle::contributions::decided;
 use reflow_oracle::customer_shard::CustomerShard;
 use reflow_oracle::inputs::OwnedEvent;
 use reflow_oracle::journal::{self, Read};
@@ -26,8 +26,8 @@ use crate::support::Record;
 /// All three layers of the oracle over what lies in the topics of a run under [`market::PATIENT`].
 pub fn oracle(back: &Readback) -> Verdict {
     let (rules, policies) = (market::patient_rules(), [market::plain()]);
-    let admitted = admitted(&back.written.decisions);
-    let order_free = compare_tiles(&expected_tiles(&accepted(back), &admitted, &rules), &back.written.panes);
+    let decided = decided(&back.written.decisions);
+    let order_free = compare_tiles(&expected_tiles(&accepted(back), &decided, &rules), &back.written.panes);
     let in_order = ordered::check(&back.written, &back.log, &Setup::new(&rules, &policies));
     let bounds = bounds::check(&back.outputs, &market::quotas(), &market::partners());
     let consents = bounds::check_consents(&back.outputs, &back.events, None, i64::MAX, &rules);

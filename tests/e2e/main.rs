@@ -17,6 +17,7 @@ mod support;
 mod audit;
 mod configuration;
 mod deployment;
+mod explain;
 mod history;
 mod independent;
 mod killing;

@@ -158,7 +158,8 @@ fn three_workers_switch_at_one_event_time_and_back() {
         _ => "first",
     };
     let decisions = all::<Decision>(&deployment, Topic::Decisions);
-    let judging = |kind| matches!(kind, DecisionKind::Yes | DecisionKind::No | DecisionKind::TooLate);
+    let judging =
+        |kind| matches!(kind, DecisionKind::Proposed | DecisionKind::Yes | DecisionKind::No | DecisionKind::TooLate);
     for decision in decisions.iter().filter(|decision| judging(decision.kind)) {
         assert_eq!(decision.policy_version, expected(decision.event_time), "{decision:?}");
         assert!(!decision.reasons.iter().any(|code| code == "DATA_POLICY_CHANGED"), "{decision:?}");

@@ -277,6 +277,20 @@ fn the_guard_rounds_against_us() {
     assert_eq!(judge(&guard, &[]), [C::HoldReflowEffect]);
     guard.reflow_effect_max_ppm = 266_667; // 666,667 · 2 / 5 = 266,666.8
     assert_eq!(judge(&guard, &[T]), []);
+    assert_eq!(judge(&guard, &[]), []);
+    // One of the control group passed: q = 1, and the effect of one more of 4 is 250,000; two are asked for.
+    let control = |guard: &OracleGuard| {
+        let mut cohort = cohort.clone();
+        cohort.take(&delta(Counter::HeldOutDisbursed, T, 1));
+        let at = At { partner: &partner, guard, now: T, retention: Retention::default() };
+        cohort.judge(&at, &[], &BTreeSet::new())
+    };
+    guard.reflow_effect_max_ppm = 249_999;
+    guard.holdout_min_n = Some(2);
+    assert_eq!(control(&guard), []);
+    guard.holdout_min_n = Some(1);
+    assert_eq!(control(&guard), [C::HoldReflowEffect]);
+    guard.reflow_effect_max_ppm = 266_667;
     guard.drawdown_pass_floor_ppm = Some(500_000);
     assert_eq!(judge(&guard, &[]), []);
     assert_eq!(judge(&guard, &[T]), [C::HoldDrawdownPassFloor]);

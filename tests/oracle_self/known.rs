@@ -11,7 +11,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::view::Tile;
 use reflow::domain::words::Word;
 use reflow::domain::{CalendarDay, Counter, EventTime, Family, Fate};
-use reflow_oracle::contributions::{Admitted, Contributions, contributions, expected_contributions};
+use reflow_oracle::contributions::{Contributions, Decided, contributions, expected_contributions};
 use reflow_oracle::customer_shard::CustomerShard;
 use reflow_oracle::dice::Dice;
 use reflow_oracle::inputs::{InputTopic, OwnedEvent, Unread};
@@ -115,9 +115,15 @@ fn a_drawdown_row_adds_up_and_diverted_needs_an_admitted_candidate() {
     assert_eq!(plain, [(Counter::DrawdownRequested, 1, 60), (Counter::DrawdownCancelled, 1, 60)]);
     let read: Vec<Event<'_>> = events.iter().map(|e| e.read(&Rules::default()).unwrap()).collect();
     let said: Vec<_> = read.iter().flat_map(|e| facts(e, &Rules::default())).collect();
-    let admitted: Admitted = [(("p1".into(), "d1".into()), "cand".into())].into();
-    let sum = contributions(&Record::of(&said), &admitted, &Rules::default());
+    let admitted = [(("p1".into(), "d1".into()), "cand".into())].into();
+    let decided = Decided { admitted, ..Decided::default() };
+    let sum = contributions(&Record::of(&said), &decided, &Rules::default());
     assert!(sum.contains_key(&("p1".into(), Counter::DrawdownDiverted, Family::minute(T))));
+    assert!(!sum.contains_key(&("p1".into(), Counter::HeldOutCancelled, Family::minute(T))));
+    let held_out = [("p1".into(), "d1".into())].into();
+    let sum = contributions(&Record::of(&said), &Decided { held_out, ..Decided::default() }, &Rules::default());
+    let counted: Vec<Counter> = sum.into_keys().map(|(_, counter, _)| counter).collect();
+    assert_eq!(counted, [Counter::DrawdownRequested, Counter::DrawdownCancelled, Counter::HeldOutCancelled]);
     let unrequested = given(&events[..1]);
     assert!(unrequested.contains_key(&("p1".into(), Counter::DrawdownRequested, Family::minute(later))));
 }
@@ -263,7 +269,8 @@ fn order_and_repetition_do_not_change_a_random_history() {
     seen.sort();
     seen.dedup();
     let missing: Vec<&Counter> = Counter::ALL.iter().filter(|counter| !seen.contains(counter)).collect();
-    assert_eq!(missing, [&Counter::DrawdownDiverted], "the generator meets every counter that needs no candidate");
+    let decided = |counter: &&Counter| counter.family() == Family::HeldOut || **counter == Counter::DrawdownDiverted;
+    assert!(missing.iter().all(decided), "the generator meets every counter that needs no decision: {missing:?}");
     assert!(made.arrivals.iter().all(|arrival| arrival.at >= arrival.event_time));
     assert!(!tiles_of(&expected).is_empty());
     let kinds = |topic| made.arrivals.iter().filter(|a| a.event.topic == topic).count();

@@ -9,7 +9,7 @@ use reflow::domain::time::DAY_MS;
 use reflow::domain::view::Tile;
 use reflow::domain::{EventTime, Text};
 use reflow_oracle::bounds::{self, Quota};
-use reflow_oracle::contributions::admitted;
+use reflow_oracle::contributions::decided;
 use reflow_oracle::ordered::{self, Setup};
 use reflow_oracle::plain_policy::{OracleContract, OraclePolicy};
 use reflow_oracle::random::{History, Size, history};
@@ -27,10 +27,12 @@ fn policies() -> Vec<OraclePolicy> {
         contract.quota_per_day = if at == 2 { 1 } else { 50 };
         contract.guard.below_min_n_max = if at == 3 { 1 } else { 1_000 };
         contract.guard.reflow_effect_max_ppm = 60_000;
+        contract.guard.holdout_min_n = Some(2);
         contract
     };
     let named = PARTNERS.iter().enumerate().map(|(at, name)| ((*name).to_owned(), contract(at)));
-    let policy = OraclePolicy::plain("v1", "h1", named.collect());
+    let mut policy = OraclePolicy::plain("v1", "h1", named.collect());
+    policy.holdout = (0..60).step_by(5).map(|number| format!("customer-{number:05}")).collect();
     vec![policy]
 }
 
@@ -52,8 +54,8 @@ fn bench(seed: u64, change: impl FnOnce(&mut Size)) -> Bench {
 
 impl Bench {
     fn inputs_alone(&self) -> Verdict {
-        let admitted = admitted(&self.world.written.decisions);
-        let expected = expected_tiles(&self.history.events(), &admitted, &self.rules);
+        let decided = decided(&self.world.written.decisions);
+        let expected = expected_tiles(&self.history.events(), &decided, &self.rules);
         compare_tiles(&expected, &self.world.written.panes)
     }
 
@@ -209,6 +211,14 @@ fn wrong_answers_are_found() {
     bench.world.written.replies[at] = kept;
     bench.world.written.replies.pop();
     bench.finds("replies of partner shard");
+}
+
+#[test]
+fn a_proposal_without_its_record_is_found() {
+    let mut bench = bench(14, |_| {});
+    let at = bench.world.written.decisions.iter().position(|d| d.kind == DecisionKind::Proposed).unwrap();
+    bench.world.written.decisions.remove(at);
+    bench.finds("decisions `proposed` missing");
 }
 
 #[test]

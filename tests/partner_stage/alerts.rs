@@ -1,11 +1,14 @@
 //! What an operator is told, and that it is not told over and over.
 
 use reflow::domain::alert::{Alert, AlertKind};
+use reflow::domain::fact::PartnerClock;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
+use reflow::domain::view::ShiftState;
 use reflow::domain::{Counter, FactBundle, Output};
-use reflow::partner::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS};
+use reflow::partner::{DATA_ALERT_EVERY_MS, GUARD_ALERT_EVERY_MS, SCORE_DAYS};
 
-use crate::market::{START, Stage, delta};
+use crate::market::{START, Stage, delta, scored};
+use crate::scenes::views;
 
 fn alerts(out: &[Output], kind: AlertKind) -> Vec<&Alert> {
     let all = out.iter().filter_map(|o| if let Output::Alert(a) = o { Some(&**a) } else { None });
@@ -110,4 +113,43 @@ fn a_fall_that_is_not_ours() {
     let ours =
         vec![delta("p1", Counter::DrawdownDisbursed, START, 50), delta("p1", Counter::DrawdownDiverted, START, 50)];
     assert!(alerts(&stage.facts(ours), AlertKind::ForeignDecline).is_empty(), "that fall is ours");
+}
+
+#[test]
+fn scores_that_moved_away_are_told_once() {
+    let mut stage = Stage::new();
+    let hear = |stage: &mut Stage, days_ago: i32, tenths: [i64; 10]| {
+        stage.pass(1_000);
+        let day = reflow::domain::CalendarDay(stage.now.utc_day().0 - days_ago);
+        let counted = (0..).zip(tenths).filter(|(_, count)| *count > 0);
+        let scored = counted.map(|(tenth, count)| scored("p0", day, tenth, count)).collect();
+        let clocks = vec![PartnerClock { partner: "p0".into(), event_time: stage.now }];
+        let bundle = FactBundle { scored, clocks, ..stage.bundle(0) };
+        let (_, out) = stage.take(&bundle);
+        let shift = &views(&out)[0].scores[0];
+        let alerts: Vec<String> =
+            alerts(&out, AlertKind::ScoreShift).iter().map(|alert| alert.detail.clone()).collect();
+        (shift.state, shift.n, shift.psi_ppm.unwrap(), alerts)
+    };
+    let (state, n, psi, told) = hear(&mut stage, 0, [299, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!((state, n, told.len()), (ShiftState::TooFew, 299, 0));
+    assert!(psi > 8_000_000, "told, and says nothing yet: {psi}");
+    let (state, _, _, told) = hear(&mut stage, 27, [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(state, ShiftState::Shifted);
+    assert!(told[0].starts_with("m 1: population stability index") && told[0].contains("of 300 scores"), "{told:?}");
+    assert!(hear(&mut stage, 0, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).3.is_empty(), "once");
+    // 0.11 is between the lines: neither told nor forgotten.
+    let (state, _, psi, told) = hear(&mut stage, 0, [300, 599, 600, 600, 600, 600, 600, 600, 600, 1_500]);
+    assert_eq!((state, told.len()), (ShiftState::Moved, 0), "{psi}");
+    let (state, _, psi, _) = hear(&mut stage, 0, [900, 900, 900, 900, 900, 900, 900, 900, 900, 0]);
+    assert_eq!(state, ShiftState::Stable, "{psi}");
+    assert_eq!(hear(&mut stage, 0, [40_000, 0, 0, 0, 0, 0, 0, 0, 0, 0]).3.len(), 1, "away again");
+    // What is older than the window is not counted, and what becomes older is forgotten.
+    let before = stage.log.len();
+    assert_eq!(hear(&mut stage, SCORE_DAYS, [0, 7, 0, 0, 0, 0, 0, 0, 0, 1]).1, hear(&mut stage, 0, [0; 10]).1);
+    assert_eq!(stage.log.len(), before);
+    stage.pass(i64::from(SCORE_DAYS) * DAY_MS);
+    stage.heartbeats();
+    let (state, n, _, told) = hear(&mut stage, 0, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!((state, n, told.len()), (ShiftState::TooFew, 1, 0));
 }

@@ -2,8 +2,8 @@
 
 use reflow::domain::candidate::Coupon;
 use reflow::domain::fact::SettlementKind;
-use reflow::domain::time::{HOUR_MS, MINUTE_MS};
-use reflow::domain::view::GuardState;
+use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use reflow::domain::view::{Counterfactual, GuardState};
 use reflow::domain::{Counter, FactBundle, Output, Settlement, Text};
 use reflow::partner::STALE_HOLD_MS_MAX;
 use reflow::policy::contract::Budgets;
@@ -48,6 +48,36 @@ fn costly(stage: &mut Stage, id: &str, limit_minor: i64, coupon_minor: Option<i6
     costly.candidate.offer.coupons = vec![coupon];
     let bundle = FactBundle { proposals: vec![costly], ..stage.bundle(1) };
     stage.take(&bundle).1
+}
+
+#[test]
+fn the_control_group_decides_what_ours_would_have_come_to() {
+    let mut stage = stage(wide(GuardTerms { holdout_min_n: Some(4), ..GuardTerms::default() }));
+    let at = stage.now;
+    let told = |out: &[Output]| {
+        let reading = &views(out)[0].guard[0];
+        (reading.counterfactual, reading.counterfactual_ppm, reading.counterfactual_n, reading.effect_ppm)
+    };
+    let passed = vec![delta("p", Counter::DrawdownDisbursed, at, 30), delta("p", Counter::DrawdownDeclined, at, 10)];
+    let undiverted = told(&stage.facts(passed));
+    assert_eq!(undiverted, (Some(Counterfactual::Undiverted), Some(750_000), Some(40), Some(18_293)), "q/41");
+    stage.pass(1_000);
+    // Those of the control group are in the cohort too.
+    let three = [(Counter::DrawdownDeclined, 3), (Counter::HeldOutDeclined, 2), (Counter::HeldOutCancelled, 1)];
+    let few = told(&stage.facts(three.map(|(counter, n)| delta("p", counter, at, n)).into()));
+    assert_eq!((few.0, few.2), (Some(Counterfactual::Undiverted), Some(43)));
+    stage.pass(1_000);
+    let fourth = [(Counter::DrawdownDisbursed, 1), (Counter::HeldOutDisbursed, 1)];
+    let enough = told(&stage.facts(fourth.map(|(counter, n)| delta("p", counter, at, n)).into()));
+    assert_eq!(enough, (Some(Counterfactual::Holdout), Some(250_000), Some(4), Some(5_556)), "q/45");
+    // A correction takes one of them back.
+    stage.pass(1_000);
+    let back = told(&stage.facts(vec![delta("p", Counter::HeldOutCancelled, at, -1)]));
+    assert_eq!(back.0, Some(Counterfactual::Undiverted));
+    stage.pass(28 * DAY_MS);
+    stage.heartbeats();
+    stage.pass(1_000);
+    assert_eq!(told(&stage.facts(vec![delta("p", Counter::HeldOutDeclined, at, 90)])).2, Some(0), "28 days ago");
 }
 
 #[test]
@@ -301,14 +331,10 @@ fn a_yes_carries_the_arithmetic_of_the_guard() {
         |subject: &str| yes.checks.iter().find(|check| check.subject == subject).and_then(|check| check.observed);
     // q = 80/100; 1 of 101: effect 0.8/101, projected 80/101.
     assert_eq!(seen("reflow_effect_24h"), Some(7_921));
-    assert_eq!((seen("observed_pass_24h"), seen("projected_pass_24h")), (Some(800_000), Some(792_079)));
-    assert_eq!(
-        (seen("drawdowns_24h"), seen("ours_24h"), seen("without_reflow_24h")),
-        (Some(101), Some(1), Some(800_000))
-    );
-    let (low, high) = reflow::partner::wilson_ppm(80, 100).unwrap();
-    assert_eq!(seen("reflow_effect_low_24h"), Some((low + 100) / 101));
-    assert_eq!(seen("reflow_effect_high_24h"), Some((high + 100) / 101));
+    assert_eq!(seen("projected_pass_24h"), Some(792_079));
+    let terms = ["disbursed", "declined", "diverted", "cancelled", "timed_out", "reserved"];
+    let terms = terms.map(|name| seen(&format!("{name}_24h")));
+    assert_eq!(terms, [Some(80), Some(20), Some(0), Some(0), Some(0), Some(0)]);
     for subject in ["admitted_today", "admitted_this_hour", "reserved"] {
         assert!(seen(subject).is_some(), "{subject}");
     }

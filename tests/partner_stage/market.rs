@@ -6,12 +6,13 @@ use reflow::domain::candidate::{
     Arm, Candidate, CandidateKind, CandidateStatus, Delivery, Friction, Grounds, Offer, RightToAct,
 };
 use reflow::domain::counter::{Family, Tally};
-use reflow::domain::fact::{BundleHeader, PartnerClock};
+use reflow::domain::fact::{BundleHeader, PartnerClock, Scored};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
-use reflow::domain::{Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use reflow::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
 use reflow::policy::contract::Budgets;
+use reflow::policy::deciles::{ALERT_PPM, Deciles, TENTHS};
 use reflow::policy::{Contract, Dates, GuardTerms, Horizon};
 
 /// 2024-10-04T07:23:00Z.
@@ -45,6 +46,13 @@ impl Contracts for Book {
     fn version_in_force(&self, _now: EventTime) -> Text {
         Text::from("v1")
     }
+
+    /// The model `m` is watched, in any version.
+    fn deciles(&self, _now: EventTime, model: &str, _version: &str) -> Option<&Deciles> {
+        const EVEN: Deciles =
+            Deciles { edges: [1, 2, 3, 4, 5, 6, 7, 8, 9], reference_ppm: [100_000; TENTHS], alert_ppm: ALERT_PPM };
+        (model == "m").then_some(&EVEN)
+    }
 }
 
 pub fn contract(partner: &str) -> Contract {
@@ -71,7 +79,12 @@ pub fn contract(partner: &str) -> Contract {
 pub fn book() -> Book {
     let loose = Contract {
         quota_per_day: 1_000,
-        guard: GuardTerms { drawdown_pass_floor_ppm: None, reserved_max: 100, ..contract("p1").guard },
+        guard: GuardTerms {
+            drawdown_pass_floor_ppm: None,
+            reserved_max: 100,
+            holdout_min_n: Some(50),
+            ..contract("p1").guard
+        },
         ..contract("p1")
     };
     let full = Contract {
@@ -175,6 +188,12 @@ pub fn delta(partner: &str, counter: Counter, at: EventTime, count: i64) -> Delt
     Delta { partner: Text::from(partner), counter, at, change: Tally { count, amount_minor: 100 * count } }
 }
 
+/// Scores of the watched model in one tenth.
+pub fn scored(partner: &str, day: CalendarDay, tenth: i32, count: i64) -> Scored {
+    let (model, version) = (Text::from("m"), Text::from("1"));
+    Scored { partner: Text::from(partner), model, version, day, tenth, count }
+}
+
 /// A shard that speaks through bundles with the right sequence, and whose changelog is kept.
 pub struct Stage {
     pub shard: Shard,
@@ -211,7 +230,14 @@ impl Stage {
             fates: FateCounts::default(),
             policy_offset: None,
         };
-        FactBundle { header, clocks: Vec::new(), deltas: Vec::new(), settlements: Vec::new(), proposals: Vec::new() }
+        FactBundle {
+            header,
+            clocks: Vec::new(),
+            deltas: Vec::new(),
+            settlements: Vec::new(),
+            proposals: Vec::new(),
+            scored: Vec::new(),
+        }
     }
 
     pub fn heartbeats(&mut self) -> Vec<Output> {

@@ -87,7 +87,12 @@ impl Model {
             ]
             .map(|counter| self.count(partner, counter, now, ms))
         };
+        let held_out =
+            [Counter::HeldOutDisbursed, Counter::HeldOutDeclined, Counter::HeldOutCancelled, Counter::HeldOutTimedOut]
+                .map(|counter| self.count(partner, counter, now, 28 * DAY_MS));
         let [c, d, _, k, t] = five(28 * DAY_MS);
+        let enough = i128::from(terms.holdout_min_n.unwrap_or(terms.min_n));
+        let [c, d, k, t] = if held_out.iter().sum::<i128>() >= enough { held_out } else { [c, d, k, t] };
         let q = if c + d + k + t == 0 { 1_000_000 } else { up(c * 1_000_000, c + d + k + t) };
         let [c, d, x, k, t] = five(horizon.length_ms);
         let start = window_start(now, horizon.length_ms);

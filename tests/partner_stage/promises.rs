@@ -9,7 +9,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::{Counter, EventTime, FactBundle, Settlement, Text};
 use reflow::partner::Input;
 
-use crate::market::{Stage, delta, proposal};
+use crate::market::{Stage, delta, proposal, scored};
 use crate::model::Model;
 use crate::scenes::replies;
 
@@ -39,6 +39,9 @@ impl Content {
         let mut bundle = stage.bundle(self.shard);
         let ago = |minutes: i64| now.plus_ms(-minutes * MINUTE_MS);
         bundle.deltas = self.deltas.iter().map(|(p, c, age, n)| delta(&format!("p{p}"), *c, ago(*age), *n)).collect();
+        let scored =
+            self.deltas.iter().map(|(p, _, age, n)| scored(&format!("p{p}"), ago(*age).utc_day(), *n as i32 % 10, *n));
+        bundle.scored = scored.collect();
         let settlements = self.settlements.iter();
         bundle.settlements =
             settlements.map(|(back, kind)| settlement(ids.saturating_sub(*back), *kind, now)).collect();
@@ -76,6 +79,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => Just(Counter::DrawdownDiverted),
         1 => Just(Counter::DrawdownCancelled),
         1 => Just(Counter::DrawdownTimedOut),
+        1 => Just(Counter::HeldOutDisbursed),
+        1 => Just(Counter::HeldOutDeclined),
+        1 => Just(Counter::HeldOutTimedOut),
         3 => Just(Counter::Approved),
         1 => Just(Counter::Declined),
         1 => Just(Counter::InstalmentsDue),

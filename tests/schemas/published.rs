@@ -175,8 +175,10 @@ fn enums_have_the_words_of_the_domain_in_their_order() {
         fact::Verdict,
         fate::DeadLetterClass,
         journal::StepKind,
+        view::Counterfactual,
         view::DataState,
         view::GuardState,
+        view::ShiftState,
         view::Tile,
     ]);
     let mut published: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -13,7 +13,7 @@ use reflow::domain::{DeadLetter, EventTime, FactBundle, Fate, Text};
 use reflow::wire::Schema;
 use reflow_oracle::Verdict;
 use reflow_oracle::bounds::{self, Outputs, Quota};
-use reflow_oracle::contributions::admitted;
+use reflow_oracle::contributions::decided;
 use reflow_oracle::customer_shard::CustomerShard;
 use reflow_oracle::inputs::OwnedEvent;
 use reflow_oracle::journal::{self, Log, Read};
@@ -190,7 +190,7 @@ impl Judged {
     /// Tiles from the multiset of the records that were accepted; not for runs in which somebody is erased.
     pub fn order_free(&self, ran: &Ran) -> Verdict {
         let accepted = self.accepted(ran);
-        let expected = expected_tiles(&accepted, &admitted(&self.written.decisions), &ran.rules);
+        let expected = expected_tiles(&accepted, &decided(&self.written.decisions), &ran.rules);
         compare_tiles_since(&expected, &self.written.panes, Self::scope(ran))
     }
 
@@ -225,11 +225,19 @@ impl Judged {
         let mut census: BTreeMap<String, usize> = BTreeMap::new();
         for decision in &self.written.decisions {
             *census.entry(format!("{} {}", decision.stage, decision.kind)).or_default() += 1;
+            let counterfactual = decision.checks.iter().find(|check| check.subject == "counterfactual");
+            if let Some(whose) = counterfactual.and_then(|check| check.observed_word.as_ref()) {
+                *census.entry(format!("{} by {whose}", decision.stage)).or_default() += 1;
+            }
             if matches!(decision.kind, DecisionKind::No | DecisionKind::TooLate) {
                 for reason in &decision.reasons {
                     *census.entry(format!("{} {reason}", decision.stage)).or_default() += 1;
                 }
             }
+        }
+        let scored: i64 = self.written.bundles.iter().flat_map(|b| &b.scored).map(|s| s.count).sum();
+        if scored > 0 {
+            census.insert("scored".to_owned(), scored as usize);
         }
         for settlement in &self.outputs.settlements {
             *census.entry(format!("settled {} {}", settlement.kind, settlement.reason)).or_default() += 1;

@@ -99,6 +99,7 @@ fn the_oracle_agrees_in_a_storm() {
         named("DATA", &["VERDICT_MISSING", "VERDICT_EXPIRED", "UNKNOWN_PARTNER"]),
     ];
     assert_says(&said, &codes.iter().flatten().map(String::as_str).collect::<Vec<_>>());
+    assert_says(&said, &["scored"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ contracts:
     trigger: requested
     answer_within_ms: 5000
     valid_for: 15m
-    guard: {reflow_effect_max: 25 points, min_n: 6, below_min_n_max: 3, reserved_max: 2, horizons: [1h, 24h, 28d]}
+    guard: {reflow_effect_max: 25 points, holdout_min_n: 2, min_n: 6, below_min_n_max: 3, reserved_max: 2, horizons: [1h, 24h, 28d]}
     quota_per_day: 2
   - partner: partner-01
     zone: UTC
@@ -72,6 +72,14 @@ holdout: {salt: oracle, share: 8 %}
 offers:
   - {offer: welcome, code: W-1, product: own, kinds: [new_rt, returning_rt], currency: CNY, limit: {fixed_minor: 500000}, channels: [page]}
 texts: {source_disclosure: You agreed., opt_out_link: own/out, non_personalised_alternative: own/all}
+"#;
+
+/// Which verdicts and scores the histories hold; the scores of `s` are watched.
+const MODELS: &str = r#"models:
+  - {model: own-risk, version: "3", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: m, version: "1", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: m, version: "2", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [verdict], inputs: [own]}
+  - {model: s, version: "1", owner: r, approver: j, from: 2020-01-01, to: 2029-12-31, max_age_days: 3660, purposes: [risk], inputs: [own], deciles: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
 "#;
 
 /// The second version: one contract fewer, a stricter standing, an employers' list that runs out, no holdout.
@@ -140,11 +148,14 @@ const FIRM: &str = "min_n: 4, below_min_n_max: 3, reserved_max: 4, diverted_shar
 
 /// The first version with wide quotas, cap and cool-down, and with conditions and budgets for two partners.
 pub fn wide_text() -> String {
-    FIRST
+    format!("{FIRST}{MODELS}")
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
         .replace("min_n: 6, below_min_n_max: 3, reserved_max: 2", FIRM)
+        .replace("min_n: 8", "holdout_min_n: 2, min_n: 8")
+        .replace("min_n: 10", "holdout_min_n: 2, min_n: 10")
         .replace("quota_per_day: 60", "quota_per_day: 60\n    budgets: {offers_per_day: 4, exposure_minor: 1000000}")
+        .replace("share: 8 %", "share: 25 %")
         .replace("{count: 2, window: 20d}", "{count: 4, window: 2h}")
         .replace("cool_down: 1d", "cool_down: 10m")
 }
@@ -155,7 +166,9 @@ pub fn wide(customers: usize) -> Policies {
     let mut twin = first_twin(&policy.hash, customers);
     for contract in twin.contracts.values_mut() {
         contract.quota_per_day *= 20;
+        contract.guard.holdout_min_n = Some(2);
     }
+    twin.holdout = holdout(customers, 250_000);
     if let Some(firm) = twin.contracts.get_mut("partner-00") {
         firm.guard.diverted_share_max_ppm = Some(220_000);
         firm.guard.reopen_margin_ppm = Some(60_000);
@@ -172,7 +185,7 @@ pub fn wide(customers: usize) -> Policies {
 
 /// `customers`: whose place in the holdout is looked up.
 pub fn policies(customers: usize) -> Policies {
-    let (first, second) = (parse(FIRST), parse(SECOND));
+    let (first, second) = (parse(&format!("{FIRST}{MODELS}")), parse(SECOND));
     let plain = vec![first_twin(&first.hash, customers), second_twin(&second.hash)];
     Policies { set: PolicySet::new(vec![first, second]).unwrap(), plain, zones: zones() }
 }
@@ -219,6 +232,7 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     let mut zero = contract(shanghai(), SINCE_SHANGHAI, 2, guard(250_000, [6, 3, 2], &[HOUR_MS, DAY_MS, MONTH_MS]));
     zero.listed.1 = listed_until;
     (zero.answer_within_ms, zero.valid_for_ms) = (5 * SECOND_MS, 15 * MINUTE_MS);
+    zero.guard.holdout_min_n = Some(2);
     let horizons = [DAY_MS, WEEK_MS, MONTH_MS];
     let mut one = contract(TimeZone::UTC, SINCE_UTC, 3, guard(400_000, [8, 5, 3], &horizons));
     one.listed.1 = Some(moment("2027-01-01T00:00:00Z"));
@@ -242,10 +256,16 @@ fn first_twin(hash: &str, customers: usize) -> OraclePolicy {
     policy.debt_burden_max_ppm = Some(800_000);
     policy.frequency_cap = Some((2, 20 * DAY_MS));
     policy.cool_down_ms = DAY_MS;
-    let names = (0..customers).map(|number| format!("customer-{number:05}"));
-    policy.holdout = names.filter(|name| held_out("oracle", name, 80_000)).collect();
+    policy.holdout = holdout(customers, 80_000);
     policy.offers[0].kinds = vec![CandidateKind::NewRt, CandidateKind::ReturningRt];
+    policy.deciles = [(("s".into(), "1".into()), (1..10).collect())].into();
     policy
+}
+
+/// The customers whom a share of the salt `oracle` holds out.
+fn holdout(customers: usize, share_ppm: u128) -> Vec<String> {
+    let names = (0..customers).map(|number| format!("customer-{number:05}"));
+    names.filter(|name| held_out("oracle", name, share_ppm)).collect()
 }
 
 fn second_twin(hash: &str) -> OraclePolicy {

@@ -89,6 +89,8 @@ pub struct Drawdown {
     pub admitted: bool,
     /// The customer accepted its offer.
     pub own_accepted: bool,
+    /// When the policy was last asked, only the holdout kept a proposal back: the drawdown is one of the control group.
+    pub held_out: bool,
 }
 
 impl Drawdown {
@@ -103,6 +105,7 @@ impl Drawdown {
             candidate: Text::default(),
             admitted: false,
             own_accepted: false,
+            held_out: false,
         }
     }
 

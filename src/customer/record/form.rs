@@ -26,7 +26,7 @@ pub struct Spare {
 type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
     const ALL: Sections = section::ALL;
     type Spare = Spare;
 
@@ -219,7 +219,7 @@ impl Drawdown {
         let flags = [self.request_known, self.admitted, self.own_accepted, self.risk_passed_at.is_some()];
         let parts = flags.iter().fold(Parts::default(), |parts, flag| parts.with(*flag));
         let parts = with_outcome(with_asked(parts, self.requested.as_ref()), self.outcome.as_ref());
-        to.parts(parts.with(!self.candidate.is_empty()));
+        to.parts(parts.with(!self.candidate.is_empty()).with(self.held_out));
         to.text(&self.partner);
         to.text(&self.drawdown);
         to.some(self.risk_passed_at, Packer::time);
@@ -238,6 +238,7 @@ impl Drawdown {
         let requested = unpack_asked(&mut parts, from)?;
         let outcome = unpack_outcome(&mut parts, from)?;
         let candidate = from.some(parts.next(), Unpacker::text)?.unwrap_or_default();
+        let held_out = parts.next();
         parts.end(from.position())?;
         Ok(Self {
             partner,
@@ -249,6 +250,7 @@ impl Drawdown {
             candidate,
             admitted,
             own_accepted,
+            held_out,
         })
     }
 }

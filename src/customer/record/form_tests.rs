@@ -64,9 +64,9 @@ prop_compose! {
 prop_compose! {
     fn drawdown()(
         (partner, drawdown, candidate) in (text(), text(), text()), requested in asked(), risk_passed_at in some(time()),
-        outcome in outcome(), (request_known, admitted, own_accepted) in any::<(bool, bool, bool)>(),
+        outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, admitted, own_accepted }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, admitted, own_accepted, held_out }
     }
 }
 

@@ -41,14 +41,18 @@ fn settlements(desk: &mut Desk) -> Vec<(SettlementKind, String)> {
     desk.seal().settlements.into_iter().map(settled).collect()
 }
 
-fn decisions(desk: &Desk) -> Vec<&Decision> {
+fn decisions(desk: &Desk, kind: DecisionKind) -> Vec<&Decision> {
     desk.out
         .iter()
         .filter_map(|output| match output {
-            Output::Decision(decision) => Some(&**decision),
+            Output::Decision(decision) if decision.kind == kind => Some(&**decision),
             _ => None,
         })
         .collect()
+}
+
+fn noes(desk: &Desk) -> Vec<&Decision> {
+    decisions(desk, DecisionKind::No)
 }
 
 #[test]
@@ -64,7 +68,20 @@ fn a_request_becomes_a_proposal_that_names_no_partner() {
     let mut text = Vec::new();
     crate::domain::codec::encode(candidate, &mut text);
     assert!(!text.windows(2).any(|two| two == b"p1"));
-    assert_eq!(decisions(&desk), Vec::<&Decision>::new());
+    assert_eq!(noes(&desk), Vec::<&Decision>::new());
+}
+
+#[test]
+fn what_was_proposed_is_recorded_with_the_checks_that_it_passed() {
+    let (desk, proposal) = proposed();
+    let found = decisions(&desk, DecisionKind::Proposed);
+    let [record] = found.as_slice() else { panic!("one record") };
+    assert_eq!((&record.candidate, record.stage), (&proposal.candidate.candidate, StageName::Customer));
+    assert!(record.reasons.is_empty() && record.checks == [passed()], "{record:?}");
+    assert_eq!(record.decision, content_id(&[record.candidate.as_bytes(), b"customer", b"proposed", b"1"]));
+    let grounds = &proposal.candidate.grounds;
+    assert_eq!((&record.policy_version, &record.policy_hash), (&grounds.policy_version, &grounds.policy_hash));
+    assert_eq!((&record.source, record.event_time), (&grounds.source, proposal.triggered_at));
 }
 
 #[test]
@@ -72,7 +89,7 @@ fn a_no_is_a_decision_with_its_reasons() {
     let mut desk = Desk::new(Fixed::no("GATE_NO_CONSENT"));
     desk.application(requested());
     let id = content_id(&[b"rt", b"p1", b"d1", b"c1", b"drawdown_requested"]);
-    let decisions = decisions(&desk);
+    let decisions = noes(&desk);
     let [no] = decisions.as_slice() else { panic!("one decision") };
     assert_eq!(
         (no.kind, no.stage, no.reasons.as_slice()),
@@ -144,12 +161,33 @@ fn one_candidate_a_customer_even_if_the_policy_forgot() {
     let (mut desk, proposal) = proposed();
     let second = || ApplicationEvent { drawdown: Some("d2"), ..requested() };
     desk.application(second());
-    assert_eq!(decisions(&desk).len(), 1);
+    assert_eq!(noes(&desk).len(), 1);
     desk.reply(Verdict::Admitted, &proposal.candidate.candidate);
     desk.application(ApplicationEvent { drawdown: Some("d3"), ..requested() });
-    assert_eq!(decisions(&desk).len(), 2);
+    assert_eq!(noes(&desk).len(), 2);
     let seen: Vec<_> = desk.rules.seen().iter().map(|s| (s.pending, s.live, s.offered)).collect();
     assert_eq!(seen, [(false, false, 0), (true, false, 0), (false, true, 1)]);
+}
+
+/// Why the exposure sum needs no place for an offered limit: at no door is anything proposed beside a candidate, from its
+/// proposal until it is released, whatever the policy says.
+#[test]
+fn nothing_is_proposed_beside_a_candidate_so_no_offered_limit_is_ever_added_to() {
+    let (mut desk, proposal) = proposed();
+    let id = proposal.candidate.candidate;
+    let elsewhere = |desk: &mut Desk, drawdown: &'static str| {
+        let before = decisions(desk, DecisionKind::Proposed).len();
+        desk.application(ApplicationEvent { partner: "p2", drawdown: Some(drawdown), ..requested() });
+        decisions(desk, DecisionKind::Proposed).len() - before
+    };
+    assert_eq!(elsewhere(&mut desk, "e1"), 0, "while it waits");
+    desk.reply(Verdict::Admitted, &id);
+    assert_eq!(elsewhere(&mut desk, "e2"), 0, "while it lives");
+    let flags = vec![FlagValue { flag: Flag::OptOut, value: true }];
+    desk.event(Event::Customer(CustomerEvent { flags, ..customer(NOW) }));
+    assert_eq!(elsewhere(&mut desk, "e3"), 0, "while its end is on its way");
+    desk.reply(Verdict::Released, &id);
+    assert_eq!(elsewhere(&mut desk, "e4"), 1, "the policy would always have said yes");
 }
 
 #[test]
@@ -311,4 +349,78 @@ fn an_event_that_withdraws_a_consent_and_gives_it_again_ends_nothing() {
         assert_eq!(desk.event(Event::Customer(CustomerEvent { consents, ..customer(NOW) })), Fate::Applied);
         assert_eq!(settlements(&mut desk), []);
     }
+}
+
+/// Counters of the bundle by how they changed, those of the drawdown cohort left out.
+fn held_out(desk: &mut Desk) -> Vec<(Counter, i64)> {
+    desk.now = desk.now.plus_ms(MINUTE_MS);
+    let deltas = desk.seal().deltas.into_iter().filter(|delta| delta.counter.family() == Family::HeldOut);
+    deltas.inspect(|delta| assert_eq!(delta.at, Family::minute(NOW))).map(|d| (d.counter, d.change.count)).collect()
+}
+
+#[test]
+fn what_becomes_of_the_control_group_is_counted_and_taken_back() {
+    let mut desk = Desk::new(Fixed::yes().holding_out("d1"));
+    desk.application(requested());
+    assert_eq!(decisions(&desk, DecisionKind::No)[0].reasons, ["CTRL_HOLDOUT"]);
+    assert_eq!(held_out(&mut desk), [], "nothing came of it yet");
+    desk.application(drawdown(Kind::DrawdownDeclined, NOW.plus_ms(1)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDeclined, 1)]);
+    // A later fact stands, and one that a partner gave to another funder says nothing of the group.
+    desk.application(drawdown(Kind::DrawdownDisbursed, NOW.plus_ms(2)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDisbursed, 1), (Counter::HeldOutDeclined, -1)]);
+    desk.application(drawdown(Kind::DrawdownRerouted, NOW.plus_ms(3)));
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutDisbursed, -1)]);
+    let chose_own = drawdown(Kind::DrawdownCancelled, NOW.plus_ms(4));
+    desk.application(ApplicationEvent { cancel_reason: Some(CancelReason::ChoseOwn), ..chose_own });
+    assert_eq!(held_out(&mut desk), [(Counter::HeldOutCancelled, 1)], "nobody approached the customer");
+    // The customer's next drawdown is no control: it was proposed.
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+    desk.application(ApplicationEvent { drawdown: Some("d2"), ..drawdown(Kind::DrawdownDeclined, NOW.plus_ms(5)) });
+    assert_eq!(held_out(&mut desk), []);
+}
+
+#[test]
+fn who_fails_another_rule_is_no_control_and_the_last_answer_counts() {
+    let mut desk = Desk::new(Fixed::no("GATE_HARDSHIP").holding_out("d1"));
+    desk.application(requested());
+    desk.application(drawdown(Kind::DrawdownTimedOut, NOW.plus_ms(1)));
+    assert_eq!(held_out(&mut desk), []);
+    // Held out under one policy, and asked again under another that triggers on the risk step.
+    let asked_twice = |again: Fixed| {
+        let mut desk = Desk::new(Fixed::yes().holding_out("d1"));
+        desk.application(requested());
+        desk.rules = again.with_contract(|contract| contract.triggers_on_risk_passed = true);
+        desk.application(drawdown(Kind::DrawdownRiskPassed, NOW.plus_ms(1)));
+        desk.application(drawdown(Kind::DrawdownTimedOut, NOW.plus_ms(2)));
+        held_out(&mut desk)
+    };
+    assert_eq!(asked_twice(Fixed::yes().holding_out("d1")), [(Counter::HeldOutTimedOut, 1)]);
+    assert_eq!(asked_twice(Fixed::yes()), [], "proposed");
+    assert_eq!(asked_twice(Fixed::no("EXC_REGION")), []);
+}
+
+#[test]
+fn a_decision_counts_the_scores_that_stood() {
+    let score = |model, value_ppm| Some(Score { model, version: "1", value_ppm, scored_at: NOW });
+    let counted = |rules: Fixed| {
+        let mut desk = Desk::new(rules);
+        let scores = CustomerEvent { risk: score("tenths", 3), value: score("other", 4), ..customer(NOW) };
+        desk.event(Event::Customer(scores));
+        desk.application(requested());
+        desk.application(requested());
+        desk.application(ApplicationEvent { drawdown: Some("d2"), ..requested() });
+        desk.seal().scored
+    };
+    for rules in [Fixed::yes(), Fixed::no("EXC_REGION")] {
+        let [scored] = &counted(rules)[..] else { panic!("one cell") };
+        assert_eq!((scored.partner.as_str(), scored.model.as_str(), scored.version.as_str()), ("p1", "tenths", "1"));
+        assert_eq!((scored.day, scored.tenth, scored.count), (NOW.utc_day(), 3, 2), "one for each drawdown");
+    }
+    assert_eq!(counted(Fixed(None)), [], "no policy, no decision");
+    let mut desk = Desk::new(Fixed::yes());
+    desk.event(Event::Customer(CustomerEvent { risk: score("tenths", 3), ..customer(NOW) }));
+    desk.application(requested());
+    desk.shard.undo();
+    assert_eq!(desk.seal().scored, [], "taken back with the batch");
 }

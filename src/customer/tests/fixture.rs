@@ -3,6 +3,7 @@
 use crate::customer::trigger::{Judge, Rules};
 use crate::customer::{Input, Settings, Shard};
 use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer, Source};
+use crate::domain::check::Check;
 use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
@@ -189,6 +190,8 @@ pub struct OnePolicy {
     pub hash: Text,
     pub contract: Option<Contract>,
     pub reasons: Vec<Text>,
+    /// The drawdown of this id is held out.
+    pub held_out: Option<&'static str>,
     /// What the judge looked at, as far as tests ask.
     pub seen: std::cell::RefCell<Vec<Seen>>,
 }
@@ -216,6 +219,7 @@ impl Fixed {
             hash: "h".into(),
             contract: Some(contract()),
             reasons: Vec::new(),
+            held_out: None,
             seen: Default::default(),
         }))
     }
@@ -226,6 +230,13 @@ impl Fixed {
             policy.reasons = vec![reason.into()];
         }
         fixed
+    }
+
+    pub fn holding_out(mut self, drawdown: &'static str) -> Self {
+        if let Some(policy) = &mut self.0 {
+            policy.held_out = Some(drawdown);
+        }
+        self
     }
 
     pub fn with_contract(mut self, change: impl FnOnce(&mut Contract)) -> Self {
@@ -246,6 +257,10 @@ impl Rules for Fixed {
 }
 
 impl Judge for OnePolicy {
+    /// Models called `tenths` are watched: their scores are tenths.
+    fn tenth(&self, model: &str, _version: &str, score: i64) -> Option<usize> {
+        (model == "tenths").then_some(score as usize)
+    }
     fn stamp(&self) -> (&Text, &Text) {
         (&self.version, &self.hash)
     }
@@ -277,9 +292,18 @@ impl Judge for OnePolicy {
             valid_for_ms: HOUR_MS,
             marks: Vec::new(),
         };
+        if self.reasons.is_empty() && self.held_out == Some(facts.drawdown) {
+            let reasons = vec!["CTRL_HOLDOUT".into()];
+            return Judgement { reasons, checks: Vec::new(), arm: Arm::Holdout, proposal: None };
+        }
         let proposal = self.reasons.is_empty().then_some(terms);
-        Judgement { reasons: self.reasons.clone(), checks: Vec::new(), arm: Arm::Treatment, proposal }
+        Judgement { reasons: self.reasons.clone(), checks: vec![passed()], arm: Arm::Treatment, proposal }
     }
+}
+
+/// The one check of these policies.
+pub fn passed() -> Check {
+    Check::flag("GATE_OPT_OUT", "opt_out", false, false)
 }
 
 pub fn contract() -> Contract {

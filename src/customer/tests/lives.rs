@@ -1,4 +1,5 @@
-//! Any sequence of asks, ends, replies and lost rights, under a policy that always says yes, with batches that abort.
+//! Any sequence of asks, ends, replies and lost rights, under a policy that says yes to all but the control group, with
+//! batches that abort.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::fixture::*;
-use crate::customer::record::Customer;
+use crate::customer::record::{Customer, Offering};
 use crate::customer::{Shard, contribution};
 use crate::domain::counter::Tally;
+use crate::domain::decision::DecisionKind;
 use crate::domain::events::*;
 use crate::domain::fact::Verdict;
 use crate::domain::time::{HOUR_MS, MINUTE_MS};
@@ -87,6 +89,10 @@ impl Heard {
     }
 }
 
+fn offering(desk: &Desk) -> Option<Box<Offering>> {
+    desk.shard.customer("c1").and_then(|customer| customer.offering)
+}
+
 fn play(desk: &mut Desk, op: &Op, candidates: &[Text]) {
     let named = |of: &Index| if candidates.is_empty() { Text::from("none") } else { of.get(candidates).clone() };
     match op {
@@ -121,12 +127,17 @@ proptest! {
 
     #[test]
     fn a_candidate_lives_once(ops in prop::collection::vec(op(), 1..60)) {
-        let mut desk = Desk::new(Fixed::yes());
+        let mut desk = Desk::new(Fixed::yes().holding_out("d2"));
         let mut copy = Shard::new(settings());
         let (mut heard, mut before) = (Heard::default(), state(&desk.shard));
         let mut flight: Option<(Vec<Output>, Changes, State)> = None;
         for op in ops.iter().chain([&Op::Seals(true), &Op::Seals(true)]) {
+            let (standing, said) = (offering(&desk).is_some_and(|o| o.pending.is_some() || o.live.is_some()), desk.out.len());
             play(&mut desk, op, &heard.proposed);
+            let proposed = desk.out.iter().skip(said).any(
+                |output| matches!(output, Output::Decision(decision) if decision.kind == DecisionKind::Proposed),
+            );
+            prop_assert!(!(standing && proposed), "proposed beside a candidate");
             let Op::Seals(keep) = op else { continue };
             let mut out = Vec::new();
             desk.shard.seal(desk.now, 0, "v7", &mut out);
@@ -147,8 +158,7 @@ proptest! {
                 flight = None;
                 prop_assert_eq!(&state(&desk.shard), &before);
             }
-            let offering = desk.shard.customer("c1").and_then(|customer| customer.offering);
-            prop_assert!(offering.is_none_or(|offering| offering.pending.is_none() || offering.live.is_none()));
+            prop_assert!(offering(&desk).is_none_or(|offering| offering.pending.is_none() || offering.live.is_none()));
         }
         let proposed: BTreeSet<_> = heard.proposed.iter().collect();
         prop_assert_eq!(proposed.len(), heard.proposed.len(), "one proposal a drawdown");

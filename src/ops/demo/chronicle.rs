@@ -75,6 +75,10 @@ impl Chronicle {
     }
 
     pub fn see_decision(&mut self, decision: &Decision) {
+        if decision.kind == DecisionKind::Proposed {
+            // The partner stage decides it.
+            return;
+        }
         self.decisions += 1;
         let refused = matches!(decision.kind, DecisionKind::No | DecisionKind::TooLate);
         for code in &decision.reasons {

@@ -75,6 +75,9 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         effect_high_ppm: None,
         diverted_share_ppm: None,
         diverted_share_max_ppm: None,
+        counterfactual: None,
+        counterfactual_ppm: None,
+        counterfactual_n: None,
     };
     PartnerView {
         partner: Text::from(partner),
@@ -95,6 +98,9 @@ fn view(partner: &str, pass_24h_ppm: i64, effect_ppm: i64) -> PartnerView {
         quota_hour_used: None,
         quota_hour_max: None,
         budgets: Vec::new(),
+        average_cost_ppm: None,
+        average_cost_max_ppm: None,
+        scores: Vec::new(),
     }
 }
 

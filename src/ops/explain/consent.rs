@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::super::exit::Failure;
-use super::super::reading::{Decoder, From, read};
+use super::super::reading::{Decoder, Part, read};
+use super::written::partition;
 use crate::bus::Topic;
 use crate::config::Config;
 use crate::customer::record::Customer;
+use crate::domain::check::Check;
 use crate::domain::events::Event;
-use crate::domain::partition::partition_of;
+use crate::domain::time::DAY_MS;
 use crate::domain::{Decision, EventTime, Text};
 use crate::wire::Schema;
 
@@ -23,9 +25,10 @@ pub struct Consent {
     pub collected_via: Option<Text>,
 }
 
-/// What the checks of a no saw.
-pub fn checked(decision: &Decision) -> Option<Consent> {
-    let check = |subject| decision.checks.iter().find(|check| check.subject == subject);
+/// What the checks saw, which only the customer stage makes.
+pub fn checked<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Option<Consent> {
+    let checks: Vec<&Check> = decisions.into_iter().flat_map(|decision| &decision.checks).collect();
+    let check = |subject| checks.iter().find(|check| check.subject == subject);
     let given = check("consent_given_at")?;
     Some(Consent {
         text_version: given.observed_word.clone(),
@@ -50,13 +53,24 @@ pub fn recorded(customer: &Customer, evidence: &str) -> Option<Consent> {
     })
 }
 
-/// The consent of that evidence in the lender's own events, in its last state.
-pub fn written(config: &Config, customer: &str, evidence: &str) -> Result<Option<Consent>, Failure> {
-    let topics = config.topics();
-    let only = partition_of(customer.as_bytes(), topics.partitions(Topic::Customers));
+/// The consent of that evidence in the lender's own events, in its last state. With `given` the search begins the day before:
+/// nobody tells of a consent before it is given; where somebody did, all of the partition is read.
+pub fn written(
+    config: &Config,
+    customer: &str,
+    evidence: &str,
+    given: Option<EventTime>,
+) -> Result<Option<Consent>, Failure> {
+    let since = given.map(|given| Part::since(given.plus_ms(-DAY_MS)));
+    let near = since.map_or(Ok(None), |since| among(config, customer, evidence, since))?;
+    if near.is_some() { Ok(near) } else { among(config, customer, evidence, Part::ALL) }
+}
+
+fn among(config: &Config, customer: &str, evidence: &str, part: Part) -> Result<Option<Consent>, Failure> {
+    let only = partition(config, Topic::Customers, customer);
     let (mut decoder, mut found) = (Decoder::open(config)?, None);
-    read(config, &topics.name(Topic::Customers), Some(only), From::Beginning, |_, _, key, value| {
-        let Some(value) = value.filter(|_| key == customer.as_bytes()) else { return };
+    read(config, &config.topics().name(Topic::Customers), Some(only), part, |seen| {
+        let Some(value) = seen.value.filter(|_| seen.key == customer.as_bytes()) else { return };
         decoder.event(Schema::Customer, value, |event| {
             let Event::Customer(event) = event else { return };
             for stated in event.consents.iter().filter(|stated| stated.consent == evidence) {

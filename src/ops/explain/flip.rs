@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::guard::Reading;
 use crate::domain::check::{Check, Unit};
 use crate::domain::reason_text::Language;
-use crate::domain::{Decision, EventTime};
+use crate::domain::words::Word;
+use crate::domain::{Decision, EventTime, ReasonCode};
 use crate::ops::wording::{self, amount, margin, percent, pick, span};
 
 /// The nearest way in which one check would pass.
@@ -50,9 +51,10 @@ const NEVER: [(&str, &str, &str); 11] = [
 ];
 
 /// What has to happen, where it is neither time nor a number.
-const CHANGES: [(&str, &str, &str); 14] = [
+const CHANGES: [(&str, &str, &str); 15] = [
     ("contract_known", "with a contract in a policy that every worker knows", "政策中有该渠道合同且所有服务已加载"),
     ("consent_given_at", "with a consent to offers of our own", "取得自营营销同意后"),
+    ("consent_text", "with a consent by a text that counts", "按有效文本重新同意后"),
     ("consent_withdrawn_at", "when the consent is given again", "重新给予同意后"),
     ("own_verdict", "with a risk verdict of our own", "有本机构风险结论后"),
     ("verdict_valid_until", "with a new risk verdict of our own", "重新出具本机构风险结论后"),
@@ -87,6 +89,7 @@ pub fn of(check: &Check, decision: &Decision, guard: &[Reading], language: Langu
     let text = quota(check, language)
         .or_else(|| effect(check, guard, language))
         .or_else(|| named(&CHANGES))
+        .or_else(|| unknown(check, language))
         .unwrap_or_else(|| otherwise(check, language));
     Flip::Change { text }
 }
@@ -135,7 +138,7 @@ fn effect(check: &Check, guard: &[Reading], language: Language) -> Option<String
     let horizon = check.subject.strip_prefix("reflow_effect_")?;
     let (effect, most) = (check.observed?, check.required?);
     let reading = guard.iter().find(|reading| reading.horizon == horizon);
-    let more = reading.and_then(|reading| reading.drawdowns).filter(|_| most > 0).map(|n| {
+    let more = reading.and_then(Reading::n).filter(|_| most > 0).map(|n| {
         let needed = (i128::from(n) * i128::from(effect) + i128::from(most) - 1) / i128::from(most);
         i64::try_from(needed).unwrap_or(i64::MAX).saturating_sub(n)
     });
@@ -149,6 +152,15 @@ fn effect(check: &Check, guard: &[Reading], language: Language) -> Option<String
             format!("with a promise of {promise} for {horizon}, or when earlier candidates have ended")
         }
         (None, Language::Chinese) => format!("{horizon}承诺上限为 {promise},或在途候选了结后"),
+    })
+}
+
+/// Something that a rule needs is not known.
+fn unknown(check: &Check, language: Language) -> Option<String> {
+    let subject = wording::subject(check, language);
+    (check.code == ReasonCode::DataMissing.name() && check.unit == Unit::Flag).then(|| match language {
+        Language::English => format!("when {subject} is known"),
+        Language::Chinese => format!("补充{subject}后"),
     })
 }
 

@@ -4,22 +4,22 @@ mod account;
 mod consent;
 mod flip;
 mod guard;
+mod own;
 mod page;
 mod words;
+mod written;
 
 pub use account::Account;
 
 use std::path::{Path, PathBuf};
 
 use super::exit::{Ended, Failure};
-use super::reading::{Decoder, From, read};
-use super::{decisions, scene, wording};
-use crate::bus::Topic;
+use super::{scene, wording};
 use crate::config::Config;
-use crate::domain::partition::partition_of;
 use crate::domain::reason_text::Language;
-use crate::domain::{Candidate, Decision, EventTime};
-use crate::wire::Schema;
+use crate::domain::{Decision, EventTime};
+use account::Material;
+use written::History;
 
 /// How it is told.
 #[derive(Debug, clap::Args)]
@@ -43,52 +43,39 @@ pub enum Which {
     At(String, EventTime),
 }
 
-/// Explains a decision that was written.
-pub fn written(config: &Config, which: &Which, shape: &Shape) -> Ended {
-    let decision = match which {
-        Which::Id(id) => {
-            let found = decisions::find(config, None, None, |decision| decision.decision == id.as_str())?;
-            found.into_iter().next_back().ok_or_else(|| Failure::finding(format!("no decision `{id}`")))?
-        }
-        Which::At(customer, at) => at_or_before(config, customer, *at)?,
+/// Explains a decision that was written; `policy` are the files that texts of its own codes are read from.
+pub fn written(config: &Config, which: &Which, policy: &[PathBuf], shape: &Shape) -> Ended {
+    let history = match which {
+        Which::Id(id) => written::by_id(config, id)?,
+        Which::At(customer, at) => written::at_or_before(config, customer, *at)?,
     };
-    let candidate = candidate(config, &decision)?;
+    let candidate = written::candidate(config, &history)?;
+    let checked = consent::checked(history.earlier.iter().chain([&history.decision]));
     let consent = match candidate.as_ref().map(|made| made.right_to_act.consent.as_str()) {
-        Some(evidence) => consent::written(config, &decision.customer, evidence)?,
-        None => consent::checked(&decision),
-    };
-    tell(&Account::of(decision, candidate, consent, shape.lang), shape)
-}
-
-fn at_or_before(config: &Config, customer: &str, at: EventTime) -> Result<Decision, Failure> {
-    let found = decisions::find(config, Some(customer), None, |decision| decision.customer == customer)?;
-    let first = found.first().map(|decision| decision.decided_at);
-    found.into_iter().rfind(|decision| decision.decided_at <= at).ok_or_else(|| {
-        let first = first.map_or_else(|| "there is none later".to_owned(), |at| format!("the first is of {at}"));
-        Failure::finding(format!("no decision about {customer} at {at} or before; {first}"))
-    })
-}
-
-/// The candidate of a decision as it was first made.
-fn candidate(config: &Config, decision: &Decision) -> Result<Option<Candidate>, Failure> {
-    let topics = config.topics();
-    let topic = Topic::CandidatesRealtime;
-    let only = partition_of(decision.customer.as_bytes(), topics.partitions(topic));
-    let (mut decoder, mut found) = (Decoder::open(config)?, None);
-    read(config, &topics.name(topic), Some(only), From::Beginning, |_, _, _, value| {
-        if let Some(Ok(candidate)) = value.map(|value| decoder.decode::<Candidate>(Schema::Candidate, value))
-            && candidate.candidate == decision.candidate
-        {
-            found.get_or_insert(candidate);
+        Some(evidence) => {
+            let given = checked.as_ref().and_then(|checked| checked.given_at);
+            consent::written(config, &history.decision.customer, evidence, given)?
         }
-    })?;
-    Ok(found)
+        None => checked,
+    };
+    let policy = own::policy_of(config, &history.decision, policy)?;
+    let History { decision, earlier, .. } = history;
+    let material = Material { decision, earlier, candidate, consent, policy: policy.as_ref() };
+    tell(&Account::of(material, shape.lang), shape)
 }
 
 /// Explains what would be decided about the events of a scenario, under its policy or another.
-pub fn planned(events: &Path, policy: Option<&PathBuf>, shape: &Shape) -> Ended {
-    let account = account_of(events, policy.map(PathBuf::as_path), shape.lang)?;
-    tell(&account, shape)
+pub fn planned(events: &Path, policy: &[PathBuf], shape: &Shape) -> Ended {
+    let policy = match policy {
+        [] => None,
+        [one] => Some(one.as_path()),
+        _ => {
+            return Err(Failure::input(
+                "--event is judged by one policy: a file, or the directory that its files lie in",
+            ));
+        }
+    };
+    tell(&account_of(events, policy, shape.lang)?, shape)
 }
 
 /// The account of the last decision that the events bring about.
@@ -104,12 +91,16 @@ pub fn account_of(events: &Path, policy: Option<&Path>, language: Language) -> R
         Failure::finding(format!("{name}: nothing was decided; no drawdown triggers a decision under this policy"))
     })?;
     let candidate = heard.candidates.remove(&decision.customer).filter(|made| made.candidate == decision.candidate);
+    let before = heard.proposed.into_iter().chain(heard.decisions);
+    let earlier: Vec<Decision> = before.filter(|other| other.candidate == decision.candidate).collect();
     let record = world.customer(&decision.customer);
     let consent = match candidate.as_ref().map(|made| made.right_to_act.consent.as_str()) {
         Some(evidence) => record.and_then(|record| consent::recorded(&record, evidence)),
-        None => consent::checked(&decision),
+        None => consent::checked(earlier.iter().chain([&decision])),
     };
-    Ok(Account::of(decision, candidate, consent, language))
+    let [judging, _] = &scene.policies;
+    let policy = judging.version(&decision.policy_version, &decision.policy_hash);
+    Ok(Account::of(Material { decision, earlier, candidate, consent, policy }, language))
 }
 
 fn tell(account: &Account, shape: &Shape) -> Ended {

@@ -63,7 +63,7 @@ fn decided(account: &Account) -> Rows {
 fn offered(account: &Account) -> Rows {
     let language = account.language;
     let say = |english, chinese| pick(language, english, chinese);
-    let made = account.decision.kind != DecisionKind::No && account.decision.kind != DecisionKind::TooLate;
+    let made = matches!(account.decision.kind, DecisionKind::Yes | DecisionKind::Revoked | DecisionKind::Expired);
     let Some(Candidate { offer, .. }) = account.candidate.as_ref().filter(|_| made) else {
         let nothing = if made {
             say("an offer that is not kept here any more", "方案记录已不在此处")

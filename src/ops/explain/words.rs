@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::account::Account;
-use crate::domain::decision::DecisionKind;
+use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::reason_text::Language;
 use crate::domain::words::Word;
 use crate::ops::wording::pick;
@@ -29,6 +29,7 @@ pub fn verdict(kind: DecisionKind, language: Language) -> &'static str {
         DecisionKind::TooLate => pick(language, "too late", "超时"),
         DecisionKind::Revoked => pick(language, "revoked", "撤销"),
         DecisionKind::Expired => pick(language, "expired", "到期"),
+        DecisionKind::Proposed => pick(language, "proposed", "已提交渠道判断"),
     }
 }
 
@@ -84,7 +85,16 @@ fn checks(account: &Account, out: &mut String) {
         return;
     }
     _ = writeln!(out, "\n{}", pick(language, "Checks, in order:", "检查(按顺序):"));
-    for check in &account.checks {
+    let mut stage = None;
+    // The figures stand with the guard's arithmetic.
+    for check in account.checks.iter().filter(|check| !check.figure) {
+        if stage.replace(check.stage) != Some(check.stage) {
+            let of = match check.stage {
+                StageName::Customer => pick(language, "of the customer stage", "客户阶段"),
+                StageName::Partner => pick(language, "of the partner stage", "渠道阶段"),
+            };
+            _ = writeln!(out, " {of}:");
+        }
         let mark =
             if check.passed { pick(language, "passed", "通过") } else { pick(language, "FAILED", "未通过") };
         let margin = check.margin.as_ref().map_or_else(String::new, |margin| match language {

@@ -7,7 +7,7 @@ use crate::config::{ClockKind, Config};
 use crate::domain::view::PartnerView;
 use crate::domain::{EventTime, PolicyRecord};
 use crate::ops::exit::Failure;
-use crate::ops::reading::{Decoder, From, read};
+use crate::ops::reading::{Decoder, Part, read};
 use crate::ops::schemas;
 use crate::policy::PolicySet;
 use crate::wire::Schema;
@@ -33,10 +33,10 @@ impl PolicyLog {
         let (ids, registry) = schemas::known(config)?;
         let mut reader = PolicyReader::new(Arc::new(ids), registry);
         let (mut entries, mut sets, mut set) = (Vec::new(), Vec::new(), PolicySet::of_log());
-        read(config, &config.topics().name(Topic::Policies), None, From::Beginning, |_, offset, _, value| {
-            let record = reader.read(value);
-            entries.push(Entry { offset, record: record.as_ref().ok().cloned() });
-            set = set.with(offset, record);
+        read(config, &config.topics().name(Topic::Policies), None, Part::ALL, |seen| {
+            let record = reader.read(seen.value);
+            entries.push(Entry { offset: seen.offset, record: record.as_ref().ok().cloned() });
+            set = set.with(seen.offset, record);
             sets.push(set.clone());
         })?;
         Ok(Self { entries, sets })
@@ -72,8 +72,8 @@ impl PolicyLog {
 pub fn newest_seen(config: &Config) -> Result<Option<EventTime>, Failure> {
     let mut decoder = Decoder::open(config)?;
     let mut newest: Option<EventTime> = None;
-    read(config, &config.topics().name(Topic::Partners), None, From::Beginning, |_, _, _, value| {
-        if let Some(Ok(view)) = value.map(|value| decoder.decode::<PartnerView>(Schema::PartnerView, value)) {
+    read(config, &config.topics().name(Topic::Partners), None, Part::ALL, |seen| {
+        if let Some(Ok(view)) = seen.value.map(|value| decoder.decode::<PartnerView>(Schema::PartnerView, value)) {
             newest = newest.max(Some(view.at)).max(view.last_event_at);
         }
     })?;

@@ -2,7 +2,7 @@
 
 mod check;
 mod compare;
-mod log;
+pub mod log;
 mod publish;
 pub mod reasons;
 mod status;

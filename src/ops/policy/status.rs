@@ -13,7 +13,7 @@ use crate::domain::time::MINUTE_MS;
 use crate::domain::{EventTime, Text};
 use crate::ops::exit::{Ended, Failure};
 use crate::ops::policies;
-use crate::ops::reading::{Decoder, From, read};
+use crate::ops::reading::{Decoder, Part, read};
 use crate::wire::Schema;
 use crate::worker::clock::wall;
 
@@ -130,9 +130,9 @@ fn rejected(rejected: &crate::policy::Rejected) -> Rejected {
 fn workers(config: &Config, log: &PolicyLog) -> Result<Vec<Worker>, Failure> {
     let mut decoder = Decoder::open(config)?;
     let mut newest: BTreeMap<(StageName, i32), JournalEntry> = BTreeMap::new();
-    let since = From::Time(wall().plus_ms(-SILENT_MS_MAX));
-    read(config, &config.topics().name(Topic::Journal), None, since, |_, _, _, value| {
-        if let Some(Ok(entry)) = value.map(|value| decoder.decode::<JournalEntry>(Schema::Journal, value)) {
+    let since = Part::since(wall().plus_ms(-SILENT_MS_MAX));
+    read(config, &config.topics().name(Topic::Journal), None, since, |seen| {
+        if let Some(Ok(entry)) = seen.value.map(|value| decoder.decode::<JournalEntry>(Schema::Journal, value)) {
             newest.insert((entry.stage, entry.shard), entry);
         }
     })?;

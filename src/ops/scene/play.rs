@@ -9,6 +9,7 @@ use super::events::{Topic, Written};
 use super::expect::{Difference, Expectation, compare, compare_decisions};
 use super::steps::{Act, Step};
 use super::world::World;
+use crate::domain::decision::DecisionKind;
 use crate::domain::fate::Fate;
 use crate::domain::view::PartnerView;
 use crate::domain::words::Word;
@@ -28,6 +29,8 @@ pub struct Played {
 #[derive(Debug, Default)]
 pub struct Heard {
     pub decisions: Vec<Decision>,
+    /// What the customer stage passed on, with its checks; the partner stage decides it.
+    pub proposed: Vec<Decision>,
     /// By customer.
     pub candidates: BTreeMap<Text, Candidate>,
     /// By partner.
@@ -100,6 +103,7 @@ impl Heard {
     fn listen(&mut self, said: Vec<Output>) {
         for output in said {
             match output {
+                Output::Decision(decision) if decision.kind == DecisionKind::Proposed => self.proposed.push(*decision),
                 Output::Decision(decision) => self.decisions.push(*decision),
                 Output::Candidate(candidate) => _ = self.candidates.insert(candidate.customer.clone(), *candidate),
                 Output::View(view) => _ = self.views.insert(view.partner.clone(), *view),

@@ -3,7 +3,7 @@
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use cel::parser::{ParseErrors, Parser};
 
-use super::variables::{Kind, PROTECTED, Variable};
+use super::variables::{Kind, Variable};
 use super::{ALL, DEPTH_LEVELS_MAX, Fault, ITEMS_MAX, KNOWN_SLOTS, LENGTH_MAX, NODES_MAX, SLOTS, slot};
 use crate::domain::check::Unit;
 use crate::policy::{ProblemCode, is_protected};
@@ -181,7 +181,7 @@ impl Walk<'_> {
     }
 
     fn variable(&mut self, name: &str, at: usize) -> Result<(Typed, &'static Variable), Fault> {
-        if PROTECTED.contains(&name) || is_protected(name) {
+        if is_protected(name) {
             let found = format!("`{name}`");
             let fault = fault(at, found, "no protected attribute, for any purpose", "remove the rule");
             return Err(Fault { code: ProblemCode::Protected, ..fault });

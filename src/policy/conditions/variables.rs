@@ -96,24 +96,6 @@ impl Variable {
     }
 }
 
-/// Attributes no condition may read, whatever its purpose: asking for one is refused with its own sentence.
-pub const PROTECTED: [&str; 14] = [
-    "age",
-    "birth_date",
-    "disability",
-    "ethnicity",
-    "gender",
-    "genetic_data",
-    "health",
-    "marital_status",
-    "nationality",
-    "political_opinion",
-    "pregnancy",
-    "race",
-    "religion",
-    "sex",
-];
-
 const fn own(name: &'static str, kind: Kind, unit: Unit, read: for<'f> fn(&Facts<'f>) -> Option<Seen<'f>>) -> Variable {
     Variable { name, kind, unit, origin: Origin::Own, may_set_price: true, model: None, read }
 }
@@ -226,12 +208,13 @@ fn set<'f>(facts: &Facts<'f>, flag: Flag) -> Option<Seen<'f>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::is_protected;
 
     #[test]
     fn each_name_is_declared_once_and_no_protected_one_at_all() {
         for (at, variable) in ALL.iter().enumerate() {
             assert!(ALL[..at].iter().all(|other| other.name != variable.name), "{} twice", variable.name);
-            assert!(!PROTECTED.contains(&variable.name));
+            assert!(!is_protected(variable.name), "{}", variable.name);
         }
         // What only chooses whom and when can never set a price.
         for name in ["response_score", "conversion_score", "value_score", "partner", "tags"] {

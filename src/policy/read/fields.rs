@@ -16,6 +16,10 @@ pub const PROBLEMS_MAX: usize = 200;
 /// Longest text of a document that a problem repeats, characters.
 const FOUND_CHARS_MAX: usize = 200;
 
+/// Letters by which a key that is likely meant differs at most, and the longest key for which one is looked for, bytes.
+const NEAR_LETTERS_MAX: usize = 3;
+const NEAR_BYTES_MAX: usize = 64;
+
 /// What a scalar should have been, and how to mend it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wrong {
@@ -67,6 +71,11 @@ impl<'d> Problems<'d> {
         }
     }
 
+    /// True when further problems are dropped.
+    fn is_full(&self) -> bool {
+        self.list.borrow().len() >= PROBLEMS_MAX
+    }
+
     /// All problems in the order of the document.
     pub fn into_list(self) -> Vec<Problem> {
         let mut list = self.list.into_inner();
@@ -113,6 +122,8 @@ pub struct Fields<'n, 'd> {
     what: &'static str,
     entries: &'n [Entry],
     asked: RefCell<Vec<&'static str>>,
+    /// Keys that were reported in words of their own.
+    passed: RefCell<Vec<&'n str>>,
 }
 
 impl<'n, 'd> Fields<'n, 'd> {
@@ -137,12 +148,12 @@ impl<'n, 'd> Fields<'n, 'd> {
                 problems.report(entry.place, format!("`{}` a second time", entry.key), wrong);
             }
         }
-        Some(Self { problems, place: node.place, what, entries, asked: RefCell::default() })
+        Some(Self { problems, place: node.place, what, entries, asked: RefCell::default(), passed: RefCell::default() })
     }
 
     /// The value of a key that may be left out. A key that is written without a value is a problem, never the default.
     pub fn find(&self, key: &'static str) -> Option<&'n Node> {
-        self.asked.borrow_mut().push(key);
+        self.ask(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         if matches!(entry.node.value, Value::Empty) {
             let wrong = Wrong::new("a value", "give it a value or remove the key").coded(ProblemCode::MissingKey);
@@ -152,9 +163,35 @@ impl<'n, 'd> Fields<'n, 'd> {
         Some(&entry.node)
     }
 
-    /// True when the key is written, with or without a value.
-    pub fn has(&self, key: &str) -> bool {
+    /// Notes that the group knows the key, written or not.
+    fn ask(&self, key: &'static str) {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
+    }
+
+    /// True when the key is written, with or without a value. Whoever asks for it knows it.
+    pub fn has(&self, key: &'static str) -> bool {
+        self.ask(key);
+        self.is_written(key)
+    }
+
+    /// The same of a key that may not stand here.
+    pub fn is_written(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// What is written and nobody has asked for yet, with the place of the key.
+    pub fn unasked(&self) -> Vec<&'n Entry> {
+        let (asked, passed) = (self.asked.borrow(), self.passed.borrow());
+        let known = |key: &str| asked.contains(&key) || passed.contains(&key);
+        self.entries.iter().filter(|entry| !known(&entry.key)).collect()
+    }
+
+    /// Says nothing more of a key that was reported already.
+    pub fn pass(&self, entry: &'n Entry) {
+        self.passed.borrow_mut().push(&entry.key);
     }
 
     /// Where the key's value stands; where the group starts when it is missing.
@@ -164,8 +201,17 @@ impl<'n, 'd> Fields<'n, 'd> {
 
     /// The value of a key that must be there.
     pub fn need(&self, key: &'static str) -> Option<&'n Node> {
+        self.need_as(key, ProblemCode::MissingKey)
+    }
+
+    /// A text that somebody will read: without it the document lacks more than a key.
+    pub fn need_text(&self, key: &'static str) -> Option<&'n Node> {
+        self.need_as(key, ProblemCode::MissingText)
+    }
+
+    fn need_as(&self, key: &'static str, code: ProblemCode) -> Option<&'n Node> {
         if !self.has(key) {
-            let wrong = Wrong::new(format!("`{key}`"), format!("add `{key}: …`")).coded(ProblemCode::MissingKey);
+            let wrong = Wrong::new(format!("`{key}`"), format!("add `{key}: …`")).coded(code);
             self.problems.report(self.place, format!("{} without `{key}`", self.what), wrong);
         }
         self.find(key)
@@ -233,13 +279,24 @@ impl<'n, 'd> Fields<'n, 'd> {
     /// As [`Fields::finish`], for a group that is still looked at afterwards.
     pub fn report_unknown(&self) {
         let asked = self.asked.borrow();
-        let unknown = self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str()));
-        for entry in unknown.take(PROBLEMS_MAX) {
-            let wrong = Wrong::new(format!("one of {}", asked.join(", ")), "correct the key or remove it")
-                .coded(ProblemCode::UnknownKey);
+        for entry in self.unasked().into_iter().take_while(|_| !self.problems.is_full()) {
+            let next = match nearest(&entry.key, &asked) {
+                Some(known) => format!("perhaps `{known}` is meant; correct the key or remove it"),
+                None => "correct the key or remove it".to_owned(),
+            };
+            let wrong = Wrong::new(format!("one of {}", asked.join(", ")), next).coded(ProblemCode::UnknownKey);
             self.problems.report(entry.place, format!("`{}`, which {} does not know", entry.key, self.what), wrong);
         }
     }
+}
+
+/// The key that was likely meant: the one that is spelt most alike.
+fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+    if written.len() > NEAR_BYTES_MAX {
+        return None;
+    }
+    let apart = |key: &&&str| strsim::osa_distance(written, key);
+    known.iter().min_by_key(apart).filter(|key| apart(key) <= NEAR_LETTERS_MAX).copied()
 }
 
 /// A word of a closed vocabulary.

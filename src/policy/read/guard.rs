@@ -3,7 +3,7 @@
 use super::contracts::COUNT_MAX;
 use super::fields::{Fields, Wrong, word};
 use super::quantity::{share, whole};
-use super::tree::Value;
+use super::tree::{Entry, Value};
 use crate::policy::GuardTerms;
 use crate::policy::ProblemCode;
 use crate::policy::contract::Horizon;
@@ -29,8 +29,10 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
     let [floor, diverted, margin, approval] = keys.map(|key| guard.or(key, None, |text| share(text).map(Some)));
     let stale = guard.or("stale", Stale::Closed, word::<Stale>);
     let min_n = guard.required("min_n", whole(1, COUNT_MAX));
+    let holdout_min_n = guard.or("holdout_min_n", None, |text| whole(1, COUNT_MAX)(text).map(Some));
     let below = guard.required("below_min_n_max", whole(0, COUNT_MAX));
     let reserved = guard.required("reserved_max", whole(0, COUNT_MAX));
+    other_basis(&guard);
     guard.finish();
     Some(GuardTerms {
         drawdown_pass_floor_ppm: floor?,
@@ -39,10 +41,31 @@ pub fn read(fields: &Fields<'_, '_>, needed: bool) -> Option<GuardTerms> {
         limit_approval_min_ppm: approval?,
         stale_holds: stale? == Stale::Hold,
         min_n: min_n?,
+        holdout_min_n: holdout_min_n?,
         below_min_n_max: below?,
         reserved_max: reserved?,
         horizons: horizons?,
     })
+}
+
+/// The rate that is no basis of a guard.
+const LIMIT_APPROVAL: &str = "limit_approval";
+
+/// What would let the guard promise something about `limit_approval`: no candidate can move that rate.
+fn other_basis(group: &Fields<'_, '_>) {
+    let speaks = |entry: &&Entry| {
+        let value = matches!(&entry.node.value, Value::Text(text) if text == LIMIT_APPROVAL);
+        value || entry.key.contains(LIMIT_APPROVAL)
+    };
+    for entry in group.unasked().into_iter().filter(speaks) {
+        let wrong = Wrong::new(
+            "a guard of `drawdown_pass`: no candidate can move `limit_approval`",
+            "remove it; `hold_on_limit_approval_below` is the condition that a contract may hold on",
+        )
+        .coded(ProblemCode::GuardBasis);
+        group.problems.report(entry.place, format!("`{}` with `{LIMIT_APPROVAL}` as its basis", entry.key), wrong);
+        group.pass(entry);
+    }
 }
 
 /// `reflow_effect_max` with one value for all of `horizons`, or a value for each: `{1h: 2 points, 28d: 1 point}`.
@@ -65,6 +88,7 @@ fn horizons(guard: &Fields<'_, '_>) -> Option<Vec<Horizon>> {
 fn by_horizon(guard: &Fields<'_, '_>, group: &Fields<'_, '_>) -> Option<Vec<Horizon>> {
     let read =
         Horizon::KNOWN.map(|(name, _)| group.or(name, None, |text| share(text).map(|ppm| Horizon::named(name, ppm))));
+    other_basis(group);
     group.report_unknown();
     if guard.has("horizons") {
         guard.find("horizons");

@@ -39,10 +39,33 @@ fn an_unknown_key_names_the_known_ones() {
         messages(&[("cool_down:", "cooldown:")]),
         [
             "p.yaml:29:3: found `contact` without `cool_down`, expected `cool_down`; add `cool_down: …`",
-            "p.yaml:30:3: found `cooldown`, which `contact` does not know, expected one of cap, cool_down; \
-             correct the key or remove it",
+            "p.yaml:30:3: found `cooldown`, which `contact` does not know, expected one of cap, cool_down, calendar, \
+             contacts, zone, quiet_hours, permissions, response_from; perhaps `cool_down` is meant; correct the key or \
+             remove it",
         ]
     );
+    // Keys that may be left out are named too; nothing is guessed where nothing is alike.
+    let found = messages(&[("quota_per_day: 100", "quota_per_day: 100\n    quota_per_our: 10\n    weather: fine")]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("; perhaps `quota_per_hour` is meant; correct the key or remove it"), "{}", found[0]);
+    assert!(found[1].ends_with("; correct the key or remove it") && !found[1].contains("perhaps"), "{}", found[1]);
+    for key in ["day_begins_at", "budgets", "api_channels", "enhancers", "data_use", "fee_per_disbursed_minor"] {
+        assert!(found.iter().all(|said| said.contains(key)), "{key}: {found:?}");
+    }
+}
+
+#[test]
+fn what_the_guard_cannot_promise_is_told_in_words_of_its_own() {
+    assert_eq!(
+        messages(&[("      min_n: 200", "      basis: limit_approval\n      min_n: 200")]),
+        [
+            "p.yaml:21:7: found `basis` with `limit_approval` as its basis, expected a guard of `drawdown_pass`: no candidate \
+          can move `limit_approval`; remove it; `hold_on_limit_approval_below` is the condition that a contract may hold on"
+        ]
+    );
+    // The condition itself is no basis.
+    let held = MINIMAL.replace("      min_n: 200", "      hold_on_limit_approval_below: 60 %\n      min_n: 200");
+    assert!(Policy::parse("p.yaml", &held).is_ok());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The text becomes a tree with places; each part is read from it by one file. All problems are collected; only a text that
 //! is no tree stops at its first. What may be left out has a default that permits nothing more than the key would.
 
+mod consents;
 mod contact;
 mod contracts;
 mod costs;
@@ -67,6 +68,7 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     let contracts = root.need("contracts").and_then(|node| contracts::read(node, root.problems));
     let known = contracts.as_deref().unwrap_or_default();
     let exclusions = exclusions::read(&root, effective_from, known);
+    let consent_texts = consents::read(&root);
     let models = models::read(&root, known);
     let grading = grading::read(&root, known);
     let contact = contact::read(&root);
@@ -102,6 +104,7 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         contracts,
         exclusions,
         rules,
+        consent_texts: consent_texts?,
         models: models?,
         grading: grading?,
         contact: contact?,

@@ -78,11 +78,7 @@ fn bounded<'n>(node: &'n Node, most: usize, problems: &Problems<'_>) -> Option<&
 
 fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> {
     let code = fields.required("code", code);
-    let text = fields.group("text", "`text`").map(|text| {
-        let both = ["en", "zh"].map(|language| text.required(language, sentence));
-        text.finish();
-        both
-    });
+    let text = texts(&fields);
     let owner = fields.required("owner", word::<Owner>);
     let severity = fields.required("severity", word::<Severity>);
     let partners = fields.list_or("partners", Vec::new(), |text| known_partner(text, contracts)).map(Words::new);
@@ -115,6 +111,15 @@ fn rule(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Rule, Text)> 
         when: when?,
     };
     Some((rule, code))
+}
+
+/// What the code means, for people: in both languages.
+fn texts(rule: &Fields<'_, '_>) -> Option<[Option<Text>; 2]> {
+    let text = Fields::of(rule.need_text("text")?, "`text`", rule.problems)?;
+    let said = |text: &str| sentence(text).map_err(|wrong| wrong.coded(ProblemCode::MissingText));
+    let both = ["en", "zh"].map(|language| text.need_text(language).and_then(|node| text.problems.scalar(node, said)));
+    text.finish();
+    Some(both)
 }
 
 /// A partner with a contract; contracts are sorted by partner, and there are none when they could not be read.

@@ -50,7 +50,7 @@ pub fn fairness(root: &Fields<'_, '_>) -> Option<Fairness> {
 
 /// Reports what an offer may not be made by: scores and channels choose whom and when, never the terms.
 pub fn barred(offer: &Fields<'_, '_>) {
-    for (key, code) in barred_from_terms().filter(|(key, _)| offer.has(key)) {
+    for (key, code) in barred_from_terms().filter(|(key, _)| offer.is_written(key)) {
         offer.find(key);
         let (kind, next) = match code {
             ReasonCode::FairProtected => (ProblemCode::Protected, "remove it: no rule may read a protected attribute"),

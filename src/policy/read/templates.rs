@@ -8,7 +8,7 @@ use super::quantity::{sentence, token};
 use super::rules::each;
 use super::tree::{Node, Value};
 use crate::domain::Text;
-use crate::policy::Contract;
+use crate::policy::{Contract, ProblemCode};
 
 /// Phrases that compare with somebody else's product.
 const COMPARISONS: [&str; 24] = [
@@ -59,7 +59,7 @@ pub fn read(root: &Fields<'_, '_>, contracts: &[Contract]) -> Option<()> {
 fn template(fields: Fields<'_, '_>, unsaid: &Unsaid) -> Option<((), Text)> {
     let template = fields.required("template", token);
     for language in ["en", "zh"] {
-        if let Some(node) = fields.need(language) {
+        if let Some(node) = fields.need_text(language) {
             unsaid.check(node, fields.problems);
         }
     }
@@ -108,7 +108,8 @@ impl Unsaid {
             };
             let name = self.phrases.get(phrase).map_or("", Text::as_str);
             let at = text.get(..found.start()).map_or(0, |before| before.chars().count());
-            problems.report(node.place_of(at), format!("`{name}`{partner}"), Wrong::new(expected, next));
+            let wrong = Wrong::new(expected, next).coded(ProblemCode::NamesOthers);
+            problems.report(node.place_of(at), format!("`{name}`{partner}"), wrong);
         }
     }
 }

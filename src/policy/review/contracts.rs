@@ -2,7 +2,7 @@
 
 use super::{Review, Said};
 use crate::policy::Contract;
-use crate::policy::problem::ProblemCode::{MinPassRate, NeverFires, QuotaBelowStep};
+use crate::policy::problem::ProblemCode::{GuardBasis, MinPassRate, NeverFires, QuotaBelowStep};
 
 const ONE_PPM: i64 = 1_000_000;
 
@@ -11,7 +11,9 @@ pub fn look(review: &mut Review<'_>) {
     for contract in policy.contracts().iter().filter(|contract| contract.real_time) {
         closed(review, contract);
         smallest_step(review, contract);
+        reopening(review, contract);
         floor(review, contract);
+        basis(review, contract);
     }
 }
 
@@ -81,6 +83,68 @@ fn smallest_step(review: &mut Review<'_>, contract: &Contract) {
             review.find(place, said);
             break;
         }
+    }
+}
+
+/// A horizon that has closed opens once its effect has come down by the margin: one as large as its maximum is never regained.
+fn reopening(review: &mut Review<'_>, contract: &Contract) {
+    let (partner, guard) = (&contract.partner, &contract.guard);
+    let Some(margin) = guard.reopen_margin_ppm else { return };
+    let Some(horizon) = guard.horizons.iter().find(|horizon| margin >= horizon.effect_max_ppm) else { return };
+    let place = review.in_contract(partner, &["guard", "reopen_margin"]);
+    let (name, most) = (&horizon.name, horizon.effect_max_ppm);
+    let said = Said {
+        code: NeverFires,
+        note: false,
+        found: format!(
+            "once {name} has closed, nothing opens it: {most} ppm are allowed, and it has to come {margin} ppm below"
+        ),
+        expected: "a margin below every `reflow_effect_max`",
+        next: "lower `reopen_margin`, or raise the maximum",
+        counter_example: Some(format!(
+            "{ONE_PPM} drawdowns at {partner}, all disbursed, none of them ours: the next candidate has an effect of 1 ppm, \
+             and {name} stays closed"
+        )),
+    };
+    review.find(place, said);
+}
+
+/// Words for `limit_approval`, and for what somebody does to it: together in a clause they make it the guard's basis.
+const APPROVAL: [&str; 5] = ["limit approval", "limit_approval", "授信通过率", "额度通过率", "进件通过率"];
+const MOVED: [&str; 9] = ["effect", "drop", "fall", "guard", "lower", "影响", "下降", "降低", "下滑"];
+
+/// No candidate can move `limit_approval`, so a guard can promise nothing about it: neither in a clause, nor by holding on it
+/// while it promises nothing about `drawdown_pass`.
+fn basis(review: &mut Review<'_>, contract: &Contract) {
+    let (partner, guard) = (&contract.partner, &contract.guard);
+    let open = guard.horizons.iter().all(|horizon| horizon.effect_max_ppm >= ONE_PPM);
+    let bounded =
+        guard.drawdown_pass_floor_ppm.is_some() || guard.diverted_share_max_ppm.is_some_and(|most| most < ONE_PPM);
+    let only = guard.limit_approval_min_ppm.filter(|_| open && !bounded).map(|least| {
+        let place = review.in_contract(partner, &["guard", "hold_on_limit_approval_below"]);
+        (place, format!("the guard of {partner} holds on `limit_approval` below {least} ppm and on nothing else"))
+    });
+    let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
+    let clause = review.contract(partner).and_then(|node| {
+        node.texts().find(|(text, _)| {
+            let text = text.to_lowercase();
+            has(&text, &APPROVAL) && has(&text, &MOVED)
+        })
+    });
+    let clause = clause.map(|(text, place)| (place, format!("`{text}` promises something about `limit_approval`")));
+    for (place, found) in only.into_iter().chain(clause) {
+        let said = Said {
+            code: GuardBasis,
+            note: false,
+            found,
+            expected: "a guard of `drawdown_pass`: no candidate can move `limit_approval`",
+            next: "promise a `reflow_effect_max` below 100 points; `limit_approval` may be a condition beside it",
+            counter_example: Some(format!(
+                "every drawdown at {partner} is diverted to us and its `limit_approval` stays as it was: nothing holds; or its \
+                 own applicants get worse: everything holds, though no candidate of ours moved it"
+            )),
+        };
+        review.find(place, said);
     }
 }
 

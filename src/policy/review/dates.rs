@@ -3,6 +3,7 @@
 use super::{Review, Said};
 use crate::domain::EventTime;
 use crate::domain::time::DAY_MS;
+use crate::policy::models::Model;
 use crate::policy::problem::{Place, ProblemCode};
 
 /// How far ahead is looked, milliseconds.
@@ -16,17 +17,61 @@ pub fn look(review: &mut Review<'_>) {
         ends(review, listed, contract.listed.dates.to, &format!("the listing of {partner}"));
         let term = review.in_contract(partner, &["contract", "to"]);
         ends(review, term, contract.contract.to, &format!("the contract with {partner}"));
-        for party in contract.enhancers.iter().chain(&contract.referral_recipients) {
-            let place = review.in_contract(partner, &["enhancers"]);
-            ends(review, place, party.listed.dates.to, &format!("the listing of {}", party.token));
+        let parties = [
+            ("enhancers", "enhancer", &contract.enhancers),
+            ("referral_recipients", "recipient", &contract.referral_recipients),
+        ];
+        for (key, who, parties) in parties {
+            for party in parties {
+                let entry = review.contract(partner).and_then(|node| node.item(key, who, &party.token));
+                let place = entry.map_or(review.root.place, |entry| entry.place_at(&["listed", "to"]));
+                ends(review, place, party.listed.dates.to, &format!("the listing of {}", party.token));
+            }
         }
     }
-    let lists = [("staff", &policy.exclusions.staff), ("employers", &policy.exclusions.employers)];
+    for text in policy.consent_texts.iter().flat_map(|texts| &texts.texts) {
+        let place = review.item_where("consent_texts", &[("version", text.version.as_str())], "to");
+        ends(review, place, text.dates.to, &format!("the consent text {}", text.version));
+    }
+    lists(review);
+    models(review);
+}
+
+fn lists(review: &mut Review<'_>) {
+    let (exclusions, persons) = (&review.policy.exclusions, &review.policy.exclusions.persons);
+    let lists = [
+        ("staff", &exclusions.staff),
+        ("employers", &exclusions.employers),
+        ("test_orders", &persons.test_orders),
+        ("own_staff", &persons.own_staff),
+        ("related_parties", &persons.related_parties),
+    ];
     for (name, list) in lists {
         if let Some(list) = list {
             let place = review.at_key(&["exclusions", name, "expires"]);
             ends(review, place, Some(list.expires), &format!("the list `{name}`"));
         }
+    }
+    let quiet = review.policy.contact.quiet.as_ref();
+    if let Some(expires) = quiet.and_then(|quiet| quiet.expires) {
+        let place = review.at_key(&["contact", "quiet_hours", "holidays", "expires"]);
+        ends(review, place, Some(expires), "the table of holidays");
+    }
+}
+
+/// A version of a model that ends matters where no other version is approved for the same use afterwards.
+fn models(review: &mut Review<'_>) {
+    let policy = review.policy;
+    let models = policy.models.as_ref().map_or(&[][..], |registry| registry.models.as_slice());
+    for model in models {
+        let Some(to) = model.valid.to else { continue };
+        let goes_on = |purpose| models.iter().any(|other| other.valid.hold(to) && other.purposes.contains(purpose));
+        if model.purposes.iter().all(goes_on) {
+            continue;
+        }
+        let Model { model, version, .. } = model;
+        let place = review.item_where("models", &[("model", model.as_str()), ("version", version.as_str())], "to");
+        ends(review, place, Some(to), &format!("the model {model} {version}"));
     }
 }
 

@@ -11,7 +11,7 @@ mod probe;
 
 use super::document::Document;
 use super::problem::{Place, Problem, ProblemCode};
-use super::read::{self, Node};
+use super::read::{self, Node, Value};
 use super::{Policy, Text};
 use crate::domain::EventTime;
 
@@ -82,6 +82,21 @@ impl<'a> Review<'a> {
     /// Where a key of an offer stands; where the offer begins when it is not written.
     fn in_offer(&self, offer: &Text, path: &[&str]) -> Place {
         self.root.item("offers", "offer", offer).map_or(self.root.place, |node| node.place_at(path))
+    }
+
+    /// Where a key stands of the item of a list that has all these values; where the document begins when there is none.
+    fn item_where(&self, list: &str, values: &[(&str, &str)], key: &str) -> Place {
+        let has = |item: &&Node| {
+            values.iter().all(|(key, value)| {
+                matches!(item.key(key).map(|entry| &entry.node.value), Some(Value::Text(text)) if text == value)
+            })
+        };
+        let items = self.root.key(list).map(|entry| &entry.node.value);
+        let found = match items {
+            Some(Value::List(items)) => items.iter().find(has),
+            _ => None,
+        };
+        found.map_or(self.root.place, |item| item.place_at(&[key]))
     }
 
     /// Where a key below the root stands; where what holds it begins when it is not written.

@@ -52,7 +52,12 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
             product_kind: None,
             currency: Some(&contract.currency),
         },
-        consent: Some(ConsentFact { consent: "consent", text_version: "1", given_at: at, withdrawn_at: None }),
+        consent: Some(ConsentFact {
+            consent: "consent",
+            text_version: text(policy, at),
+            given_at: at,
+            withdrawn_at: None,
+        }),
         flags: 0,
         staff: false,
         test_order: false,
@@ -75,6 +80,12 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         source: &SOURCE,
         person: person(policy, at),
     }
+}
+
+/// A text of the consent that counts at the moment; any where the policy names none.
+fn text(policy: &Policy, at: EventTime) -> &str {
+    let mut texts = policy.consent_texts.iter().flat_map(|texts| &texts.texts);
+    texts.find(|text| text.dates.hold(at)).map_or("1", |text| &text.version)
 }
 
 /// A model that the policy approves for this use at the moment; where it approves none, or asks for none, any.

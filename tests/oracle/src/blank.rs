@@ -240,6 +240,7 @@ pub fn bundle(source_shard: i32, source_shards: i32, sequence: i64, now: EventTi
         deltas: Vec::new(),
         settlements: Vec::new(),
         proposals: Vec::new(),
+        scored: Vec::new(),
     }
 }
 

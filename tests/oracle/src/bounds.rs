@@ -180,8 +180,12 @@ fn admissions(outputs: &Outputs, quotas: &BTreeMap<Text, Quota>) -> Verdict {
     for d in &outputs.decisions {
         verdict.expect(ids.insert(&d.decision), || format!("decision {} is there twice", d.decision));
         let yes = d.kind == DecisionKind::Yes;
-        verdict
-            .expect(yes == d.reasons.is_empty(), || format!("decision {}: {} for {:?}", d.decision, d.kind, d.reasons));
+        let passed = yes || d.kind == DecisionKind::Proposed;
+        verdict.expect(passed == d.reasons.is_empty(), || {
+            format!("decision {}: {} for {:?}", d.decision, d.kind, d.reasons)
+        });
+        let failed = d.checks.iter().find(|check| passed && !check.passed);
+        verdict.expect(failed.is_none(), || format!("decision {}: {} in spite of {failed:?}", d.decision, d.kind));
         let Some(quota) = quotas.get(&d.partner).filter(|_| yes) else { continue };
         let day = local_day(Some(&quota.zone), d.decided_at);
         let count = used.entry((&d.partner, day)).or_default();

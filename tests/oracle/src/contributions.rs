@@ -1,12 +1,13 @@
 //! What a customer's record contributes to which cell (section 3), and the sum over everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reflow::domain::counter::{STOCK_CURRENT, Tally};
 use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::{ApplicationKind, CancelReason};
 use reflow::domain::time::DAY_MS;
-use reflow::domain::{Counter, Decision, Delta, EventTime, Family, Text};
+use reflow::domain::words::Word;
+use reflow::domain::{Counter, Decision, Delta, EventTime, Family, ReasonCode, Text};
 
 use super::Rules;
 use super::inputs::OwnedEvent;
@@ -20,6 +21,14 @@ pub type Contributions = BTreeMap<Cell, Tally>;
 /// Admitted candidates of one customer: (partner, drawdown) to candidate id.
 pub type Admitted = BTreeMap<(Text, Text), Text>;
 
+/// What was decided about one customer's drawdowns, as far as contributions depend on it.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    pub admitted: Admitted,
+    /// Partner and drawdown: the last answer was a no for the holdout alone.
+    pub held_out: BTreeSet<(Text, Text)>,
+}
+
 /// Adds a tally to a cell; a cell that comes to nothing is no cell.
 pub fn add(to: &mut Contributions, cell: Cell, tally: Tally) {
     let sum = to.entry(cell.clone()).or_default();
@@ -30,10 +39,10 @@ pub fn add(to: &mut Contributions, cell: Cell, tally: Tally) {
 }
 
 /// Everything one record contributes.
-pub fn contributions(record: &Record, admitted: &Admitted, rules: &Rules) -> Contributions {
+pub fn contributions(record: &Record, decided: &Decided, rules: &Rules) -> Contributions {
     let mut out = Contributions::new();
     applications(record, rules, &mut out);
-    drawdowns(record, admitted, &mut out);
+    drawdowns(record, decided, &mut out);
     for loan in loans(record) {
         loan.instalments.iter().for_each(|instalment| due_book(&loan, instalment, &mut out));
         stock(&loan, &mut out);
@@ -115,7 +124,7 @@ fn drawdown_ids(record: &Record) -> Vec<(Text, Text)> {
     ids
 }
 
-fn drawdowns(record: &Record, admitted: &Admitted, out: &mut Contributions) {
+fn drawdowns(record: &Record, decided: &Decided, out: &mut Contributions) {
     for (partner, drawdown) in drawdown_ids(record) {
         let Some((requested_at, requested)) = record.requested(&partner, &drawdown) else { continue };
         let minute = Family::minute(requested_at);
@@ -131,10 +140,19 @@ fn drawdowns(record: &Record, admitted: &Admitted, out: &mut Contributions) {
             ApplicationKind::DrawdownDeclined => Counter::DrawdownDeclined,
             ApplicationKind::DrawdownTimedOut => Counter::DrawdownTimedOut,
             ApplicationKind::DrawdownRerouted => Counter::DrawdownRerouted,
-            _ if diverted(record, admitted, &partner, &drawdown) => Counter::DrawdownDiverted,
+            _ if diverted(record, &decided.admitted, &partner, &drawdown) => Counter::DrawdownDiverted,
             _ => Counter::DrawdownCancelled,
         };
-        add(out, (partner, counter, minute), one(asked));
+        add(out, (partner.clone(), counter, minute), one(asked));
+        let control = match kind {
+            _ if !decided.held_out.contains(&(partner.clone(), drawdown)) => continue,
+            ApplicationKind::DrawdownDisbursed => Counter::HeldOutDisbursed,
+            ApplicationKind::DrawdownDeclined => Counter::HeldOutDeclined,
+            ApplicationKind::DrawdownTimedOut => Counter::HeldOutTimedOut,
+            ApplicationKind::DrawdownCancelled => Counter::HeldOutCancelled,
+            _ => continue,
+        };
+        add(out, (partner, control, minute), one(asked));
     }
 }
 
@@ -196,13 +214,25 @@ fn stock(loan: &Loan, out: &mut Contributions) {
     }
 }
 
-/// Admitted candidates by customer, as the partner stage's decisions tell them.
-pub fn admitted(decisions: &[Decision]) -> BTreeMap<Text, Admitted> {
-    let mut all: BTreeMap<Text, Admitted> = BTreeMap::new();
-    for d in decisions.iter().filter(|d| d.stage == StageName::Partner && d.kind == DecisionKind::Yes) {
-        if let Some(drawdown) = &d.drawdown {
+/// By customer: the admitted candidates, as the partner stage's decisions tell them, and the control group, as the customer
+/// stage's do. Of several decisions about a drawdown the latest says whether it was held out.
+pub fn decided(decisions: &[Decision]) -> BTreeMap<Text, Decided> {
+    let mut all: BTreeMap<Text, Decided> = BTreeMap::new();
+    let mut latest: BTreeMap<(Text, Text, Text), &Decision> = BTreeMap::new();
+    for d in decisions {
+        let Some(drawdown) = &d.drawdown else { continue };
+        if d.stage == StageName::Partner && d.kind == DecisionKind::Yes {
             let of_customer = all.entry(d.customer.clone()).or_default();
-            of_customer.insert((d.partner.clone(), drawdown.clone()), d.candidate.clone());
+            of_customer.admitted.insert((d.partner.clone(), drawdown.clone()), d.candidate.clone());
+        }
+        let last = latest.entry((d.customer.clone(), d.partner.clone(), drawdown.clone())).or_insert(d);
+        if d.decided_at > last.decided_at {
+            *last = d;
+        }
+    }
+    for ((customer, partner, drawdown), d) in latest {
+        if d.stage == StageName::Customer && d.reasons == [ReasonCode::CtrlHoldout.name()] {
+            all.entry(customer).or_default().held_out.insert((partner, drawdown));
         }
     }
     all
@@ -222,13 +252,13 @@ pub fn records(events: &[OwnedEvent], rules: &Rules) -> BTreeMap<Text, Record> {
 /// Σ contributions over all customers. An erasure depends on the order of arrival and is not for this layer.
 pub fn expected_contributions(
     events: &[OwnedEvent],
-    admitted: &BTreeMap<Text, Admitted>,
+    decided: &BTreeMap<Text, Decided>,
     rules: &Rules,
 ) -> Contributions {
-    let nobody = Admitted::new();
+    let nobody = Decided::default();
     let mut sum = Contributions::new();
     for (customer, record) in records(events, rules) {
-        for (cell, tally) in contributions(&record, admitted.get(&customer).unwrap_or(&nobody), rules) {
+        for (cell, tally) in contributions(&record, decided.get(&customer).unwrap_or(&nobody), rules) {
             add(&mut sum, cell, tally);
         }
     }

@@ -1,17 +1,18 @@
 //! One customer shard replayed in the journalled order: fates, noes, proposals, settlements (sections 1, 2 and 4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reflow::domain::events::{
     ApplicationEvent, ApplicationKind, Command, CommandKind, ConsentPurpose, CustomerEvent, Event, Flag,
 };
 use reflow::domain::fact::{SettlementKind, Verdict as Answer};
 use reflow::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
+use reflow::domain::time::DAY_MS;
 use reflow::domain::words::Word;
-use reflow::domain::{EventTime, Fate, ReasonCode, Reply, Text, content_id};
+use reflow::domain::{CalendarDay, EventTime, Fate, ReasonCode, Reply, Text, content_id};
 
 use super::Rules;
-use super::contributions::{Admitted, Contributions, add, contributions, diverted};
+use super::contributions::{Admitted, Contributions, Decided, add, contributions, diverted};
 use super::eligibility::{Hold, Trigger};
 use super::inputs::{OwnedEvent, Unread, is_drawdown};
 use super::plain_policy::{OraclePolicy, in_force};
@@ -62,6 +63,8 @@ struct Customer {
     given: Vec<Given>,
     offered_at: Vec<EventTime>,
     currencies: BTreeMap<Priced, Text>,
+    /// Drawdowns whose last answer was a no for the holdout alone: partner and drawdown.
+    held_out: BTreeSet<(Text, Text)>,
     /// What an erased customer had contributed.
     erased: Option<Contributions>,
 }
@@ -80,9 +83,10 @@ impl Customer {
         }
     }
 
-    fn admitted(&self) -> Admitted {
+    fn decided(&self) -> Decided {
         let admitted = self.given.iter().filter(|given| given.admitted);
-        admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect()
+        let admitted = admitted.map(|g| ((g.partner.clone(), g.drawdown.clone()), g.candidate.clone())).collect();
+        Decided { admitted, held_out: self.held_out.clone() }
     }
 
     /// The currency of the limit that a drawdown stands under, else of its application.
@@ -100,7 +104,7 @@ impl Customer {
     }
 
     fn contributions(&self, rules: &Rules) -> Contributions {
-        self.erased.clone().unwrap_or_else(|| contributions(&self.record(), &self.admitted(), rules))
+        self.erased.clone().unwrap_or_else(|| contributions(&self.record(), &self.decided(), rules))
     }
 }
 
@@ -113,7 +117,12 @@ pub struct CustomerShard<'r> {
     pub fates: FateCounts,
     pub decisions: Vec<ExpectedDecision>,
     pub settlements: Vec<ExpectedSettlement>,
+    /// Scores that decisions found.
+    pub scored: Scores,
 }
+
+/// How many scores by partner, model, version, day and tenth.
+pub type Scores = BTreeMap<(Text, Text, Text, CalendarDay, i32), i64>;
 
 impl<'r> CustomerShard<'r> {
     pub fn new(rules: &'r Rules, policies: &'r [OraclePolicy]) -> Self {
@@ -125,6 +134,7 @@ impl<'r> CustomerShard<'r> {
             fates: FateCounts::default(),
             decisions: Vec::new(),
             settlements: Vec::new(),
+            scored: Scores::new(),
         }
     }
 
@@ -250,6 +260,7 @@ impl<'r> CustomerShard<'r> {
         customer.facts.clear();
         customer.offered_at.clear();
         customer.currencies.clear();
+        customer.held_out.clear();
         customer.erased = Some(left);
         Fate::Applied
     }
@@ -340,6 +351,13 @@ impl<'r> CustomerShard<'r> {
         let parts = ["rt", e.partner, &drawdown, e.customer, kind.name()];
         let candidate = content_id(&parts.map(str::as_bytes));
         let requested_at = after.requested(&partner, &drawdown).map_or(e.event_time, |(at, _)| at);
+        self.score(policy, e, after);
+        let key = (partner.clone(), drawdown.clone());
+        if reasons == [ReasonCode::CtrlHoldout] {
+            customer.held_out.insert(key);
+        } else {
+            customer.held_out.remove(&key);
+        }
         if reasons.is_empty() {
             customer.given.push(Given {
                 candidate: candidate.clone(),
@@ -359,6 +377,22 @@ impl<'r> CustomerShard<'r> {
             triggered_at: e.event_time,
             reasons,
         });
+    }
+}
+
+impl CustomerShard<'_> {
+    /// Each standing score of a model whose tenths the policy states counts once a decision. A score's value is the third of
+    /// its ranks, its model and version their text.
+    fn score(&mut self, policy: &OraclePolicy, e: &ApplicationEvent<'_>, record: &Record) {
+        for kind in ["risk", "response", "conversion", "value"] {
+            let Some((numbers, text)) = record.fact(&Key::Other(kind)).map(|fact| &fact.rank) else { continue };
+            let (model, version) = text.split_once('\0').unwrap_or_default();
+            if let Some(edges) = policy.deciles.get(&(model.to_owned(), version.to_owned())) {
+                let tenth = edges.iter().filter(|edge| **edge <= numbers[2]).count() as i32;
+                let day = CalendarDay(e.event_time.0.div_euclid(DAY_MS) as i32);
+                *self.scored.entry((e.partner.into(), model.into(), version.into(), day, tenth)).or_default() += 1;
+            }
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl Default for Retention {
 #[derive(Clone, Debug, Default)]
 pub struct Cohort(BTreeMap<(Text, Counter), BTreeMap<i64, i64>>);
 
-/// Concluded drawdowns of one window.
+/// Concluded drawdowns of one window; of the control group none is diverted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub disbursed: i64,
@@ -39,7 +39,7 @@ impl Counts {
         self.disbursed + self.declined + self.diverted + self.cancelled + self.timed_out
     }
 
-    /// The pass of undiverted drawdowns, ppm, rounded up; all of them when there are none.
+    /// The pass of those that were not diverted, ppm, rounded up; all of them when there are none.
     pub fn counterfactual_ppm(self) -> i64 {
         match self.concluded() - self.diverted {
             undiverted if undiverted > 0 => divided_up(self.disbursed * 1_000_000, undiverted),
@@ -92,9 +92,31 @@ impl Cohort {
         }
     }
 
+    /// Concluded drawdowns of the control group.
+    fn held_out(&self, at: &At<'_>, length_ms: i64) -> Counts {
+        let sum = |counter: Counter| self.count(at.partner, counter, at.now, length_ms, at.retention);
+        Counts {
+            disbursed: sum(Counter::HeldOutDisbursed),
+            declined: sum(Counter::HeldOutDeclined),
+            diverted: 0,
+            cancelled: sum(Counter::HeldOutCancelled),
+            timed_out: sum(Counter::HeldOutTimedOut),
+        }
+    }
+
+    /// q: of the control group when it has enough in 28 days, else of everybody who was not diverted.
+    fn counterfactual_ppm(&self, at: &At<'_>) -> i64 {
+        let control = self.held_out(at, 28 * DAY_MS);
+        let enough = at.guard.holdout_min_n.unwrap_or(at.guard.min_n).max(1);
+        if control.concluded() >= enough {
+            return control.counterfactual_ppm();
+        }
+        self.counts(at.partner, at.now, 28 * DAY_MS, at.retention).counterfactual_ppm()
+    }
+
     /// One horizon with one more candidate after `reserved`, the request times of the partner's live reservations.
     fn sight(&self, at: &At<'_>, length_ms: i64, reserved: &[EventTime]) -> Sight {
-        let baseline_ppm = self.counts(at.partner, at.now, 28 * DAY_MS, at.retention).counterfactual_ppm();
+        let baseline_ppm = self.counterfactual_ppm(at);
         let counts = self.counts(at.partner, at.now, length_ms, at.retention);
         let live = |requested: &&EventTime| in_window(requested.floor(MINUTE_MS).0, at.now, length_ms, at.retention);
         let held = reserved.iter().filter(live).count() as i64;

@@ -11,7 +11,7 @@ use reflow::domain::words::Word;
 use reflow::domain::{Decision, FactBundle, Reply, Text};
 
 use super::contributions::sum_of_deltas;
-use super::customer_shard::{CustomerShard, ExpectedDecision};
+use super::customer_shard::{CustomerShard, ExpectedDecision, Scores};
 use super::guard::Retention;
 use super::journal::{self, Log, Read};
 use super::partner_shard::{Ended, PartnerShard};
@@ -137,21 +137,39 @@ pub fn compare_customers(shard: i32, replayed: &CustomerShard<'_>, written: &Wri
     let own: Vec<&FactBundle> = written.bundles.iter().filter(|b| b.header.source_shard == shard).collect();
     let name = |customer: &Text, partner: &Text, drawdown: &Text| format!("{customer}/{partner}/{drawdown}");
     let mut said: BTreeMap<String, Vec<(Text, String)>> = BTreeMap::new();
+    let mut recorded: Vec<String> = Vec::new();
     for p in own.iter().flat_map(|bundle| &bundle.proposals) {
         let at = format!("propose, requested {}, triggered {}", p.requested_at, p.triggered_at);
         let key = name(&p.candidate.customer, &p.partner, &p.drawdown);
         said.entry(key).or_default().push((p.candidate.candidate.clone(), at));
     }
     for d in written.decisions.iter().filter(|d| d.stage == StageName::Customer && d.shard == shard) {
-        verdict.expect(d.kind == DecisionKind::No, || format!("{}: the customer stage decided {}", d.decision, d.kind));
         let key = name(&d.customer, &d.partner, d.drawdown.as_ref().unwrap_or(&Text::default()));
-        said.entry(key).or_default().push((d.candidate.clone(), format!("no: {}", codes(&d.reasons))));
+        match d.kind {
+            DecisionKind::No => {
+                said.entry(key).or_default().push((d.candidate.clone(), format!("no: {}", codes(&d.reasons))));
+            }
+            DecisionKind::Proposed => recorded.push(format!("{key} {} triggered {}", d.candidate, d.event_time)),
+            other => verdict.say(format!("{}: the customer stage decided {other}", d.decision)),
+        }
     }
     let mut wanted: BTreeMap<String, Vec<(Text, String)>> = BTreeMap::new();
     for e in &replayed.decisions {
         wanted.entry(name(&e.customer, &e.partner, &e.drawdown)).or_default().push((e.candidate.clone(), words(e)));
     }
     compare_maps(&format!("customer shard {shard}"), &wanted, &said, &mut verdict);
+    let mut proposed: Vec<String> = replayed
+        .decisions
+        .iter()
+        .filter(|e| e.reasons.is_empty())
+        .map(|e| format!("{} {} triggered {}", name(&e.customer, &e.partner, &e.drawdown), e.candidate, e.triggered_at))
+        .collect();
+    proposed.sort();
+    recorded.sort();
+    verdict.expect(recorded == proposed, || {
+        let (missing, extra) = difference(&proposed, &recorded);
+        format!("customer shard {shard}: decisions `proposed` missing {missing:?}, not expected {extra:?}")
+    });
     let told = |candidate: &Text, kind: &str, reason: &str| format!("{candidate} {kind} {reason}");
     let mut have: Vec<String> = own
         .iter()
@@ -165,6 +183,14 @@ pub fn compare_customers(shard: i32, replayed: &CustomerShard<'_>, written: &Wri
     verdict.expect(have == want, || {
         let (missing, extra) = difference(&want, &have);
         format!("customer shard {shard}: settlements missing {missing:?}, not expected {extra:?}")
+    });
+    let mut scored = Scores::new();
+    for s in own.iter().flat_map(|bundle| &bundle.scored) {
+        let key = (s.partner.clone(), s.model.clone(), s.version.clone(), s.day, s.tenth);
+        *scored.entry(key).or_default() += s.count;
+    }
+    verdict.expect(replayed.scored == scored, || {
+        format!("customer shard {shard}: scores {:?} expected, {scored:?} found", replayed.scored)
     });
     let deltas = sum_of_deltas(own.iter().flat_map(|bundle| &bundle.deltas));
     verdict.and(compare_cells(&format!("Σ deltas of customer shard {shard}"), &replayed.contributions(), &deltas))

@@ -111,7 +111,7 @@ impl<'p> PartnerShard<'p> {
         self.known.extend(bundle.clocks.iter().map(|clock| clock.partner.clone()));
         for delta in &bundle.deltas {
             self.known.insert(delta.partner.clone());
-            if matches!(delta.counter.family(), Family::DrawdownCohort | Family::DecisionFlow) {
+            if matches!(delta.counter.family(), Family::DrawdownCohort | Family::HeldOut | Family::DecisionFlow) {
                 self.cohort.take(delta);
             }
             self.deltas.push(delta.clone());

@@ -19,6 +19,8 @@ pub struct OracleGuard {
     pub reflow_effect_max_ppm: i64,
     pub drawdown_pass_floor_ppm: Option<i64>,
     pub min_n: i64,
+    /// None: as `min_n`.
+    pub holdout_min_n: Option<i64>,
     pub below_min_n_max: i64,
     pub reserved_max: i64,
     /// Lengths in milliseconds.
@@ -89,6 +91,8 @@ pub struct OraclePolicy {
     pub cool_down_ms: i64,
     /// Customers of the holdout, listed by the test.
     pub holdout: Vec<String>,
+    /// The edges between the tenths of a model's reference population, by model and version.
+    pub deciles: BTreeMap<(String, String), Vec<i64>>,
 }
 
 impl OracleContract {
@@ -152,6 +156,7 @@ impl OraclePolicy {
             frequency_cap: None,
             cool_down_ms: 0,
             holdout: Vec::new(),
+            deciles: BTreeMap::new(),
         }
     }
 }

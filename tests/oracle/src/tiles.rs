@@ -7,7 +7,7 @@ use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::view::{PartnerPane, Tile};
 use reflow::domain::{Counter, EventTime, Family, Text};
 
-use super::contributions::{Admitted, Cell, Contributions, expected_contributions};
+use super::contributions::{Cell, Contributions, Decided, expected_contributions};
 use super::inputs::OwnedEvent;
 use super::{Rules, Verdict};
 
@@ -34,8 +34,8 @@ impl TileScope {
 }
 
 /// The tiles that the inputs alone imply when no event is late.
-pub fn expected_tiles(events: &[OwnedEvent], admitted: &BTreeMap<Text, Admitted>, rules: &Rules) -> Tiles {
-    tiles_of(&expected_contributions(events, admitted, rules))
+pub fn expected_tiles(events: &[OwnedEvent], decided: &BTreeMap<Text, Decided>, rules: &Rules) -> Tiles {
+    tiles_of(&expected_contributions(events, decided, rules))
 }
 
 /// Families by minute fill hour and day tiles, the due book day tiles; the stock has no tiles.

@@ -143,7 +143,14 @@ impl<'r> Machine<'r> {
     fn decide(&mut self, shard: usize, decisions: Vec<ExpectedDecision>, now: EventTime) -> Vec<Proposal> {
         let mut proposals = Vec::new();
         for e in decisions {
-            if e.reasons.is_empty() {
+            let passed = e.reasons.is_empty();
+            let kind = if passed { DecisionKind::Proposed } else { DecisionKind::No };
+            let reasons: Vec<&str> = e.reasons.iter().map(|code| code.name()).collect();
+            let about = [e.customer.as_str(), e.partner.as_str(), e.drawdown.as_str()];
+            let mut decision = blank::decision(&e.candidate, about, StageName::Customer, kind, &reasons, now);
+            (decision.shard, decision.event_time) = (shard as i32, e.triggered_at);
+            self.world.written.decisions.push(decision);
+            if passed {
                 let Some(policy) = in_force(self.policies, e.triggered_at) else { continue };
                 let mut candidate = blank::candidate(&e.candidate, &e.customer, e.triggered_at);
                 candidate.grounds.policy_version = policy.version.as_str().into();
@@ -153,15 +160,7 @@ impl<'r> Machine<'r> {
                 self.drafts.insert(e.candidate.clone(), proposal.clone());
                 self.world.outputs.proposals.push(proposal.clone());
                 proposals.push(proposal);
-                continue;
             }
-            let reasons: Vec<&str> = e.reasons.iter().map(|code| code.name()).collect();
-            let about = [e.customer.as_str(), e.partner.as_str(), e.drawdown.as_str()];
-            let (stage, kind) = (StageName::Customer, DecisionKind::No);
-            let mut no = blank::decision(&e.candidate, about, stage, kind, &reasons, now);
-            no.shard = shard as i32;
-            no.event_time = e.triggered_at;
-            self.world.written.decisions.push(no);
         }
         proposals
     }
