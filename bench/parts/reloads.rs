@@ -64,7 +64,7 @@ pub fn measure(text: &str) -> Found {
     let records: Vec<PolicyRecord> = (0..=RELOADS).map(|n| record(text, n)).collect();
     let hashes: Vec<Text> = records.iter().map(|record| record.hash.clone()).collect();
     let mut records = records.into_iter();
-    let first = records.next().expect("a version").clone();
+    let first = records.next().expect("a version");
     let shared = shared(PolicySet::of_log().with(0, Ok(first)));
     let done = AtomicBool::new(false);
     let (policies, done) = (&*shared.policies, &done);
