@@ -129,6 +129,29 @@ impl Part {
         }
     }
 
+    /// The answer when nothing at all is known; none where it is open then, as it should be.
+    pub fn with_nothing_known(&self) -> Option<bool> {
+        let both = |two: &[Self; 2]| [two[0].with_nothing_known(), two[1].with_nothing_known()];
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            Self::Known(_) => Some(false),
+            Self::Not(part) => part.with_nothing_known().map(|holds| !holds),
+            Self::Both(two) => match both(two) {
+                [Some(true), Some(true)] => Some(true),
+                answers => answers.contains(&Some(false)).then_some(false),
+            },
+            Self::Either(two) => match both(two) {
+                [Some(false), Some(false)] => Some(false),
+                answers => answers.contains(&Some(true)).then_some(true),
+            },
+            Self::Choice(parts) => {
+                let [condition, yes, no] = parts.as_ref();
+                condition.with_nothing_known().and_then(|holds| if holds { yes } else { no }.with_nothing_known())
+            }
+            _ => None,
+        }
+    }
+
     fn number(&self, facts: &Facts<'_>) -> Result<i64, Open> {
         match self.value(facts)? {
             Seen::Number(number) => Ok(number),

@@ -99,6 +99,11 @@ impl Condition {
     pub fn holds(&self, facts: &Facts<'_>) -> Result<bool, Open> {
         self.question.holds(facts)
     }
+
+    /// True when the answer is no for somebody of whom nothing is known, instead of open: it asks whether something is known first.
+    pub fn lets_the_unknown_through(&self) -> bool {
+        self.question.with_nothing_known() == Some(false)
+    }
 }
 
 #[cfg(test)]

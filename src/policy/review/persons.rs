@@ -6,6 +6,7 @@ use crate::domain::words::Word;
 use crate::policy::exclusions::FLAGS;
 use crate::policy::facts::Standing;
 use crate::policy::problem::{Place, ProblemCode};
+use crate::policy::rules::{Rule, Severity};
 use crate::policy::{Facts, Policy};
 
 /// Severe by the definition of `docs/policy.md`: just beyond each of its limits.
@@ -18,6 +19,20 @@ const SEVERE: [(&str, &str, Standing); 4] = [
 const CLEAN: Standing =
     Standing { dpd_now: 0, worst_dpd_24m: 0, late_months: 0, compensated: false, written_off: false };
 
+/// What may be missing of a customer.
+const FORGOTTEN: [fn(&mut Facts<'_>); 10] = [
+    |_| {},
+    |facts| facts.lenders = None,
+    |facts| facts.debt_burden_ppm = None,
+    |facts| facts.region = None,
+    |facts| facts.amount_minor = None,
+    |facts| facts.limit.limit_minor = None,
+    |facts| facts.limit.all_in_cost_ppm = None,
+    |facts| facts.limit.term_months = None,
+    |facts| facts.limit.repayment_method = None,
+    |facts| (facts.person.risk, facts.person.response, facts.person.value) = (None, None, None),
+];
+
 pub fn look(review: &mut Review<'_>) {
     let arms = probe::arms(review.policy);
     for (flag, _) in FLAGS {
@@ -29,6 +44,44 @@ pub fn look(review: &mut Review<'_>) {
         let place = review.at_key(&["exclusions", "severe", key]);
         reachable(review, &arms, place, &format!("a customer {what}"), |facts| facts.standing = standing);
     }
+    open_to_the_unknown(review, &arms);
+}
+
+/// Hard rules that pass whoever is not known well enough to be judged by them.
+fn open_to_the_unknown(review: &mut Review<'_>, arms: &[Policy]) {
+    let (policy, root) = (review.policy, review.root);
+    let rules = policy.rules.rules.iter();
+    for rule in rules.filter(|rule| rule.severity == Severity::Hard && rule.when.lets_the_unknown_through()) {
+        let item = root.key("exclusions").and_then(|entry| entry.node.item("rules", "code", &rule.code));
+        let place = item.map_or(root.place, |item| item.place_at(&["when"]));
+        let said = Said {
+            code: ProblemCode::FailsOpen,
+            note: false,
+            found: format!("{} is passed by whoever is not known", rule.code),
+            expected: "a hard rule that holds back whom it cannot judge",
+            next: "take `known(…) &&` away: what is not known is `DATA_MISSING` then; or make the rule soft",
+            counter_example: unknown(review, arms, rule),
+        };
+        review.find(place, said);
+    }
+}
+
+/// Somebody who is made an offer although the rule asked for something that is not known of them.
+fn unknown(review: &Review<'_>, arms: &[Policy], rule: &Rule) -> Option<String> {
+    let met = arms.iter().flat_map(|arm| arm.contracts().iter().map(move |contract| (arm, contract)));
+    for (policy, contract) in met.filter(|(_, contract)| contract.real_time) {
+        for kind in probe::KINDS {
+            for forget in FORGOTTEN {
+                let mut facts = probe::good(policy, contract, kind, review.at);
+                forget(&mut facts);
+                let lacks = rule.when.reads().iter().find(|variable| variable.read(&facts).is_none());
+                if let (Some(lacks), Some(offer)) = (lacks, probe::offered(&policy.judge(&facts))) {
+                    return Some(format!("{}, {} not known: offer {offer}", probe::told(&facts), lacks.name));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Finds a partner at which the changed customer is made an offer all the same.
