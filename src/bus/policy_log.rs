@@ -9,6 +9,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::consumer::lost_offset;
+use super::errors::watermarks;
 use super::sampled::Voice;
 
 /// Longest wait for the end of the log, seconds.
@@ -63,7 +64,7 @@ impl PolicyLog {
     /// True when nothing lies in the log that was not read. Markers of transactions take offsets that are never read: then it
     /// is the same end twice, with nothing to read between.
     pub fn is_at_end(&mut self) -> Result<bool, KafkaError> {
-        let (_, end) = self.consumer.fetch_watermarks(&self.topic, 0, Duration::from_secs(QUERY_SECS_MAX))?;
+        let (_, end) = watermarks(&self.consumer, &self.topic, 0, Duration::from_secs(QUERY_SECS_MAX))?;
         let before = std::mem::replace(&mut self.end, end);
         Ok(self.next >= end || self.drained && before == end)
     }

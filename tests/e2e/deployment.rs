@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use reflow::bus::Topic;
-use reflow::bus::errors::ask;
+use reflow::bus::errors::{ask, watermarks};
 use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, FactBundle};
@@ -206,7 +206,7 @@ impl Deployment {
     pub fn ends(&self, topic: Topic) -> Vec<i64> {
         let (_, group) = &self.groups[0];
         let (name, wait) = (self.topic(topic), Duration::from_secs(CALL_SECS_MAX));
-        let end = |partition| ask(wait, || group.fetch_watermarks(&name, partition, wait)).unwrap().1;
+        let end = |partition| watermarks(&group, &name, partition, wait).unwrap().1;
         (0..CUSTOMER_SHARDS).map(end).collect()
     }
 }

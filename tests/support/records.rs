@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
-use reflow::bus::errors::ask;
+use reflow::bus::errors::{ask, watermarks};
 
 use super::{CALL_SECS_MAX, client, wait_for, wait_until};
 
@@ -170,9 +170,9 @@ pub fn read_all(bootstrap: &str, topic: &str, isolation: Isolation, secs: u64) -
     let (reads, looks) = (consumer(bootstrap, isolation), consumer(bootstrap, Isolation::Uncommitted));
     let partitions = partitions(&reads, topic);
     for partition in 0..partitions {
-        let (_, end) = ask(call, || looks.fetch_watermarks(topic, partition, call)).unwrap();
+        let (_, end) = watermarks(&looks, topic, partition, call).unwrap();
         wait_until(&format!("the open transaction in {topic}/{partition} below {end} to end"), secs, || {
-            ask(call, || reads.fetch_watermarks(topic, partition, call)).unwrap().1 >= end
+            watermarks(&reads, topic, partition, call).unwrap().1 >= end
         });
     }
     assign_all(&reads, topic);
@@ -198,7 +198,8 @@ pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<i64>> 
     let consumer: BaseConsumer = config.set("group.id", group).set("enable.auto.commit", "false").create().unwrap();
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
-    let offsets = consumer.committed_offsets(asked, Duration::from_secs(CALL_SECS_MAX)).unwrap();
+    let call = Duration::from_secs(CALL_SECS_MAX);
+    let offsets = ask(call, || consumer.committed_offsets(asked.clone(), call)).unwrap();
     let offset = |partition| match offsets.find_partition(topic, partition).unwrap().offset() {
         Offset::Offset(next) => Some(next),
         _ => None,
