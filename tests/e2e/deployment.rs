@@ -206,7 +206,7 @@ impl Deployment {
     pub fn ends(&self, topic: Topic) -> Vec<i64> {
         let (_, group) = &self.groups[0];
         let (name, wait) = (self.topic(topic), Duration::from_secs(CALL_SECS_MAX));
-        let end = |partition| watermarks(&group, &name, partition, wait).unwrap().1;
+        let end = |partition| watermarks(group, &name, partition, wait).unwrap().1;
         (0..CUSTOMER_SHARDS).map(end).collect()
     }
 }
