@@ -35,7 +35,7 @@ const CONSENTS_AHEAD: u64 = 2_000;
 const ENDS_AFTER: u64 = 2 * RATE / DRAWDOWN_EVERY;
 const POLICY: &str = include_str!("policy.yaml");
 /// Before anything is counted: a broker's compiler is at work that long on two cores, and is not what is measured.
-const WARM_UP_SECS: u64 = 45;
+pub const WARM_UP_SECS: u64 = 45;
 
 /// Longest latency that is told apart, microseconds.
 const MICROS_MAX: u64 = 60_000_000;
@@ -56,7 +56,7 @@ impl Latency {
     }
 }
 
-pub fn run(config: Config, secs: u64) -> Latency {
+pub fn run(config: Config, warm_up_secs: u64, secs: u64) -> Latency {
     let policy = Policy::parse("policy.yaml", POLICY).unwrap_or_else(|found| panic!("{}", found[0]));
     let shared =
         Shared::new(config.clone(), PolicySet::new(vec![policy]).unwrap_or_else(|found| panic!("{}", found[0])));
@@ -70,10 +70,11 @@ pub fn run(config: Config, secs: u64) -> Latency {
         assert!(began.elapsed() < Duration::from_secs(60), "the worker does not become ready");
         std::thread::park_timeout(Duration::from_millis(10));
     }
-    let all = (secs + WARM_UP_SECS) * RATE;
+    let all = (warm_up_secs + secs) * RATE;
     let started = Instant::now() + Duration::from_millis(200);
     let reading = config.clone();
-    let reader = std::thread::spawn(move || read(&reading, started, all));
+    let counted = Duration::from_secs(warm_up_secs);
+    let reader = std::thread::spawn(move || read(&reading, started, counted, all));
     send(&config, started, all);
     let mut latency = reader.join().expect("reader");
     latency.transactions = worker.models.transactions.load(Relaxed);
@@ -238,8 +239,8 @@ fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: Op
     }
 }
 
-/// Reads decisions as they are committed.
-fn read(config: &Config, started: Instant, all: u64) -> Latency {
+/// Reads decisions as they are committed; drawdowns that were due before `counted` are not counted.
+fn read(config: &Config, started: Instant, counted: Duration, all: u64) -> Latency {
     let mut settings = config.reader();
     settings.set("group.id", "latency-reader").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "5");
     let consumer: BaseConsumer = settings.create().expect("consumer");
@@ -266,7 +267,7 @@ fn read(config: &Config, started: Instant, all: u64) -> Latency {
             continue;
         }
         let n: u64 = decision.source.event_id.trim_start_matches("e-").parse().expect("our event id");
-        if due(n) >= Duration::from_secs(WARM_UP_SECS) {
+        if due(n) >= counted {
             latency.micros.saturating_record(arrived.saturating_sub(due(n)).as_micros() as u64);
         }
     }
