@@ -158,7 +158,19 @@ impl Policy {
 
     /// The tenths of the population that a version of a model was made on, where the document states them.
     pub fn deciles(&self, model: &str, version: &str) -> Option<&deciles::Deciles> {
-        self.models.as_ref()?.known(model, version)?.deciles.as_ref()
+        self.watched_as(model, version).map(|(_, deciles)| deciles)
+    }
+
+    /// The versions of models whose scores are watched.
+    fn watched(&self) -> impl Iterator<Item = (&models::Model, &deciles::Deciles)> {
+        let models = self.models.iter().flat_map(|registry| &registry.models);
+        models.filter_map(|model| Some((model, model.deciles.as_ref()?)))
+    }
+
+    /// This version of a model, if its scores are watched.
+    fn watched_as(&self, model: &str, version: &str) -> Option<(&models::Model, &deciles::Deciles)> {
+        let model = self.models.as_ref()?.known(model, version)?;
+        Some((model, model.deciles.as_ref()?))
     }
 
     /// How it grades customers, where it does.

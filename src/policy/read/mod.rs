@@ -120,9 +120,10 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     })
 }
 
-fn source_of(root: &Fields<'_, '_>, key: &str) -> Source {
-    let place = root.place_of(key);
-    Source { file: root.problems.file(place).to_owned(), place }
+/// Where a key's value stands, for problems between documents.
+fn source_of(fields: &Fields<'_, '_>, key: &str) -> Source {
+    let place = fields.place_of(key);
+    Source { file: fields.problems.file(place).to_owned(), place }
 }
 
 /// Who writes a policy does not approve it.
