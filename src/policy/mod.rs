@@ -86,8 +86,7 @@ pub struct Policy {
     pub hash: Text,
     pub effective_from: EventTime,
     origin: Origin,
-    /// Sorted by partner.
-    contracts: Vec<Contract>,
+    contracts: contract::Contracts,
     exclusions: exclusions::Exclusions,
     rules: rules::Rules,
     /// None: a consent by any text counts.
@@ -142,8 +141,7 @@ impl Policy {
 
     /// The contract of a partner, if the document has one.
     pub fn contract(&self, partner: &str) -> Option<&Contract> {
-        let index = self.contracts.binary_search_by(|contract| contract.partner.as_str().cmp(partner)).ok()?;
-        self.contracts.get(index)
+        self.contracts.of(partner)
     }
 
     /// The document's own rules.
@@ -185,7 +183,7 @@ impl Policy {
 
     /// All contracts, sorted by partner.
     pub fn contracts(&self) -> &[Contract] {
-        &self.contracts
+        &self.contracts.sorted
     }
 
     /// The names of the offers, in the order in which they are tried.

@@ -29,6 +29,7 @@ pub(super) use tree::{Entry, Node, Value};
 use fields::{Fields, Problems, Wrong};
 use quantity::{moment, sentence, token};
 
+use super::contract::Contracts;
 use super::document::Document;
 use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
@@ -101,7 +102,7 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         hash,
         effective_from: effective_from?,
         origin,
-        contracts,
+        contracts: Contracts::new(contracts),
         exclusions,
         rules,
         consent_texts: consent_texts?,
