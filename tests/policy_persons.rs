@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, Source};
 use reflow::domain::events::{ConsentPurpose, OwnProductState, RiskVerdict, Score};
-use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::policy_record::PolicyFile;
+use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, PolicyRecord, Text};
 use reflow::policy::conditions::Condition;
@@ -468,7 +468,8 @@ fn watched(version: u32, edges: &str) -> (String, Policy) {
 #[test]
 fn no_policy_states_other_deciles_for_a_model_that_is_counted_already() {
     let (first, other) = ("deciles: [1, 2, 3, 4, 5, 6, 7, 8, 9],", "deciles: [1, 2, 3, 4, 5, 6, 7, 8, 10],");
-    let shares = format!("{first} reference_ppm: [910000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000],");
+    let shares =
+        format!("{first} reference_ppm: [910000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000],");
     let of = |edges: &[&str]| {
         let all = (1..).zip(edges).map(|(version, edges)| watched(version, edges).1).collect();
         PolicySet::new(all).map(|_| ()).map_err(|found| said(&found))

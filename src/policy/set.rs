@@ -169,11 +169,7 @@ fn clashes<'p>(policy: &Policy, others: impl Iterator<Item = &'p Policy> + Clone
 
 /// Scores are counted by model, version and tenth: what was counted by other edges must not be added to it. All that stand
 /// beside each other agree already, so the first that states them speaks for all.
-fn other_edges<'p>(
-    model: &Model,
-    deciles: &Deciles,
-    mut others: impl Iterator<Item = &'p Policy>,
-) -> Option<Problem> {
+fn other_edges<'p>(model: &Model, deciles: &Deciles, mut others: impl Iterator<Item = &'p Policy>) -> Option<Problem> {
     let (known, stated) = others.find_map(|other| other.watched_as(&model.model, &model.version))?;
     (stated.edges != deciles.edges).then(|| {
         let Source { file, place } = &known.deciles_at;
