@@ -26,7 +26,7 @@ pub struct Spare {
 type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
-    const FORMAT: u8 = 4;
+    const FORMAT: u8 = 5;
     const ALL: Sections = section::ALL;
     type Spare = Spare;
 

@@ -130,6 +130,7 @@ pub fn customer(at: EventTime) -> CustomerEvent<'static> {
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 
