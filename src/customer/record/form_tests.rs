@@ -65,8 +65,9 @@ prop_compose! {
     fn drawdown()(
         (partner, drawdown, candidate) in (text(), text(), text()), requested in asked(), risk_passed_at in some(time()),
         outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
+        offered_minor in some(any::<i64>()),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, admitted, own_accepted, held_out }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, offered_minor, admitted, own_accepted, held_out }
     }
 }
 
