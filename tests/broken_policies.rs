@@ -88,6 +88,19 @@ fn the_shipped_policies_are_clean() {
     }
 }
 
+/// Nobody would be found to fit an offer, were the customers that are tried without an income.
+#[test]
+fn a_policy_that_asks_for_incomes_is_clean() {
+    let example = std::fs::read_to_string("policies/example.yaml").unwrap();
+    let asked = example.lines().filter(|line| !line.trim_start().starts_with("without_income:")).collect::<Vec<_>>();
+    assert_eq!(asked.len() + 1, example.lines().count());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("asked.yaml");
+    std::fs::write(&file, asked.join("\n")).unwrap();
+    let output = check(&file, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
 #[test]
 fn each_code_stands_in_the_handbook() {
     let handbook = std::fs::read_to_string("docs/policy.md").unwrap();

@@ -143,7 +143,7 @@ prop_compose! {
                 collected_via: None,
             }).collect(),
             flags: flags.into_iter().map(|(flag, value)| FlagValue { flag, value }).collect(),
-            own_product, own_limit_minor: None, merged_into: None, erased: false,
+            own_product, own_limit_minor: None, merged_into: None, erased: false, income: None,
         })
     }
 }

@@ -290,6 +290,7 @@ events:
     lenders: "{lenders}"
     debt_burden_ppm: { column: burden, unit: percent }
     own_limit_minor: "{limit}"
+    income: { monthly_minor: "{limit}", currency: "CNY" }
     flags: { opt_out: "{optout}", student: { column: job, map: { student: yes, 1: yes, null: no }, otherwise: no } }
     risk: { model: m, version: "1", value_ppm: { column: score, unit: fraction }, scored_at: "{at}" }
     consents:
@@ -309,6 +310,7 @@ events:
     let Event::Customer(full) = decode(&read.events[0]) else { panic!("no customer") };
     assert_eq!((full.region, full.tags.as_slice(), full.lenders), (Some("BE"), ["new", "vip"].as_slice(), Some(3)));
     assert_eq!((full.debt_burden_ppm, full.own_limit_minor), (Some(355_000), Some(1_050)));
+    assert_eq!(full.income.map(|income| (income.monthly_minor, income.currency)), Some((1_050, "CNY")));
     assert_eq!(
         full.flags.iter().map(|flag| (flag.flag.name(), flag.value)).collect::<Vec<_>>(),
         [("opt_out", false), ("student", true)]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
 use reflow::domain::candidate::{CandidateKind, Source};
-use reflow::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
+use reflow::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use reflow::domain::time::DAY_MS;
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, Text};
@@ -520,6 +520,7 @@ fn person() -> impl Strategy<Value = Person<'static>> {
             tags,
             zone,
             own_limit_minor,
+            income: own_limit_minor.map(|monthly_minor| Income { monthly_minor, currency: "CNY" }),
             own_product_at,
             restructured: known[0],
             reachable: known[1].then_some(known[0]),

@@ -4,12 +4,13 @@
 use proptest::prelude::*;
 use reflow::domain::candidate::{Arm, CandidateKind, Source};
 use reflow::domain::events::{ConsentPurpose, OwnProductState, RiskVerdict, Score};
+use reflow::domain::policy_record::PolicyFile;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
 use reflow::domain::words::Word;
-use reflow::domain::{EventTime, Text};
+use reflow::domain::{EventTime, PolicyRecord, Text};
 use reflow::policy::conditions::Condition;
 use reflow::policy::facts::{ConsentFact, ContactFact, Holdings, KnownAt, PartnerLimit, Person, Standing};
-use reflow::policy::{Facts, Judgement, Policy};
+use reflow::policy::{Facts, Judgement, Policy, PolicySet};
 
 const MINIMAL: &str = include_str!("../policies/minimal.yaml");
 const EXAMPLE: &str = include_str!("../policies/persons.yaml");
@@ -453,6 +454,51 @@ fn deciles_are_nine_growing_edges_and_shares_that_add_up() {
         let found = refused("", "", &with(&keys));
         assert!(found.len() == 1 && found[0].contains(expected), "{keys}: {found:?}");
     }
+}
+
+/// A version of the policy above whose model `s 1` is watched by these edges.
+fn watched(version: u32, edges: &str) -> (String, Policy) {
+    let text = document("", "", &MODELS.replacen("model: s,", &format!("model: s, {edges}"), 1))
+        .replacen("version: \"1\"", &format!("version: v{version}"), 1)
+        .replacen("2024-01-01T", &format!("2024-01-{version:02}T"), 1);
+    let read = Policy::parse(&format!("v{version}.yaml"), &text).expect("a policy");
+    (text, read)
+}
+
+#[test]
+fn no_policy_states_other_deciles_for_a_model_that_is_counted_already() {
+    let (first, other) = ("deciles: [1, 2, 3, 4, 5, 6, 7, 8, 9],", "deciles: [1, 2, 3, 4, 5, 6, 7, 8, 10],");
+    let shares =
+        format!("{first} reference_ppm: [910000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000],");
+    let of = |edges: &[&str]| {
+        let all = (1..).zip(edges).map(|(version, edges)| watched(version, edges).1).collect();
+        PolicySet::new(all).map(|_| ()).map_err(|found| said(&found))
+    };
+    // The same edges again, with another reference, or none for a while.
+    assert_eq!(of(&[first, first, &shares, "", first]), Ok(()));
+    // A version in between that states none forgets nothing.
+    let found = of(&[first, "", other]).expect_err("refused");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("v3.yaml:") && found[0].contains("other `deciles` of `s 1`"), "{found:?}");
+    assert!(found[0].contains("(v1.yaml:"), "{found:?}");
+    // In the log the last good one stays, and it is told why.
+    let record = |version: u32, edges: &str| {
+        let (text, read) = watched(version, edges);
+        PolicyRecord {
+            version: read.version,
+            hash: read.hash,
+            effective_from: read.effective_from,
+            files: vec![PolicyFile { file: format!("v{version}.yaml"), text }],
+            head: None,
+            again: None,
+            published_at: read.effective_from,
+        }
+    };
+    let log = PolicySet::of_log().with(0, Ok(record(1, first))).with(1, Ok(record(2, other)));
+    assert_eq!(log.newest().map(|policy| policy.version.as_str()), Some("v1"));
+    let told: Vec<&str> = log.rejected_since(0).map(|rejected| rejected.detail.as_str()).collect();
+    assert!(told.len() == 1 && told[0].contains("give the model another version"), "{told:?}");
+    assert_eq!(log.with(2, Ok(record(3, first))).newest().map(|policy| policy.version.as_str()), Some("v3"));
 }
 
 // --- Grades -----------------------------------------------------------------------------------------------------------

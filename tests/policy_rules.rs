@@ -1,12 +1,12 @@
 //! Contracts, exposure, segments, prices, ladders and fairness: each rule at its boundary, and each mistake with its words.
 
 use reflow::domain::candidate::{CandidateKind, Source};
-use reflow::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict};
+use reflow::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::{EventTime, ReasonCode, Text};
 use reflow::policy::contract::{ApiChannel, DataUse};
 use reflow::policy::facts::{ConsentFact, Door, Exposure, Facts, History, Holdings, PartnerLimit, Person, Standing};
-use reflow::policy::{Horizon, Policy, Terms, Tie};
+use reflow::policy::{Horizon, Judgement, Policy, Terms, Tie};
 
 const MINIMAL: &str = include_str!("../policies/minimal.yaml");
 
@@ -318,10 +318,62 @@ fn the_cap_never_makes_a_smaller_offer() {
 fn the_share_of_income_is_capped_where_the_table_says_so() {
     let caps = CAPS.replace("max_minor: 2000000", "max_minor: 2000000, income_share_max: 50 %");
     let policy = policy(&[("offers:", &caps)]);
-    let with = |debt_burden_ppm| reasons(&policy, &Facts { debt_burden_ppm, ..good() }).join(" ");
-    assert_eq!(with(Some(500_000)), "");
-    assert_eq!(with(Some(500_001)), "EXC_DEBT_BURDEN");
-    assert_eq!(with(None), "DATA_MISSING");
+    let with = |income: Option<(i64, &'static str)>| {
+        let mut facts = good();
+        facts.person.income = income.map(|(monthly_minor, currency)| Income { monthly_minor, currency });
+        policy.judge(&facts)
+    };
+    // Half of twelve incomes of 2,000.00 are the 12,000.00 that would be owed.
+    assert_eq!(with(Some((200_000, "CNY"))).reasons, [] as [&str; 0]);
+    assert_eq!(with(Some((199_999, "CNY"))).reasons, ["EXC_EXPOSURE_CAP"]);
+    // Not known, or known in another currency: nobody can be cleared, whatever the burden is.
+    assert_eq!(with(None).reasons, ["DATA_MISSING"]);
+    assert_eq!(with(Some((200_000, "HKD"))).reasons, ["DATA_MISSING"]);
+    // What is told is the arithmetic, and the income at which it would have held.
+    let told = |judgement: Judgement| -> Vec<(Text, i64, i64, bool)> {
+        let of_income = judgement.checks.into_iter().filter(|check| check.code == "EXC_EXPOSURE_CAP");
+        of_income.map(|c| (c.subject, c.observed.unwrap(), c.required.unwrap(), c.passed)).collect()
+    };
+    let row = |subject: &'static str, seen, asked, passed| (Text::const_new(subject), seen, asked, passed);
+    let no = [
+        row("exposure_after", 1_200_000, 1_199_994, false),
+        row("exposure_share_of_income", 500_003, 500_000, false),
+        row("monthly_income", 199_999, 200_000, false),
+    ];
+    assert_eq!(told(with(Some((199_999, "CNY")))), no);
+    // An amount is tighter than the share of a large income: it alone is told.
+    assert_eq!(told(with(Some((900_000, "CNY")))), [row("exposure_after", 1_200_000, 1_800_000, true)]);
+}
+
+#[test]
+fn the_debt_burden_stands_in_for_an_income_where_the_table_says_so() {
+    let share = "max_minor: 2000000, income_share_max: 50 %, without_income: debt_burden";
+    let policy = policy(&[("offers:", &CAPS.replace("max_minor: 2000000", share))]);
+    let with = |debt_burden_ppm, income: Option<i64>| {
+        let mut facts = Facts { debt_burden_ppm, ..good() };
+        facts.person.income = income.map(|monthly_minor| Income { monthly_minor, currency: "CNY" });
+        reasons(&policy, &facts).join(" ")
+    };
+    assert_eq!(with(Some(500_000), None), "");
+    assert_eq!(with(Some(500_001), None), "EXC_DEBT_BURDEN");
+    assert_eq!(with(None, None), "DATA_MISSING");
+    // The income itself is asked where it is known.
+    assert_eq!(with(Some(500_001), Some(200_000)), "");
+    assert_eq!(with(Some(1), Some(199_999)), "EXC_EXPOSURE_CAP");
+}
+
+#[test]
+fn a_share_of_income_on_a_product_is_about_our_own_limit_alone() {
+    let caps = CAPS.replace("max_minor: 1800000", "max_minor: 1800000, income_share_max: 50 %");
+    let policy = policy(&[("offers:", &caps)]);
+    let with = |change: fn(&mut Exposure)| {
+        let mut facts = good();
+        facts.person.income = Some(Income { monthly_minor: 200_000, currency: "CNY" });
+        change(&mut facts.holdings.exposure);
+        reasons(&policy, &facts).join(" ")
+    };
+    assert_eq!(with(|e| e.total_minor += 800_000), "");
+    assert_eq!(with(|e| (e.total_minor, e.own_minor) = (e.total_minor + 1, 1)), "EXC_EXPOSURE_CAP");
 }
 
 #[test]

@@ -136,6 +136,8 @@ fn an_explanation_says_what_would_have_turned_the_no() {
         ("quota/expired-is-spent.yaml", "with daily quota +1, or on the next day"),
         ("guard/reserved-max.yaml", "with 1 fewer live or diverted"),
         ("exclusions/debt-burden.yaml", "DATA_MISSING [compliance, soft]"),
+        ("exclusions/income-share.yaml", "when monthly income is at least 100000 minor units"),
+        ("exclusions/income-share.yaml", "exposure share of income: 50.0006 % (asked for: at most 50 %"),
         ("exclusions/late-months.yaml", "FAILED late months 24m: 6 (asked for: below 6, margin 0)"),
         ("data/policy-changed.yaml", "with a contract in a policy that every worker knows"),
     ] {

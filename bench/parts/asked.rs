@@ -101,7 +101,7 @@ fn newcomer() -> Facts<'static> {
             zone: Some("Asia/Shanghai"),
             reachable: Some(true),
             purposes: u32::MAX,
-            known_at: KnownAt { region: known, employer: known, lenders: known, debt_burden: known },
+            known_at: KnownAt { region: known, employer: known, lenders: known, debt_burden: known, income: None },
             ..Person::default()
         },
     }

@@ -198,6 +198,7 @@ fn agreeing<'a>(id: &'a str, customer: &'a str) -> CustomerEvent<'a> {
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 

@@ -363,6 +363,7 @@ impl Names {
             own_limit_minor: None,
             merged_into: None,
             erased: false,
+            income: None,
         }
     }
 }

@@ -103,6 +103,10 @@ fn customer(e: &CustomerEvent<'_>) -> Checked {
         token("consents.text_version", Some(consent.text_version))?;
         token("consents.collected_via", consent.collected_via)?;
     }
+    if let Some(income) = &e.income {
+        id("income.currency", income.currency)?;
+        amount("income.monthly_minor", Some(income.monthly_minor))?;
+    }
     amount("own_limit_minor", e.own_limit_minor)
 }
 

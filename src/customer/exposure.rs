@@ -82,7 +82,7 @@ fn exposure(customer: &Customer, asking: &Asking<'_>) -> Exposure {
     partners.extend(customer.applications.iter().map(|application| &application.partner));
     partners.sort_unstable();
     partners.dedup();
-    let own_minor = own_limit(customer).unwrap_or(0);
+    let own_minor = own_limit(customer).unwrap_or(0).max(accepted_minor(customer, asking.at));
     let mut sum = Exposure { own_minor, total_minor: own_minor, ..Exposure::default() };
     if own_state(customer) == Some(OwnProductState::Active) && own_limit(customer).is_none() {
         sum.unknown = Some("own_limit");
@@ -143,6 +143,17 @@ fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mu
     account
 }
 
+/// The own limits that offers have promised and that are not reported yet: of each drawdown given up for an offer of ours, its
+/// offered limit, and its own amount where none or less was offered. An own limit stated as of then or later is the answer to it.
+fn accepted_minor(customer: &Customer, at: EventTime) -> i64 {
+    let stated = customer.profile.as_ref().and_then(|profile| profile.own_limit_minor).map(|limit| limit.at);
+    let waits = |taken: EventTime| stated.is_none_or(|stated| stated < taken) && lasts(Some(taken), at);
+    let taken = customer.drawdowns.iter().filter(|drawdown| drawdown.chose_own());
+    let open = taken.filter(|drawdown| drawdown.outcome.is_some_and(|outcome| waits(outcome.at)));
+    let promised = open.map(|drawdown| drawdown.amount_minor().max(drawdown.offered_minor.unwrap_or(0)));
+    promised.fold(0, i64::saturating_add)
+}
+
 fn lasts(since: Option<EventTime>, at: EventTime) -> bool {
     since.is_some_and(|since| at.ms_since(since) < PENDING_MS)
 }
@@ -155,16 +166,13 @@ impl Application {
 }
 
 impl Drawdown {
-    /// What waits for its answer, what was given up for an accepted offer of ours until the own limit is known, and money out
-    /// of which no loan is known yet.
+    /// What waits for its answer, and money out of which no loan is known yet.
     fn reserved_minor(&self, customer: &Customer, asking: &Asking<'_>) -> i64 {
         let began = self.requested.map(|asked| asked.at);
         let waits = self.outcome.is_none() && lasts(began, asking.at);
-        let accepted =
-            self.chose_own() && own_limit(customer).is_none() && lasts(self.outcome.map(|o| o.at), asking.at);
         let unreported =
             self.disbursed_at().is_some() && find(&customer.loans, &self.partner, &self.drawdown).is_none();
-        if waits || accepted || unreported { self.amount_minor() } else { 0 }
+        if waits || unreported { self.amount_minor() } else { 0 }
     }
 }
 

@@ -372,6 +372,7 @@ impl Customer {
     fn wait_for(&mut self, proposal: &Proposal) {
         if let Some(drawdown) = find_mut(&mut self.drawdowns, &proposal.partner, &proposal.drawdown) {
             drawdown.candidate = proposal.candidate.candidate.clone();
+            drawdown.offered_minor = proposal.candidate.offer.limit_minor;
             drawdown.held_out = false;
         }
         self.offering.get_or_insert_default().pending = Some(Pending {

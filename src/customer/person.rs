@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::record::fact::Dated;
 use super::record::{Customer, Profile, ScoreKind};
 use super::standing;
-use crate::domain::events::{CloseReason, ConsentPurpose, OutcomeKind, Score};
+use crate::domain::events::{CloseReason, ConsentPurpose, Income, OutcomeKind, Score};
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime};
 use crate::policy::facts::{ContactFact, KnownAt, Person};
@@ -59,6 +59,10 @@ pub fn of<'f>(
         tags: profile.tags.as_ref().map(|tags| tags.value.as_slice()),
         zone: profile.zone.as_ref().map(|zone| zone.value.as_str()),
         own_limit_minor: profile.own_limit_minor.map(|limit| limit.value),
+        income: profile
+            .income
+            .as_ref()
+            .map(|Dated { value, .. }| Income { monthly_minor: value.monthly_minor, currency: &value.currency }),
         own_product_at: profile.own_product.map(|own| own.at),
         restructured,
         reachable: profile.reachable(),
@@ -67,6 +71,7 @@ pub fn of<'f>(
         known_at: KnownAt {
             lenders: profile.lenders.map(|lenders| lenders.at),
             debt_burden: profile.debt_burden_ppm.map(|Dated { at, .. }| at),
+            income: profile.income.as_ref().map(|income| income.at),
             ..known_at
         },
         contacts,
@@ -112,7 +117,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::record::{Closed, Consent, Contact, Giving, Loan, ScoreFact};
+    use crate::customer::record::{Closed, Consent, Contact, Giving, Income as Earned, Loan, ScoreFact};
 
     const AT: EventTime = EventTime(1_700_000_000_000);
 
@@ -142,6 +147,7 @@ mod tests {
             zone: Some(Dated { at: AT, value: "Asia/Shanghai".into() }),
             lenders: Some(Dated { at: AT.plus_ms(-5), value: 3 }),
             own_limit_minor: Some(Dated { at: AT, value: 7 }),
+            income: Some(Dated { at: AT, value: Earned { monthly_minor: 9, currency: "CNY".into() } }),
             scores: vec![score(ScoreKind::Risk, 11), score(ScoreKind::Value, 22)],
             consents: vec![
                 consent(ConsentPurpose::MarketingOwn, -9, None),
@@ -168,6 +174,8 @@ mod tests {
             (person.tags.map(<[_]>::len), person.zone, person.own_limit_minor),
             (Some(1), Some("Asia/Shanghai"), Some(7))
         );
+        assert_eq!(person.income, Some(Income { monthly_minor: 9, currency: "CNY" }));
+        assert_eq!(person.known_at.income, Some(AT));
         // Withdrawn, or given after the event: no consent.
         assert_eq!(
             person.purposes,

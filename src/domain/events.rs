@@ -314,6 +314,15 @@ words! {
     }
 }
 
+/// What a customer earns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Income<'a> {
+    /// A month's income, minor units.
+    pub monthly_minor: i64,
+    pub currency: &'a str,
+}
+record!(Income<'a> { monthly_minor, currency });
+
 /// What is known of the customer (`reflow.customers`). Null leaves a field as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerEvent<'a> {
@@ -340,10 +349,11 @@ pub struct CustomerEvent<'a> {
     pub merged_into: Option<&'a str>,
     /// Everything about the customer is to be forgotten.
     pub erased: bool,
+    pub income: Option<Income<'a>>,
 }
 record!(CustomerEvent<'a> {
     event_id, event_time, customer, region, zone, employer, risk, response, conversion, value, tags, lenders,
-    debt_burden_ppm, consents, flags, own_product, own_limit_minor, merged_into, erased
+    debt_burden_ppm, consents, flags, own_product, own_limit_minor, merged_into, erased, income
 });
 
 words! {

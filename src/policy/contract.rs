@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 
 use super::findings::Words;
 use crate::domain::time::{DAY_MS, HOUR_MS};
@@ -226,6 +227,25 @@ impl Contract {
     /// The recipient stands on the list at that moment.
     pub fn recipient_listed(&self, recipient: &str, at: EventTime) -> bool {
         self.referral_recipients.iter().any(|party| party.token == recipient && party.listed.dates.hold(at))
+    }
+}
+
+/// The contracts of a document. Payments too ask for theirs, so a contract is found in one step however many there are.
+#[derive(Clone, Debug)]
+pub(super) struct Contracts {
+    /// Sorted by partner.
+    pub sorted: Vec<Contract>,
+    places: FxHashMap<Text, usize>,
+}
+
+impl Contracts {
+    pub fn new(sorted: Vec<Contract>) -> Self {
+        let places = sorted.iter().enumerate().map(|(place, contract)| (contract.partner.clone(), place)).collect();
+        Self { sorted, places }
+    }
+
+    pub fn of(&self, partner: &str) -> Option<&Contract> {
+        self.sorted.get(*self.places.get(partner)?)
     }
 }
 

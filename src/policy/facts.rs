@@ -1,7 +1,7 @@
 //! What the customer stage knows when it asks the policy: everything about one customer at one trigger, nothing else.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict, Score};
+use crate::domain::events::{Income, OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::{CandidateKind, EventTime, Text};
 
 /// How the customer has repaid, over all partners and the own product.
@@ -138,6 +138,7 @@ pub struct Person<'a> {
     /// IANA name of the zone the customer lives in.
     pub zone: Option<&'a str>,
     pub own_limit_minor: Option<i64>,
+    pub income: Option<Income<'a>>,
     /// When the own product was last said to be in its state.
     pub own_product_at: Option<EventTime>,
     /// A loan, or an instalment of one, was restructured.
@@ -170,4 +171,5 @@ pub struct KnownAt {
     pub employer: Option<EventTime>,
     pub lenders: Option<EventTime>,
     pub debt_burden: Option<EventTime>,
+    pub income: Option<EventTime>,
 }

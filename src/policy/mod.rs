@@ -86,8 +86,7 @@ pub struct Policy {
     pub hash: Text,
     pub effective_from: EventTime,
     origin: Origin,
-    /// Sorted by partner.
-    contracts: Vec<Contract>,
+    contracts: contract::Contracts,
     exclusions: exclusions::Exclusions,
     rules: rules::Rules,
     /// None: a consent by any text counts.
@@ -142,8 +141,7 @@ impl Policy {
 
     /// The contract of a partner, if the document has one.
     pub fn contract(&self, partner: &str) -> Option<&Contract> {
-        let index = self.contracts.binary_search_by(|contract| contract.partner.as_str().cmp(partner)).ok()?;
-        self.contracts.get(index)
+        self.contracts.of(partner)
     }
 
     /// The document's own rules.
@@ -158,7 +156,19 @@ impl Policy {
 
     /// The tenths of the population that a version of a model was made on, where the document states them.
     pub fn deciles(&self, model: &str, version: &str) -> Option<&deciles::Deciles> {
-        self.models.as_ref()?.known(model, version)?.deciles.as_ref()
+        self.watched_as(model, version).map(|(_, deciles)| deciles)
+    }
+
+    /// The versions of models whose scores are watched.
+    fn watched(&self) -> impl Iterator<Item = (&models::Model, &deciles::Deciles)> {
+        let models = self.models.iter().flat_map(|registry| &registry.models);
+        models.filter_map(|model| Some((model, model.deciles.as_ref()?)))
+    }
+
+    /// This version of a model, if its scores are watched.
+    fn watched_as(&self, model: &str, version: &str) -> Option<(&models::Model, &deciles::Deciles)> {
+        let model = self.models.as_ref()?.known(model, version)?;
+        Some((model, model.deciles.as_ref()?))
     }
 
     /// How it grades customers, where it does.
@@ -173,7 +183,7 @@ impl Policy {
 
     /// All contracts, sorted by partner.
     pub fn contracts(&self) -> &[Contract] {
-        &self.contracts
+        &self.contracts.sorted
     }
 
     /// The names of the offers, in the order in which they are tried.

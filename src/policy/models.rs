@@ -1,10 +1,10 @@
 //! The registry of models: no score or verdict counts unless its model is approved for that use, now, and fresh enough.
 
-use super::Facts;
 use super::conditions::{Condition, ModelOf, Origin};
 use super::contract::Dates;
 use super::deciles::Deciles;
 use super::findings::{Case, Findings, Words};
+use super::{Facts, Source};
 use crate::domain::ReasonCode::{DataModelUnapproved, DataStale};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::time::DAY_MS;
@@ -40,6 +40,8 @@ pub struct Model {
     pub inputs: Vec<Origin>,
     /// Where its scores fell when it was made; `None`: its scores are not watched.
     pub deciles: Option<Deciles>,
+    /// Where the document states them.
+    pub(super) deciles_at: Source,
 }
 
 /// The models of a document; without the part none is asked for.

@@ -31,6 +31,7 @@ pub(super) struct MaxAge {
     pub employer: Option<i64>,
     pub lenders: Option<i64>,
     pub debt_burden: Option<i64>,
+    pub income: Option<i64>,
 }
 
 /// Those who belong to the lender or to a test.
@@ -74,6 +75,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
         ("employer_age", known.employer, persons.max_age.employer),
         ("lenders_age", known.lenders, persons.max_age.lenders),
         ("debt_burden_age", known.debt_burden, persons.max_age.debt_burden),
+        ("income_age", known.income, persons.max_age.income),
     ];
     for (subject, known, most) in ages {
         if let (Some(known), Some(most)) = (known, most) {

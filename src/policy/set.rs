@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::deciles::Deciles;
 use super::document::{Document, Part};
+use super::models::Model;
 use super::{Policy, Problem, ProblemCode, Source};
 use crate::domain::{EventTime, PolicyRecord, Text};
 
@@ -149,22 +151,40 @@ pub fn document(record: &PolicyRecord) -> Document {
 }
 
 /// What forbids a policy to stand beside others.
-fn clashes<'p>(policy: &Policy, mut others: impl Iterator<Item = &'p Policy> + Clone) -> Vec<Problem> {
+fn clashes<'p>(policy: &Policy, others: impl Iterator<Item = &'p Policy> + Clone) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(other) = others.clone().find(|other| other.version == policy.version) {
         let found = format!("version `{}` again", policy.version);
         let next = "give the newer document a version of its own";
-        problems.push(clash(&policy.origin.version, found, &other.origin.version, next));
+        problems.push(twice(&policy.origin.version, found, &other.origin.version, next));
     }
-    if let Some(other) = others.find(|other| other.effective_from == policy.effective_from) {
+    if let Some(other) = others.clone().find(|other| other.effective_from == policy.effective_from) {
         let found = format!("another policy from {} on", policy.effective_from);
         let next = "let one of them begin at another moment";
-        problems.push(clash(&policy.origin.effective_from, found, &other.origin.effective_from, next));
+        problems.push(twice(&policy.origin.effective_from, found, &other.origin.effective_from, next));
     }
+    problems.extend(policy.watched().filter_map(|(model, deciles)| other_edges(model, deciles, others.clone())));
     problems
 }
 
-fn clash(at: &Source, found: String, other: &Source, next: &str) -> Problem {
+/// Scores are counted by model, version and tenth: what was counted by other edges must not be added to it. All that stand
+/// beside each other agree already, so the first that states them speaks for all.
+fn other_edges<'p>(model: &Model, deciles: &Deciles, mut others: impl Iterator<Item = &'p Policy>) -> Option<Problem> {
+    let (known, stated) = others.find_map(|other| other.watched_as(&model.model, &model.version))?;
+    (stated.edges != deciles.edges).then(|| {
+        let Source { file, place } = &known.deciles_at;
+        let expected = format!("the edges by which its scores are counted ({file}:{}:{})", place.line, place.column);
+        let found = format!("other `deciles` of `{} {}`", model.model, model.version);
+        let next = "give the model another version, or state the same edges";
+        problem(ProblemCode::Contradiction, &model.deciles_at, found, expected, next)
+    })
+}
+
+fn twice(at: &Source, found: String, other: &Source, next: &str) -> Problem {
     let expected = format!("it once (also in {}:{}:{})", other.file, other.place.line, other.place.column);
-    Problem { code: ProblemCode::Twice, file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
+    problem(ProblemCode::Twice, at, found, expected, next)
+}
+
+fn problem(code: ProblemCode, at: &Source, found: String, expected: String, next: &str) -> Problem {
+    Problem { code, file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
 }

@@ -122,6 +122,7 @@ fn consenting() -> CustomerEvent<'static> {
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 

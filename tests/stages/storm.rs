@@ -214,6 +214,9 @@ impl Storm<'_> {
         e.debt_burden_ppm = self.some(20, &[0, 800_000, 800_001]);
         e.own_product = self.some_word(if self.clean { 4 } else { 15 });
         e.own_limit_minor = self.some(10, &[1, 2]);
+        let incomes = [("CNY", 1), ("CNY", 2), ("HKD", 1), ("", 1), ("CNY", -1)]
+            .map(|(currency, monthly_minor)| Income { monthly_minor, currency });
+        e.income = self.some(8, if self.clean { &incomes[..3] } else { &incomes });
         e.merged_into = self.some(3, &["customer-x"]);
         let scored_at = self.at();
         let score = Score { model: "s", version: "1", value_ppm: self.dice.between(0, 3), scored_at };

@@ -2,8 +2,10 @@
 
 use super::{room_for, unchanged};
 use crate::customer::record::fact::{Dated, Effect, stand_dated};
-use crate::customer::record::{CONSENTS_MAX, Consent, Customer, Giving, Profile, ScoreFact, ScoreKind, Spare, Traits};
-use crate::domain::events::{ConsentPurpose, CustomerEvent, Flag, OwnProductState};
+use crate::customer::record::{
+    CONSENTS_MAX, Consent, Customer, Giving, Income, Profile, ScoreFact, ScoreKind, Spare, Traits,
+};
+use crate::domain::events::{self, ConsentPurpose, CustomerEvent, Flag, OwnProductState};
 use crate::domain::{Fate, Text};
 
 /// Traits and profile after the event.
@@ -47,6 +49,7 @@ fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
         stand_dated(&mut profile.tags, at, tags),
         stand_dated(&mut profile.lenders, at, event.lenders),
         stand_dated(&mut profile.debt_burden_ppm, at, event.debt_burden_ppm),
+        stand_dated(&mut profile.income, at, event.income.map(Income::from)),
         stand_dated(&mut profile.own_product, at, event.own_product),
         stand_dated(&mut profile.own_limit_minor, at, event.own_limit_minor),
         stand_dated(&mut profile.merged_into, at, event.merged_into.map(Text::from)),
@@ -134,6 +137,12 @@ impl Consent {
 
     fn key(&self) -> (ConsentPurpose, &str, Option<&str>) {
         (self.purpose, &self.controller, self.recipient.as_deref())
+    }
+}
+
+impl From<events::Income<'_>> for Income {
+    fn from(stated: events::Income<'_>) -> Self {
+        Self { monthly_minor: stated.monthly_minor, currency: stated.currency.into() }
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Drawdown {
     pub outcome: Option<Outcome>,
     /// The candidate proposed for this drawdown; empty when none was.
     pub candidate: Text,
+    /// The limit that it offers, minor units; none where no candidate was proposed, or one without a limit.
+    pub offered_minor: Option<i64>,
     /// The partner stage admitted it.
     pub admitted: bool,
     /// The customer accepted its offer.
@@ -103,6 +105,7 @@ impl Drawdown {
             risk_passed_at: None,
             outcome: None,
             candidate: Text::default(),
+            offered_minor: None,
             admitted: false,
             own_accepted: false,
             held_out: false,

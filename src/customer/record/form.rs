@@ -26,7 +26,7 @@ pub struct Spare {
 type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
-    const FORMAT: u8 = 4;
+    const FORMAT: u8 = 5;
     const ALL: Sections = section::ALL;
     type Spare = Spare;
 
@@ -219,7 +219,8 @@ impl Drawdown {
         let flags = [self.request_known, self.admitted, self.own_accepted, self.risk_passed_at.is_some()];
         let parts = flags.iter().fold(Parts::default(), |parts, flag| parts.with(*flag));
         let parts = with_outcome(with_asked(parts, self.requested.as_ref()), self.outcome.as_ref());
-        to.parts(parts.with(!self.candidate.is_empty()).with(self.held_out));
+        let parts = parts.with(!self.candidate.is_empty()).with(self.held_out);
+        to.parts(parts.with(self.offered_minor.is_some()));
         to.text(&self.partner);
         to.text(&self.drawdown);
         to.some(self.risk_passed_at, Packer::time);
@@ -228,6 +229,7 @@ impl Drawdown {
         if !self.candidate.is_empty() {
             to.text(&self.candidate);
         }
+        to.some(self.offered_minor, Packer::number);
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
@@ -239,6 +241,7 @@ impl Drawdown {
         let outcome = unpack_outcome(&mut parts, from)?;
         let candidate = from.some(parts.next(), Unpacker::text)?.unwrap_or_default();
         let held_out = parts.next();
+        let offered_minor = from.some(parts.next(), Unpacker::number)?;
         parts.end(from.position())?;
         Ok(Self {
             partner,
@@ -248,6 +251,7 @@ impl Drawdown {
             risk_passed_at,
             outcome,
             candidate,
+            offered_minor,
             admitted,
             own_accepted,
             held_out,

@@ -4,7 +4,8 @@ use super::fact::Dated;
 use super::form::{clear, flag, list};
 use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
 use super::{
-    Consent, Contact, FlagFact, Giving, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits, Verdict,
+    Consent, Contact, FlagFact, Giving, Income, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits,
+    Verdict,
 };
 use crate::domain::Text;
 use crate::domain::codec::CodecError;
@@ -47,7 +48,8 @@ impl Profile {
         let parts = parts.with(self.debt_burden_ppm.is_some()).with(self.own_product.is_some());
         let parts = parts.with(self.own_limit_minor.is_some()).with(self.own_since.is_some());
         let parts = parts.with(self.merged_into.is_some()).with(!self.scores.is_empty());
-        to.parts(parts.with(!self.consents.is_empty()).with(!self.flags.is_empty()).with(!self.contacts.is_empty()));
+        let parts = parts.with(!self.consents.is_empty()).with(!self.flags.is_empty());
+        to.parts(parts.with(!self.contacts.is_empty()).with(self.income.is_some()));
         to.dated(&self.zone, |to, text| to.text(text));
         to.dated(&self.tags, |to, tags| {
             to.count(tags.len());
@@ -63,6 +65,10 @@ impl Profile {
         list(to, &self.consents, Consent::pack);
         list(to, &self.flags, FlagFact::pack);
         list(to, &self.contacts, Contact::pack);
+        to.dated(&self.income, |to, income| {
+            to.number(income.monthly_minor);
+            to.text(&income.currency);
+        });
     }
 
     pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
@@ -93,6 +99,8 @@ impl Profile {
         if parts.next() {
             from.list(&mut self.contacts, ENTRIES_MAX, Contact::unpack)?;
         }
+        self.income =
+            from.dated(parts.next(), |from| Ok(Income { monthly_minor: from.number()?, currency: from.text()? }))?;
         parts.end(from.position())
     }
 
@@ -118,6 +126,7 @@ impl Profile {
             tags: like.tags.clone(),
             lenders: like.lenders,
             debt_burden_ppm: like.debt_burden_ppm,
+            income: like.income.clone(),
             own_product: like.own_product,
             own_limit_minor: like.own_limit_minor,
             own_since: like.own_since,

@@ -65,8 +65,9 @@ prop_compose! {
     fn drawdown()(
         (partner, drawdown, candidate) in (text(), text(), text()), requested in asked(), risk_passed_at in some(time()),
         outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
+        offered_minor in some(any::<i64>()),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, admitted, own_accepted, held_out }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, offered_minor, admitted, own_accepted, held_out }
     }
 }
 
@@ -138,6 +139,7 @@ prop_compose! {
     fn profile()(
         (zone, tags, lenders) in (dated(text()), dated(list(text())), dated(any::<i32>())),
         (debt_burden_ppm, own_product) in (dated(any::<i64>()), dated(word::<OwnProductState>())),
+        income in dated((any::<i64>(), text())),
         (own_limit_minor, own_since, merged_into) in (dated(any::<i64>()), some(time()), dated(text())),
         scores in list((word(), time(), time(), any::<i64>(), text(), text())),
         consents in list((word(), text(), some(text()), some((time(), text(), text(), some(text()))), some(time()))),
@@ -146,6 +148,7 @@ prop_compose! {
     ) -> Profile {
         Profile {
             zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into,
+            income: income.map(|Dated { at, value: (monthly_minor, currency) }| Dated { at, value: Income { monthly_minor, currency } }),
             scores: scores.into_iter().map(|(kind, at, scored_at, value_ppm, model, version)| {
                 ScoreFact { kind, at, scored_at, value_ppm, model, version }
             }).collect(),

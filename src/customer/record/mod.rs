@@ -17,7 +17,7 @@ pub use application::{Application, Asked, Drawdown, Limit, Outcome};
 pub use form::Spare;
 pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
-pub use profile::{Consent, Contact, FlagFact, Giving, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
+pub use profile::{Consent, Contact, FlagFact, Giving, Income, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
 
 use crate::domain::EventTime;
 use crate::words;

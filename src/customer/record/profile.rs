@@ -108,6 +108,14 @@ pub struct Contact {
     pub channel: Option<Text>,
 }
 
+/// What the customer earns. Field order is rank order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Income {
+    /// A month's, minor units.
+    pub monthly_minor: i64,
+    pub currency: Text,
+}
+
 /// The words that a lender gives a customer; most have one or two.
 pub type Tags = SmallVec<[Text; 2]>;
 
@@ -118,6 +126,7 @@ pub struct Profile {
     pub tags: Option<Dated<Tags>>,
     pub lenders: Option<Dated<i32>>,
     pub debt_burden_ppm: Option<Dated<i64>>,
+    pub income: Option<Dated<Income>>,
     pub own_product: Option<Dated<OwnProductState>>,
     pub own_limit_minor: Option<Dated<i64>>,
     /// Earliest event by which the customer had come through the lender's own door.

@@ -130,6 +130,7 @@ pub fn customer(at: EventTime) -> CustomerEvent<'static> {
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 
@@ -280,7 +281,7 @@ impl Judge for OnePolicy {
         });
         let terms = Terms {
             kind: facts.kind,
-            offer: Offer { offer: "own".into(), ..Offer::default() },
+            offer: Offer { offer: "own".into(), limit_minor: facts.limit.limit_minor, ..Offer::default() },
             delivery: Delivery::default(),
             friction: Friction::default(),
             grade: None,

@@ -107,7 +107,7 @@ fn an_accepted_offer_and_money_out_are_reserved_until_they_are_known() {
         cancel_reason: Some(CancelReason::ChoseOwn),
         ..drawn(Kind::DrawdownCancelled, "d7", 500, 5)
     };
-    let mut accepted = desk(&[chosen]);
+    let mut accepted = desk(std::slice::from_ref(&chosen));
     assert_eq!(total(&accepted), 500);
     let own = CustomerEvent {
         own_product: Some(OwnProductState::Active),
@@ -116,9 +116,38 @@ fn an_accepted_offer_and_money_out_are_reserved_until_they_are_known() {
     };
     accepted.event(Event::Customer(own));
     assert_eq!(total(&accepted), 600);
+    // One that was stated before says nothing of the offer: the larger of the two counts.
+    let before = |own_limit_minor| {
+        let own_product = Some(OwnProductState::Frozen);
+        let mut desk = desk(&[]);
+        let own = CustomerEvent { own_product, own_limit_minor: Some(own_limit_minor), ..customer(days_ago(6)) };
+        desk.event(Event::Customer(own));
+        desk.application(chosen.clone());
+        total(&desk)
+    };
+    assert_eq!((before(499), before(501)), (500, 501));
     assert_eq!(total(&desk(&[drawn(Kind::DrawdownDisbursed, "d8", 700, 400)])), 700);
     // A request without an answer lapses.
     assert_eq!(total(&desk(&[drawn(Kind::DrawdownRequested, "d9", 800, 91)])), 0);
+}
+
+#[test]
+fn an_accepted_offer_counts_with_its_limit_as_an_own_one() {
+    let mut desk = Desk::new(Fixed::yes());
+    let asked = ApplicationEvent { limit_minor: Some(900), ..drawn(Kind::DrawdownRequested, "d1", 500, 1) };
+    desk.now = asked.event_time;
+    desk.application(asked.clone());
+    let own = |desk: &Desk| look(desk, PartnerLimit::default(), |h| (h.exposure.own_minor, h.exposure.total_minor));
+    assert_eq!(own(&desk), (0, 500), "it waits, and nothing was accepted");
+    let chosen = drawdown(Kind::DrawdownCancelled, asked.event_time.plus_ms(1));
+    desk.application(ApplicationEvent { cancel_reason: Some(CancelReason::ChoseOwn), ..chosen });
+    assert_eq!(own(&desk), (900, 900));
+    // The own limit that was granted is what counts from then on, also where it is less.
+    desk.now = NOW;
+    let own_product = Some(OwnProductState::Active);
+    let granted = CustomerEvent { own_product, own_limit_minor: Some(800), ..customer(NOW) };
+    desk.event(Event::Customer(granted));
+    assert_eq!(own(&desk), (800, 800));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::field::{Field, Miss, TextField};
 use super::id::Identity;
 use super::keys::Keys;
-use super::parts::{ConsentPart, EmployerPart, ScorePart, employer, optional, optional_text};
+use super::parts::{ConsentPart, EmployerPart, IncomePart, ScorePart, employer, income, optional, optional_text};
 use super::reading::{Moment, Money, Ppm, Truth, Whole, WordOf};
 use super::row::Row;
 use super::tree::{Node, Value};
@@ -25,6 +25,7 @@ pub(super) struct CustomerFields {
     tags: Vec<TextField>,
     lenders: Option<Field<Whole>>,
     debt_burden: Option<Field<Ppm>>,
+    income: Option<IncomePart>,
     consents: Vec<ConsentPart>,
     flags: Vec<(Flag, Field<Truth>)>,
     own_product: Option<Field<WordOf<OwnProductState>>>,
@@ -45,6 +46,7 @@ impl CustomerFields {
         let scores = SCORES.map(|name| keys.take(name).and_then(|node| ScorePart::read(name, node, cx)));
         let tags = items(keys.take("tags"), cx, |node, cx| TextField::read("tags", node, cx));
         let (lenders, debt_burden) = (keys.field("lenders", cx), keys.field("debt_burden_ppm", cx));
+        let income = keys.take("income").and_then(|node| IncomePart::read(node, cx));
         let consents = items(keys.take("consents"), cx, ConsentPart::read);
         let flags = keys.take("flags").map(|node| flags(node, cx)).unwrap_or_default();
         let (own_product, own_limit) = (keys.field("own_product", cx), keys.field("own_limit_minor", cx));
@@ -61,6 +63,7 @@ impl CustomerFields {
             tags,
             lenders,
             debt_burden,
+            income,
             consents,
             flags,
             own_product,
@@ -82,6 +85,7 @@ impl CustomerFields {
         let (risk, response, conversion, value) = (risk?, response?, conversion?, value?);
         let tags = self.tags.iter().map(|tag| tag.get(row)).collect::<Result<Vec<_>, _>>()?;
         let consents = self.consents.iter().map(|part| part.get(row)).collect::<Result<Vec<_>, _>>()?;
+        let earned = self.income.as_ref().map_or(Ok(None), |part| part.get(row))?;
         let mut flags = Vec::new();
         for (flag, field) in &self.flags {
             flags.extend(field.get(row)?.map(|value| FlagValue { flag: *flag, value }));
@@ -108,6 +112,7 @@ impl CustomerFields {
             own_limit_minor: optional(&self.own_limit, row)?,
             merged_into: merged_into.as_deref(),
             erased: optional(&self.erased, row)?.unwrap_or(false),
+            income: income(&earned),
         }));
         Ok(())
     }

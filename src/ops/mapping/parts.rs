@@ -1,6 +1,6 @@
 //! Parts of events with fields of their own: amounts by component, employer, verdict, score, consent.
 //!
-//! One field of each part decides whether a row has it: an employer its token, a verdict its band, a score its value, a consent
+//! One field of each part decides whether a row has it: an employer its token, an income its amount, a verdict its band, a score its value, a consent
 //! the moment it was given, amounts any of their components. Where that field is null the part is left out.
 
 use std::borrow::Cow;
@@ -12,7 +12,9 @@ use super::reading::{Moment, Money, Ppm, Reading, Whole, WordOf};
 use super::row::Row;
 use super::tree::{Node, Value};
 use crate::domain::EventTime;
-use crate::domain::events::{Components, Consent, ConsentPurpose, Employer, EmployerSource, RiskVerdict, Score};
+use crate::domain::events::{
+    Components, Consent, ConsentPurpose, Employer, EmployerSource, Income, RiskVerdict, Score,
+};
 
 /// Amounts of an instalment: by component, or one amount that is taken as principal.
 #[derive(Clone, Debug)]
@@ -154,6 +156,32 @@ impl ScoreRead<'_> {
     pub fn borrow(&self) -> Score<'_> {
         Score { model: &self.0, version: &self.1, value_ppm: self.2, scored_at: self.3 }
     }
+}
+
+/// What a customer earns; a row has it where the amount is not null.
+#[derive(Clone, Debug)]
+pub(super) struct IncomePart {
+    monthly: Field<Money>,
+    currency: TextField,
+}
+
+impl IncomePart {
+    pub fn read(node: &Node, cx: &mut Context<'_, '_>) -> Option<Self> {
+        let mut keys = PartKeys::open(node, "income", cx)?;
+        let (monthly, currency) = (keys.need_field("monthly_minor", cx), keys.need_text("currency", cx));
+        keys.close(cx);
+        Some(Self { monthly: monthly?, currency: currency? })
+    }
+
+    pub fn get<'r>(&'r self, row: &'r Row) -> Result<Option<(i64, Cow<'r, str>)>, Miss> {
+        let Some(monthly) = self.monthly.get(row)? else { return Ok(None) };
+        Ok(Some((monthly, self.currency.need(row)?)))
+    }
+}
+
+/// Borrows an income from what [`IncomePart::get`] gave.
+pub(super) fn income<'r>(read: &'r Option<(i64, Cow<'r, str>)>) -> Option<Income<'r>> {
+    read.as_ref().map(|(monthly_minor, currency)| Income { monthly_minor: *monthly_minor, currency })
 }
 
 /// One purpose-specific consent.

@@ -65,6 +65,7 @@ const SCORE: &[Part] = &[
     part("value", "value_ppm", Kind::Percent),
     part("scored_at", "scored_at", Kind::Moment),
 ];
+const INCOME: &[Part] = &[part("monthly", "monthly_minor", Kind::Whole), part("currency", "currency", Kind::Text)];
 const CONSENT: &[Part] = &[
     part("consent", "consent", Kind::Text),
     part("purpose", "purpose", Kind::Word(ConsentPurpose::NAMES)),
@@ -134,6 +135,7 @@ pub const CUSTOMER: &[Part] = &[
     part("tags", "tags", Kind::Texts),
     part("lenders", "lenders", Kind::Whole),
     part("debt_burden", "debt_burden_ppm", Kind::Percent),
+    part("income", "income", Kind::Group(INCOME, r#"{"currency":"CNY"}"#)),
     part("consent", "consents", Kind::Consent),
     part("flags", "flags", Kind::Flags(true)),
     part("cleared", "flags", Kind::Flags(false)),

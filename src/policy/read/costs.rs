@@ -3,14 +3,14 @@
 use jiff::tz::TimeZone;
 
 use super::contracts::dates;
-use super::fields::{Fields, Wrong};
+use super::fields::{Fields, Wrong, word};
 use super::offers::{AMOUNT_MINOR_MAX, PERCENT_MAX};
 use super::quantity::{currency, percentage_up_to, sentence, share, token, whole};
 use crate::domain::Text;
 use crate::policy::cost::{Basis, Charge};
-use crate::policy::exposure::{Cap, ExposureRule};
+use crate::policy::exposure::{Cap, ExposureRule, StandsIn};
 use crate::policy::offer::{PriceCap, Prices, Product};
-use crate::policy::{Contract, Dates};
+use crate::policy::{Contract, Dates, ProblemCode};
 
 /// What the lender is licensed as; needed where a table is about licences.
 pub fn licence(root: &Fields<'_, '_>) -> Option<Option<Text>> {
@@ -48,6 +48,12 @@ fn cap(fields: &Fields<'_, '_>) -> Option<Cap> {
     let product = fields.or("product", None, |text| token(text).map(Some));
     let max = fields.required("max_minor", whole(0, AMOUNT_MINOR_MAX));
     let income = fields.or("income_share_max", None, |text| percentage_up_to(text, PERCENT_MAX).map(Some));
+    let without = fields.or("without_income", None, |text| word::<StandsIn>(text).map(Some));
+    if fields.is_written("without_income") && !fields.is_written("income_share_max") {
+        let wrong = Wrong::new("`income_share_max` beside it", "state the share, or remove it");
+        let found = "`without_income` without `income_share_max`";
+        fields.problems.report(fields.place_of("without_income"), found, wrong.coded(ProblemCode::Contradiction));
+    }
     Some(Cap {
         licence: licence?,
         dates: dates?,
@@ -55,6 +61,7 @@ fn cap(fields: &Fields<'_, '_>) -> Option<Cap> {
         product: product?,
         max_minor: max?,
         income_share_max_ppm: income?,
+        without_income: without?,
     })
 }
 

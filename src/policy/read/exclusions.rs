@@ -107,10 +107,10 @@ fn max_age(fields: &Fields<'_, '_>) -> Option<MaxAge> {
         return Some(MaxAge::default());
     }
     let ages = fields.group_if_any("max_age_days", "`max_age_days`")?;
-    let [region, employer, lenders, debt_burden] = ["region", "employer", "lenders", "debt_burden"]
+    let [region, employer, lenders, debt_burden, income] = ["region", "employer", "lenders", "debt_burden", "income"]
         .map(|key| ages.or(key, None, |text| whole(1, DAYS_MAX)(text).map(Some)));
     ages.finish();
-    Some(MaxAge { region: region?, employer: employer?, lenders: lenders?, debt_burden: debt_burden? })
+    Some(MaxAge { region: region?, employer: employer?, lenders: lenders?, debt_burden: debt_burden?, income: income? })
 }
 
 /// A list of tokens; the outer `None` means a problem was reported. Purpose, owner, source and expiry must be stated.

@@ -240,7 +240,7 @@ fn several_files_are_one_policy() {
     other[0].file = "another-name.yaml".to_owned();
     assert_eq!(Policy::read(&Document::of(other)).unwrap().hash, policy.hash, "names and order do not count");
     let whole = Policy::parse("p.yaml", MINIMAL).unwrap();
-    assert_eq!((whole.version, whole.contracts.len()), (policy.version, policy.contracts.len()));
+    assert_eq!((&whole.version, whole.contracts().len()), (&policy.version, policy.contracts().len()));
     assert_ne!(whole.hash, policy.hash, "the bytes of the whole text are not these");
 }
 
@@ -273,7 +273,7 @@ fn another_head_takes_the_place_of_the_documents_own() {
     let document = Document { parts: parts.clone(), head: Some(Part::new("rollback", head)) };
     let policy = Policy::read(&document).unwrap();
     assert_eq!((policy.version.as_str(), policy.effective_from.to_string().as_str()), ("back", "2026-06-01T00:00:00Z"));
-    assert_eq!(policy.contracts.len(), 1);
+    assert_eq!(policy.contracts().len(), 1);
     assert_ne!(policy.hash, Document::of(parts.clone()).hash());
     let more = format!("{head}contact: {{cool_down: 1s}}\n");
     let found = Policy::read(&Document { parts, head: Some(Part::new("rollback", more)) }).unwrap_err();

@@ -29,6 +29,7 @@ pub(super) use tree::{Entry, Node, Value};
 use fields::{Fields, Problems, Wrong};
 use quantity::{moment, sentence, token};
 
+use super::contract::Contracts;
 use super::document::Document;
 use super::problem::{Problem, ProblemCode};
 use super::{Origin, Policy, Source, Texts};
@@ -101,7 +102,7 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
         hash,
         effective_from: effective_from?,
         origin,
-        contracts,
+        contracts: Contracts::new(contracts),
         exclusions,
         rules,
         consent_texts: consent_texts?,
@@ -120,9 +121,10 @@ fn policy(hash: Text, root: Fields<'_, '_>) -> Option<Policy> {
     })
 }
 
-fn source_of(root: &Fields<'_, '_>, key: &str) -> Source {
-    let place = root.place_of(key);
-    Source { file: root.problems.file(place).to_owned(), place }
+/// Where a key's value stands, for problems between documents.
+fn source_of(fields: &Fields<'_, '_>, key: &str) -> Source {
+    let place = fields.place_of(key);
+    Source { file: fields.problems.file(place).to_owned(), place }
 }
 
 /// Who writes a policy does not approve it.

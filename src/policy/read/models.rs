@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use super::fields::{Fields, Wrong, word};
 use super::quantity::{beginning, end, sentence, token, whole};
 use super::rules::each;
+use super::source_of;
 use crate::domain::Text;
 use crate::policy::conditions::Origin;
 use crate::policy::contract::{DataUse, Dates};
@@ -52,6 +53,7 @@ fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)
         fields.problems.report(fields.place_of("to"), "an end before the start", wrong);
     }
     let deciles = deciles(&fields);
+    let deciles_at = source_of(&fields, "deciles");
     let supplied = inputs.as_ref().is_some_and(|inputs| inputs.contains(&Origin::PartnerSupplied));
     let any_mode = |contract: &&Contract| contract.real_time || contract.offline || contract.referral;
     let uncovered = contracts.iter().filter(any_mode).find(|contract| !contract.data_use.contains(&DataUse::Selection));
@@ -70,7 +72,7 @@ fn model(fields: Fields<'_, '_>, contracts: &[Contract]) -> Option<(Model, Text)
     let valid = Dates { from: Some(from?), to: Some(to?) };
     let (purposes, inputs, max_age_days) = (purposes?, inputs?, max_age_days?);
     let (owner, approver, deciles) = (owner?, approver?, deciles?);
-    Some((Model { model, version, owner, approver, valid, max_age_days, purposes, inputs, deciles }, name))
+    Some((Model { model, version, owner, approver, valid, max_age_days, purposes, inputs, deciles, deciles_at }, name))
 }
 
 /// `deciles`, `reference_ppm`, `psi_alert_ppm`; the outer `None`: a problem was reported.

@@ -14,6 +14,7 @@ pub fn look(review: &mut Review<'_>) {
         reopening(review, contract);
         floor(review, contract);
         basis(review, contract);
+        unheld(review, contract);
     }
 }
 
@@ -146,6 +147,28 @@ fn basis(review: &mut Review<'_>, contract: &Contract) {
         };
         review.find(place, said);
     }
+}
+
+/// A number of the holdout's drawdowns that is never reached, because nobody is held out.
+fn unheld(review: &mut Review<'_>, contract: &Contract) {
+    let partner = &contract.partner;
+    let Some(least) = contract.guard.holdout_min_n else { return };
+    if review.policy.holdout.as_ref().is_some_and(|holdout| holdout.share_ppm > 0) {
+        return;
+    }
+    let place = review.in_contract(partner, &["guard", "holdout_min_n"]);
+    let said = Said {
+        code: NeverFires,
+        note: false,
+        found: format!("the guard of {partner} waits for {least} drawdowns of the holdout, and nobody is held out"),
+        expected: "a `holdout` with a share above 0 %",
+        next: "state a `holdout`, or remove `holdout_min_n`",
+        counter_example: Some(format!(
+            "{ONE_PPM} drawdowns at {partner}, none of them held out: what ours would have come to is still taken from all that \
+             were not diverted"
+        )),
+    };
+    review.find(place, said);
 }
 
 /// What reads as a promised minimum approval, in the words of contracts.

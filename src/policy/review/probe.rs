@@ -1,7 +1,7 @@
 //! Customers made up to try a policy on: one that every rule lets pass, and variations of it.
 
 use crate::domain::candidate::Source;
-use crate::domain::events::{OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
+use crate::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
@@ -15,6 +15,8 @@ use crate::policy::{Contract, Facts, Judgement, Policy};
 const LIMITS: [Option<i64>; 4] = [Some(500_000), Some(2_000_000), Some(10_000_000), None];
 const COSTS: [Option<i64>; 4] = [Some(99_000), Some(180_000), Some(235_000), None];
 const TERMS: [Option<i32>; 3] = [Some(3), Some(12), None];
+/// An income of which no share is too small, minor units a month.
+const INCOME_MINOR: i64 = 1_000_000_000_000;
 /// Longer than any silence a policy may name, milliseconds.
 const LONG_MS: i64 = 3_661 * DAY_MS;
 /// Most bands tried.
@@ -78,7 +80,10 @@ pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind,
         enhancer: None,
         holdings: Holdings::default(),
         source: &SOURCE,
-        person: person(policy, at),
+        person: Person {
+            income: Some(Income { monthly_minor: INCOME_MINOR, currency: &contract.currency }),
+            ..person(policy, at)
+        },
     }
 }
 
@@ -111,7 +116,13 @@ fn person(policy: &Policy, at: EventTime) -> Person<'_> {
         reachable: Some(true),
         purposes: u32::MAX,
         bureau_given_at: Some(at),
-        known_at: KnownAt { region: Some(at), employer: Some(at), lenders: Some(at), debt_burden: Some(at) },
+        known_at: KnownAt {
+            region: Some(at),
+            employer: Some(at),
+            lenders: Some(at),
+            debt_burden: Some(at),
+            income: Some(at),
+        },
         ..Person::default()
     }
 }

@@ -96,6 +96,7 @@ pub fn customer<'a>(event_id: &'a str, at: EventTime, customer: &'a str) -> Cust
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 

@@ -180,6 +180,7 @@ fn tokens<'a>(event: &Event<'a>) -> (Vec<&'a str>, Vec<&'a str>) {
             let mut more = flat(&[e.region, e.zone, employer, e.merged_into]);
             more.extend(&e.tags);
             let mut needed = vec![e.event_id, e.customer];
+            needed.extend(e.income.map(|income| income.currency));
             for consent in &e.consents {
                 needed.extend([consent.consent, consent.controller]);
                 more.push(consent.text_version);
@@ -202,7 +203,9 @@ fn amounts(event: &Event<'_>) -> Vec<i64> {
     match event {
         Event::Application(e) => e.amount_minor.into_iter().chain(e.limit_minor).collect(),
         Event::Repayment(e) => [split(e.due), split(e.paid)].concat(),
-        Event::Customer(e) => e.own_limit_minor.into_iter().collect(),
+        Event::Customer(e) => {
+            e.own_limit_minor.into_iter().chain(e.income.map(|income| income.monthly_minor)).collect()
+        }
         Event::Outcome(e) => e.amount_minor.into_iter().collect(),
         Event::Command(_) => vec![],
     }

@@ -291,6 +291,11 @@ fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
             value: Value::Known,
         }));
     }
+    facts.extend(e.income.map(|income| Fact {
+        key: Key::Other("income"),
+        rank: (vec![at, income.monthly_minor], income.currency.to_owned()),
+        value: Value::Known,
+    }));
     for (name, text) in others {
         facts.extend(text.map(|text| Fact { key: Key::Other(name), rank: (vec![at], text), value: Value::Known }));
     }

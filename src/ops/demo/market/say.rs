@@ -106,6 +106,7 @@ pub fn nothing_about<'a>(event_id: &'a str, at: EventTime, customer: &'a str) ->
         own_limit_minor: None,
         merged_into: None,
         erased: false,
+        income: None,
     }
 }
 
