@@ -122,12 +122,12 @@ fn returning() -> Facts<'static> {
 /// Stops where the policy does not say what the case is there for.
 pub fn verify(policy: &Policy, case: &Case) -> Judgement {
     let judgement = policy.judge(&case.facts);
-    let said = match &judgement.proposal {
+    let said = match judgement.proposal() {
         Some(terms) => terms.offer.offer.to_string(),
         None => judgement.reasons.join(" "),
     };
     assert_eq!(said, case.answer, "{}", case.what);
-    let (checks, yes) = (judgement.checks.len(), judgement.proposal.is_some());
+    let (checks, yes) = (judgement.checks.len(), judgement.proposes);
     assert!(!yes || checks >= RULES, "{}: {checks} rules", case.what);
     judgement
 }
