@@ -91,7 +91,8 @@ pub(super) struct Flight {
     closed: Vec<Closed>,
     shards: Vec<i32>,
     /// Outputs for the read models, once they are true.
-    seen: Vec<Output>,
+    /// With the shard that said it.
+    seen: Vec<(i32, Output)>,
 }
 
 /// One lane of one stage.
@@ -246,12 +247,12 @@ impl Lane {
         let mut next = TopicPartitionList::new();
         let mut flight = Flight { closed: Vec::new(), shards: Vec::new(), seen: Vec::new() };
         for runner in self.shards.values_mut().filter(|runner| runner.is_open()) {
-            let seen = &mut flight.seen;
+            let (shard, seen) = (runner.shard(), &mut flight.seen);
             flight.closed.push(runner.close(&mut outbox, |output| match output {
                 // Nobody looks at these.
                 Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => Some(output),
                 output => {
-                    seen.push(output);
+                    seen.push((shard, output));
                     None
                 }
             }));
@@ -324,10 +325,8 @@ impl Lane {
         }
         flight.closed.iter().for_each(|closed| self.models.count(closed));
         let shards = &mut self.shards;
-        self.models.absorb(&mut flight.seen, |output| {
-            if let Output::Decision(decision) = &output
-                && let Some(runner) = shards.get_mut(&decision.shard)
-            {
+        self.models.absorb(&mut flight.seen, |shard, output| {
+            if let Some(runner) = shards.get_mut(&shard) {
                 runner.take_back(output);
             }
         });

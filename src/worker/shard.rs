@@ -6,13 +6,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use compact_str::format_compact;
+
 use super::encode;
 use super::knowing::{Behind, stamp};
 use super::open_batch::{Closed, OpenBatch};
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
 use super::shared::Shared;
-use super::stage::{Raw, Stage, Taken};
+use super::stage::{Heard, Raw, Stage, Taken};
 use crate::bus::{Outbox, Topic};
 use crate::customer::Entry;
 use crate::domain::alert::{Alert, AlertKind, Severity};
@@ -39,13 +41,16 @@ pub struct ShardRunner {
     pub(super) stage: Stage,
     pub(super) shard: i32,
     committed: Progress,
-    /// As of the batch in flight.
-    in_flight: Option<Progress>,
+    /// As of the batch in flight, when one is.
+    in_flight: Progress,
+    is_in_flight: bool,
     pub(super) progress: Progress,
     open: bool,
     pub(super) now: EventTime,
     pub(super) batch: OpenBatch,
     pub(super) reading: Reading,
+    /// What was read last.
+    heard: Heard,
     /// Records that wait for a writer's schema or for policies, and all that came after the first of them.
     pub(super) held: VecDeque<Held>,
     /// What the open batch is judged by, from its first record to its last.
@@ -66,12 +71,14 @@ impl ShardRunner {
             shared: shared.clone(),
             shard,
             committed: progress.clone(),
-            in_flight: None,
+            in_flight: Progress::default(),
+            is_in_flight: false,
             progress,
             open: false,
             now: EventTime::default(),
-            batch: OpenBatch::default(),
+            batch: OpenBatch::new(stage, shard, shared),
             reading: Reading::new(shared.registry.clone()),
+            heard: Heard::default(),
             held: VecDeque::new(),
             policies: shared.policies.current(),
             behind: Behind::default(),
@@ -207,7 +214,7 @@ impl ShardRunner {
             Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
             let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
-            self.stage.take(raw, body, self.now, &self.policies, &mut self.batch.outputs)
+            self.stage.take(raw, body, self.now, &self.policies, &mut self.heard, &mut self.batch.outputs)
         };
         if let Some(time) = taken.event_time {
             self.progress.high = self.progress.high.max(time);
@@ -262,11 +269,10 @@ impl ShardRunner {
         self.batch.bury(&shared, outbox);
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
         self.progress.now = self.now;
-        let place = (self.stage.name(), self.shard, self.progress.sequence);
-        let entry = self.batch.journal_entry(&shared, &self.policies, place, self.now, encode::digests(outbox, first));
-        let key = format!("{}\0{}", entry.stage, entry.shard);
+        let entry = self.batch.journal_entry(self.progress.sequence, self.now, &self.policies, outbox, first);
+        let key = format_compact!("{}\0{}", entry.stage, entry.shard);
         let partition = shared.topics.journal_partition(self.shard);
-        outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
+        outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, entry, out));
         self.stage.changes(self.shard, outbox);
         let changelog = Topic::changelog(self.stage.name());
         outbox.push(changelog, self.shard, PROGRESS_KEY, |out| self.progress.encode(out));
@@ -281,22 +287,23 @@ impl ShardRunner {
     /// The closed batch is on its way; what comes now belongs to the next one.
     pub fn hand_over(&mut self) {
         self.stage.hand_over();
-        self.in_flight = Some(self.progress.clone());
+        self.in_flight.clone_from(&self.progress);
+        self.is_in_flight = true;
         self.clear();
     }
 
     /// The batch in flight is in the log.
     pub fn commit(&mut self) {
         self.stage.commit();
-        if let Some(progress) = self.in_flight.take() {
-            self.committed = progress;
+        if std::mem::take(&mut self.is_in_flight) {
+            std::mem::swap(&mut self.committed, &mut self.in_flight);
         }
     }
 
     /// Neither the batch in flight nor the open one did happen.
     pub fn undo(&mut self) {
         self.stage.undo();
-        self.in_flight = None;
+        self.is_in_flight = false;
         // They are read again.
         self.held.clear();
         self.progress = self.committed.clone();
