@@ -136,6 +136,7 @@ impl Lane {
             let changelog = self.shared.topic_name(Topic::changelog(stage)).to_owned();
             return Err(Refusal::Empty { stage, shard, topic, committed, changelog }.into());
         }
+        runner.place_anew();
         for (topic, _, offset) in own() {
             self.place(&mut runner, *topic, *offset)?;
         }
@@ -149,7 +150,7 @@ impl Lane {
     /// Looks whether the shards have caught up, and says so once.
     pub(super) fn look_up(&mut self, taken: usize) {
         let (shards, inbox) = (&self.shards, &self.inbox);
-        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.committed().next(topic));
+        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.reached(topic));
         if self.catch_up.ends(taken, next, |topic, shard| inbox.known_end(topic, shard)) {
             self.caught_up();
         }
@@ -183,20 +184,18 @@ impl Lane {
             }
             (None, None) => runner.start_at(topic, low),
         }
-        if let Some(next) = runner.committed().next(topic) {
+        if let Some(next) = runner.reached(topic) {
             self.catch_up.add(topic, runner.shard(), next, high);
         }
         Ok(())
     }
 
-    /// (Re)assigns all inputs at the committed positions.
+    /// (Re)assigns all inputs where nothing read after them is committed; no batch may be open.
     pub(super) fn put_back(&mut self) -> Result<(), LaneError> {
         let from: Vec<(Topic, i32, i64)> = self
             .shards
             .values()
-            .flat_map(|runner| {
-                runner.committed().inputs().map(|position| (position.topic, runner.shard(), position.next))
-            })
+            .flat_map(|runner| runner.progress.inputs().map(|position| (position.topic, runner.shard(), position.next)))
             .collect();
         Ok(self.inbox.assign(&from)?)
     }
