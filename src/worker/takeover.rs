@@ -36,10 +36,11 @@ impl Lane {
             match taken {
                 Err(error) if tries < TRIES_MAX && error.may_pass() => {
                     events::not_taken_over(self.stage, self.number, tries, &error);
-                    if self.stop.load(Ordering::Relaxed) {
+                    self.back_off(tries);
+                    if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
+                        self.let_go(shards);
                         return Ok(());
                     }
-                    self.back_off(tries);
                     tries += 1;
                 }
                 taken => return taken,
@@ -61,10 +62,7 @@ impl Lane {
         let committed = self.inbox.committed(shards).map_err(Refusal::from)?;
         let recovered = match self.recover(shards) {
             Err(refusal) if refusal.is_cancelled() => {
-                // The group has something else in mind, or the process ends: both are acted on by the lane's loop.
-                for shard in shards {
-                    self.models.shards.remove(&(self.stage, *shard));
-                }
+                self.let_go(shards);
                 return Ok(());
             }
             recovered => recovered?,
@@ -78,6 +76,14 @@ impl Lane {
         self.put_back()?;
         self.models.lanes_joined.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The group has something else in mind, or the process ends: both are acted on by the lane's loop.
+    fn let_go(&mut self, shards: &[i32]) {
+        self.park();
+        for shard in shards {
+            self.models.shards.remove(&(self.stage, *shard));
+        }
     }
 
     /// Keeps the state of all shards in the process: they may come back. Nothing may be open or in flight.
