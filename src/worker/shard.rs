@@ -170,10 +170,9 @@ impl ShardRunner {
 
     /// Applies one record.
     pub fn take(&mut self, raw: Raw<'_>) {
-        let limit = self.shared.config.transaction.record_bytes_max;
-        let size = raw.value.map_or(0, <[u8]>::len);
         let schema = raw.topic.layout().schema;
-        let taken = if size > limit {
+        let taken = if self.is_too_large(&raw) {
+            let (size, limit) = (raw.value.map_or(0, <[u8]>::len), self.shared.config.transaction.record_bytes_max);
             let detail = format!("{size} bytes; at most {limit} are read");
             Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
