@@ -42,6 +42,8 @@ const FAILURES_MAX: u32 = 10;
 /// First pause after a failed transaction, milliseconds, doubled with each further one.
 const BACK_OFF_MS: u64 = 25;
 const BACK_OFF_MS_MAX: u64 = 3_000;
+/// A position that the log does not hold pauses the lane as so many failures do.
+const ANEW_FAILURES: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
@@ -69,13 +71,18 @@ impl LaneError {
     /// somebody who took them wrote between two answers, and the group has not said so yet.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::NotTaken(Refusal::Torn { .. }) => true,
+            Self::NotTaken(Refusal::Torn { .. } | Refusal::Shortened { .. }) => true,
             Self::Kafka(error)
             | Self::NotTaken(Refusal::Kafka(error) | Refusal::Restore(RestoreError::Kafka { error, .. })) => {
                 passes(error)
             }
             _ => false,
         }
+    }
+
+    /// True when a log ends before what was read of it: a new leader may not know its end yet.
+    pub(super) fn is_of_an_end(&self) -> bool {
+        matches!(self, Self::NotTaken(Refusal::Shortened { .. }))
     }
 }
 
@@ -187,7 +194,7 @@ impl Lane {
             std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
             return Ok(());
         }
-        let Some(mut taken) = self.turn() else { return self.begin_anew() };
+        let Some(mut taken) = self.turn() else { return self.begin_anew_later() };
         if self.shared.registry.is_some() || self.shared.policies.is_followed() {
             taken += self.release()?;
         }
@@ -220,7 +227,7 @@ impl Lane {
                 self.give_back();
                 Ok(())
             }
-            None if served.astray && !self.shards.is_empty() => self.begin_anew(),
+            None if served.astray && !self.shards.is_empty() => self.begin_anew_later(),
             None => Ok(()),
         }
     }
@@ -399,6 +406,12 @@ impl Lane {
         {
             std::thread::park_timeout(left);
         }
+    }
+
+    /// The same after a pause: what was wrong with the log may still be.
+    fn begin_anew_later(&mut self) -> Result<(), LaneError> {
+        self.back_off(ANEW_FAILURES);
+        self.begin_anew()
     }
 
     /// Takes state and positions from the log again; what was open is forgotten.

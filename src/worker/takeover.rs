@@ -21,6 +21,8 @@ use crate::telemetry::events;
 const ATTEND_EVERY_MS: u64 = 20;
 /// Tries to take the same shards over while a broker does not answer; each of them waits for its own answers as long as it may.
 const TRIES_MAX: u32 = 6;
+/// So many failures make the longest pause: a leader that is new learns where its log ends within a few of them.
+const LONGEST: u32 = 8;
 
 impl Lane {
     /// Restores the shards and begins to read where their last transaction ended. The writer has nothing to do meanwhile, so the
@@ -36,7 +38,7 @@ impl Lane {
             match taken {
                 Err(error) if tries < TRIES_MAX && error.may_pass() => {
                     events::not_taken_over(self.stage, self.number, tries, &error);
-                    self.back_off(tries);
+                    self.back_off(if error.is_of_an_end() { LONGEST } else { tries });
                     if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
                         self.let_go(shards);
                         return Ok(());
@@ -181,6 +183,10 @@ impl Lane {
             (Some(changelog), Some(committed)) if changelog != committed => {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(Refusal::Torn { stage, shard, topic, changelog, committed }.into());
+            }
+            (Some(next), _) | (None, Some(next)) if next > high => {
+                let (stage, shard) = (self.stage, runner.shard());
+                return Err(Refusal::Shortened { stage, shard, topic, next, high }.into());
             }
             (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
             (Some(next), _) | (None, Some(next)) => {
