@@ -11,19 +11,18 @@ use compact_str::format_compact;
 use super::encode;
 use super::knowing::{Behind, stamp};
 use super::open_batch::{Closed, OpenBatch};
+use super::placed::Placed;
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
 use super::shared::Shared;
 use super::stage::{Heard, Raw, Stage, Taken};
 use crate::bus::{Outbox, Topic};
 use crate::customer::Entry;
-use crate::domain::alert::{Alert, AlertKind, Severity};
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::DAY_MS;
-use crate::domain::words::Word;
-use crate::domain::{EventTime, Fate, Output, Text, content_id, set_text};
+use crate::domain::{EventTime, Fate, Output, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
@@ -45,6 +44,8 @@ pub struct ShardRunner {
     in_flight: Progress,
     is_in_flight: bool,
     pub(super) progress: Progress,
+    /// Where it begins to read, as far as nothing committed says so.
+    pub(super) placed: Placed,
     open: bool,
     pub(super) now: EventTime,
     pub(super) batch: OpenBatch,
@@ -74,6 +75,7 @@ impl ShardRunner {
             in_flight: Progress::default(),
             is_in_flight: false,
             progress,
+            placed: Placed::default(),
             open: false,
             now: EventTime::default(),
             batch: OpenBatch::new(stage, shard, shared),
@@ -140,37 +142,6 @@ impl ShardRunner {
         self.stage.load(key, value).map_err(|error| error.to_string())
     }
 
-    /// Notes where the inputs begin, for topics that were never read.
-    pub fn start_at(&mut self, topic: Topic, next: i64) {
-        self.committed.advance(topic, next);
-        self.progress.advance(topic, next);
-    }
-
-    /// Records between `next` and `low` are gone: the next batch says so, once and loudly.
-    pub fn note_gap(&mut self, topic: Topic, next: i64, low: i64) {
-        self.open();
-        let detail = format!("{topic}: offsets {next} to {} were deleted before they were read", low - 1);
-        let stage = Text::from(self.stage.name().name());
-        let name = topic.name();
-        let alert = Alert {
-            alert: content_id(&[
-                b"gap",
-                stage.as_bytes(),
-                name.as_bytes(),
-                &low.to_be_bytes(),
-                &self.shard.to_be_bytes(),
-            ]),
-            kind: AlertKind::Gap,
-            severity: Severity::Critical,
-            partner: None,
-            stage,
-            shard: self.shard,
-            at: self.now,
-            detail,
-        };
-        self.batch.outputs.push(Output::Alert(Box::new(alert)));
-    }
-
     /// Opens a batch unless one is open; `now` is read here, once.
     pub fn open(&mut self) {
         if !self.open {
@@ -206,10 +177,9 @@ impl ShardRunner {
 
     /// Applies one record.
     pub fn take(&mut self, raw: Raw<'_>) {
-        let limit = self.shared.config.transaction.record_bytes_max;
-        let size = raw.value.map_or(0, <[u8]>::len);
         let schema = raw.topic.layout().schema;
-        let taken = if size > limit {
+        let taken = if self.is_too_large(&raw) {
+            let (size, limit) = (raw.value.map_or(0, <[u8]>::len), self.shared.config.transaction.record_bytes_max);
             let detail = format!("{size} bytes; at most {limit} are read");
             Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
@@ -227,8 +197,11 @@ impl ShardRunner {
         self.batch.note(raw, taken.fate, self.stage.name(), self.now);
     }
 
-    /// A tick, when something is due.
+    /// A tick, when something is due; a gap is told although nothing is.
     pub fn tick(&mut self) {
+        if !self.placed.gaps.is_empty() && self.in_flight.is_none() {
+            self.open();
+        }
         let now = self.shared.clock.now(self.progress.high, self.progress.now).max(self.now);
         if self.shared.clock.runs_by_itself() && self.stage.due(now) {
             self.open();
@@ -254,6 +227,7 @@ impl ShardRunner {
     pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output) -> Option<Output>) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
+        self.tell_gaps();
         self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.batch.outputs);
         for mut output in self.batch.outputs.drain(..) {
             chain(&mut output, self.shard, &mut self.progress);
@@ -297,6 +271,7 @@ impl ShardRunner {
         self.stage.commit();
         if std::mem::take(&mut self.is_in_flight) {
             std::mem::swap(&mut self.committed, &mut self.in_flight);
+            self.placed = Placed::default();
         }
     }
 
@@ -307,6 +282,9 @@ impl ShardRunner {
         // They are read again.
         self.held.clear();
         self.progress = self.committed.clone();
+        for Position { topic, next } in &self.placed.positions {
+            self.progress.advance(*topic, *next);
+        }
         self.clear();
     }
 
