@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::record::fact::Dated;
 use super::record::{Customer, Profile, ScoreKind};
 use super::standing;
-use crate::domain::events::{CloseReason, ConsentPurpose, Income, OutcomeKind, Score};
+use crate::domain::events::{ConsentPurpose, Income, OutcomeKind, Score};
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime};
 use crate::policy::facts::{ContactFact, KnownAt, Person};
@@ -39,8 +39,7 @@ pub fn of<'f>(
     contacts: &'f [ContactFact<'f>],
     overdue: &'f [(&'f str, i32)],
 ) -> Person<'f> {
-    let restructured =
-        customer.loans.iter().any(|l| l.closed.is_some_and(|closed| closed.reason == CloseReason::Restructured));
+    let restructured = customer.loans.iter().any(|loan| loan.marks.restructured);
     let traits = &customer.traits;
     let employers = [&traits.employer_form, &traits.employer_report].into_iter().flatten();
     let known_at = KnownAt {
@@ -117,7 +116,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::record::{Closed, Consent, Contact, Giving, Income as Earned, Loan, ScoreFact};
+    use crate::customer::record::{Consent, Contact, Giving, Income as Earned, Loan, Marks, ScoreFact};
 
     const AT: EventTime = EventTime(1_700_000_000_000);
 
@@ -162,8 +161,7 @@ mod tests {
             ],
             ..Profile::default()
         };
-        let restructured = Closed { at: AT, reason: CloseReason::Restructured, day: AT.utc_day() };
-        let loan = Loan { closed: Some(restructured), ..Loan::new("p1", "l1") };
+        let loan = Loan { marks: Marks { restructured: true, ..Marks::default() }, ..Loan::new("p1", "l1") };
         let customer = Customer { profile: Some(Box::new(profile)), loans: vec![loan], ..Customer::default() };
         let made = contacts(&customer);
         assert_eq!(made.as_slice(), [ContactFact { at: AT.plus_ms(1), channel: Some("sms") }]);

@@ -112,12 +112,13 @@ prop_compose! {
     fn loan()(
         (partner, loan) in (text(), text()), currency in some(text()),
         disbursed in some((time(), any::<i64>(), some(any::<i32>()))), closed in some((time(), word(), day())),
-        instalments in prop::collection::vec(instalment(), 0..14),
+        (compensated, written_off, restructured) in any::<(bool, bool, bool)>(), instalments in prop::collection::vec(instalment(), 0..14),
     ) -> Loan {
         Loan {
             partner, loan, currency,
             disbursed: disbursed.map(|(at, principal_minor, instalments)| Disbursed { at, principal_minor, instalments }),
             closed: closed.map(|(at, reason, day)| Closed { at, reason, day }),
+            marks: Marks { compensated, written_off, restructured },
             instalments,
         }
     }

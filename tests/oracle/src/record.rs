@@ -33,6 +33,8 @@ pub enum Key {
     Closed(Text, Text),
     Schedule(Text, Text, i32),
     Payment(Text, Text, i32),
+    /// What the loan has once been, by its name.
+    Once(Text, Text, &'static str),
     Verdict,
     Region,
     Employer(EmployerSource),
@@ -258,7 +260,25 @@ fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
         }
         _ => return vec![],
     };
-    vec![one]
+    let mut facts = vec![one];
+    facts.extend(once(e).map(|name| fact(Key::Once(e.partner.into(), e.loan.into(), name), &[], Value::Known)));
+    facts
+}
+
+/// What no later fact of the loan takes back. A waiver is no payment by another.
+fn once(e: &RepaymentEvent<'_>) -> Option<&'static str> {
+    use RepaymentKind as K;
+    match (e.kind, e.close_reason, e.payer) {
+        (K::Closed, Some(CloseReason::Compensated | CloseReason::BoughtBack), _) => Some("compensated"),
+        (K::Closed, Some(CloseReason::WrittenOff), _) => Some("written off"),
+        (K::Closed, Some(CloseReason::Restructured), _) => Some("restructured"),
+        (
+            K::Paid | K::PartiallyPaid | K::Reversed,
+            _,
+            Some(Payer::Enhancer | Payer::PartnerBuyback | Payer::Insurer),
+        ) => e.paid.filter(|paid| paid.total_minor() > 0).map(|_| "compensated"),
+        _ => None,
+    }
 }
 
 fn profile_facts(at: EventTime, region: Option<&str>, employer: Option<&Employer<'_>>) -> Vec<Fact> {
