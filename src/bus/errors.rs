@@ -77,6 +77,11 @@ impl Fault {
         Self { code, kind }
     }
 
+    /// True when the group has moved on, which says nothing about what was delivered.
+    pub fn is_group_fence(self) -> bool {
+        GROUP_FENCES.contains(&self.code)
+    }
+
     /// True when somebody, or the coordinator, has taken the transactional id from this producer.
     pub fn is_fence(self) -> bool {
         FENCES.contains(&self.code)
@@ -98,6 +103,8 @@ pub struct Row {
 }
 
 const FENCES: &[Code] = &[Code::Fenced, Code::ProducerFenced, Code::InvalidProducerEpoch];
+const GROUP_FENCES: [Code; 4] =
+    [Code::IllegalGeneration, Code::UnknownMemberId, Code::RebalanceInProgress, Code::FencedInstanceId];
 const NO_CALL: &[Call] = &[];
 const NO_CODE: &[Code] = &[];
 const NO_KIND: &[Kind] = &[];
@@ -184,7 +191,7 @@ pub static TABLE: &[Row] = &[
     row(&[Call::Produce], &[Code::QueueFull], NO_KIND, Action::Retry, "poll, and there is room again"),
     row(
         &[Call::SendOffsets],
-        &[Code::IllegalGeneration, Code::UnknownMemberId, Code::RebalanceInProgress, Code::FencedInstanceId],
+        &GROUP_FENCES,
         NO_KIND,
         Action::Abort,
         "the group has moved on: the shards may be somebody else's by now, so nothing of this batch may land; the group says \

@@ -23,6 +23,8 @@ pub struct PolicyLog {
     next: i64,
     /// The client has nothing more to give, since the last record.
     drained: bool,
+    /// It said so since the end was asked for last.
+    fresh: bool,
     /// The end when it was asked for last.
     end: i64,
 }
@@ -38,7 +40,7 @@ impl PolicyLog {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, 0, Offset::Beginning)?;
         consumer.assign(&list)?;
-        Ok(Self { consumer, topic: topic.to_owned(), next: 0, drained: false, end: -1 })
+        Ok(Self { consumer, topic: topic.to_owned(), next: 0, drained: false, fresh: false, end: -1 })
     }
 
     /// The next record, if one comes within `wait`: its offset and value. Errs when it cannot be read on.
@@ -50,7 +52,7 @@ impl PolicyLog {
                 Ok(Some((message.offset(), message.payload().map(<[u8]>::to_vec))))
             }
             Some(Err(KafkaError::PartitionEOF(_))) => {
-                self.drained = true;
+                (self.drained, self.fresh) = (true, true);
                 Ok(None)
             }
             Some(Err(error)) if lost_offset(&error) => Err(error),
@@ -66,6 +68,9 @@ impl PolicyLog {
     pub fn is_at_end(&mut self) -> Result<bool, KafkaError> {
         let (_, end) = watermarks(&self.consumer, &self.topic, 0, Duration::from_secs(QUERY_SECS_MAX))?;
         let before = std::mem::replace(&mut self.end, end);
+        // An end of reading that was met before the last look says nothing of what has come since: it may lie there unread.
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        self.drained &= fresh || before == end;
         Ok(self.next >= end || self.drained && before == end)
     }
 }

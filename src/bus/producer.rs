@@ -206,7 +206,12 @@ impl Transactions {
         for _ in 0..EVENTS_PER_END_MAX {
             self.producer.poll(Duration::ZERO);
         }
-        let undelivered = matches!(ended, Ended::Aborted { call: Call::Produce | Call::Commit, .. });
+        let undelivered = match ended {
+            Ended::Aborted { call: Call::Produce | Call::Commit, .. } => true,
+            // The group refuses offsets without a word about deliveries; everything else that ends this call may be one.
+            Ended::Aborted { call: Call::SendOffsets, error } => !Fault::of(error, None).is_group_fence(),
+            _ => false,
+        };
         self.spent |= undelivered || self.lost() != lost;
     }
 

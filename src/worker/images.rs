@@ -79,10 +79,12 @@ impl ImageFiles {
             let entry = entry?;
             let name = entry.file_name();
             let ours = name.to_string_lossy().starts_with(&self.prefix)
-                && GENERATIONS.iter().any(|ending| name.to_string_lossy().ends_with(&format!(".{ending}")));
-            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-            if ours && age > age_max {
-                fs::remove_file(entry.path())?;
+                && GENERATIONS
+                    .iter()
+                    .chain([&UNFINISHED])
+                    .any(|it| name.to_string_lossy().ends_with(&format!(".{it}")));
+            if ours {
+                remove_older(&entry, age_max)?;
             }
         }
         Ok(())
@@ -101,6 +103,14 @@ impl ImageFiles {
         }
         None
     }
+}
+
+/// What another lane has renamed meanwhile is not there any more, which is as well.
+fn remove_older(entry: &fs::DirEntry, age_max: Duration) -> io::Result<()> {
+    let removed = entry.metadata().and_then(|it| it.modified()).and_then(|modified| {
+        if modified.elapsed().unwrap_or_default() > age_max { fs::remove_file(entry.path()) } else { Ok(()) }
+    });
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// Why a file gave no state.
@@ -159,5 +169,25 @@ fn read(path: &Path, fit: &Fit<'_>, mut runner: ShardRunner) -> Result<Loaded, U
     match fit.sequence {
         Some(changelog) if image > changelog => Err(Discard::Ahead { image, changelog }.into()),
         _ => Ok(Loaded { runner, from: header.from, entries }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_goes_finished_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ImageFiles::new(dir.path(), "reflow.");
+        let (finished, unfinished) = files.create(StageName::Customer, 0).unwrap();
+        files.publish(&finished, &unfinished, StageName::Customer, 0).unwrap();
+        files.create(StageName::Customer, 1).unwrap();
+        fs::write(dir.path().join("another.unfinished"), b"not ours").unwrap();
+        files.sweep(Duration::from_secs(60)).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        files.sweep(Duration::ZERO).unwrap();
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["another.unfinished"]);
     }
 }

@@ -6,6 +6,7 @@
 //!    └────────────────────── put back after an abort ◄─────────────────────────┘
 //! ```
 
+mod burial;
 mod catch_up;
 pub mod clock;
 mod draughtsman;

@@ -1,9 +1,9 @@
 //! What the open batch of a shard has taken so far, and what it has to say when it is closed.
 
+use super::burial::bury;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::{Outbox, Topic};
-use crate::domain::codec::Bytes;
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, FateCounts};
 use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
@@ -11,9 +11,6 @@ use crate::domain::words::Word;
 use crate::domain::{DeadLetter, EventTime, Fate, Output, Text};
 use crate::policy::PolicySet;
 use crate::wire::Schema;
-
-/// Most of a rejected record's value that is kept, bytes: a dead letter that no topic takes would stop the shard.
-const BURIED_BYTES_MAX: usize = 512 * 1024;
 
 /// What a closed batch did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +51,7 @@ impl OpenBatch {
             Fate::DeadLettered(class, detail) => (class, detail),
             Fate::Applied | Fate::Duplicate | Fate::Ignored(_) => return,
         };
-        self.dead.push((dead_letter(raw, class, detail, stage, now), raw.key.unwrap_or_default().to_vec()));
+        self.dead.push(bury(raw, class, detail, stage, now));
     }
 
     fn note_offset(&mut self, topic: Topic, offset: i64) {
@@ -107,31 +104,5 @@ impl OpenBatch {
             policy_offset: policies.next(),
             policy_digest: Some(policies.digest().clone()),
         }
-    }
-}
-
-fn dead_letter(
-    raw: Raw<'_>,
-    class: DeadLetterClass,
-    mut detail: String,
-    stage: StageName,
-    now: EventTime,
-) -> DeadLetter {
-    let size = raw.value.map_or(0, <[u8]>::len);
-    if size > BURIED_BYTES_MAX {
-        detail.push_str(&format!("; of its {size} bytes the first {BURIED_BYTES_MAX} are kept"));
-    }
-    DeadLetter {
-        topic: Text::from(raw.topic_name),
-        partition: raw.partition,
-        offset: raw.offset,
-        timestamp: raw.timestamp,
-        key: raw.key.map(|key| Bytes(key.to_vec())),
-        value: raw.value.map(|value| Bytes(value[..size.min(BURIED_BYTES_MAX)].to_vec())),
-        headers: (raw.headers)(),
-        class,
-        stage: Text::from(stage.name()),
-        detail,
-        rejected_at: now,
     }
 }

@@ -11,6 +11,9 @@ use crate::store::Cursor;
 use crate::wire::{Schema, WireError, decode_body, decode_event_body};
 use crate::{customer, partner};
 
+/// Most of a wrong key that is shown, bytes: the dead letter has more of it.
+const KEY_SHOWN_BYTES_MAX: usize = 128;
+
 /// A record as it came, with its true coordinates.
 #[derive(Clone, Copy)]
 pub struct Raw<'a> {
@@ -226,7 +229,7 @@ fn take_event(
     if let (Some(key), Some(customer)) = (raw.key, event.customer())
         && key != customer.as_bytes()
     {
-        let key = String::from_utf8_lossy(key);
+        let key = String::from_utf8_lossy(&key[..key.len().min(KEY_SHOWN_BYTES_MAX)]);
         return Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"));
     }
     let now = known(now, event.event_time());

@@ -83,6 +83,7 @@ impl Worker {
         let (shared, models, stop) = (shared.clone(), self.models.clone(), self.stop.clone());
         let parking = self.parking.clone();
         std::thread::Builder::new().name(format!("{stage}-{lane}")).spawn(move || {
+            let _fallen = Fallen(stop.clone());
             let ended = Lane::open(&shared, stage, lane, models, parking, stop.clone(), vitals)
                 .and_then(|mut running| running.run(&assignment));
             if let Err(error) = &ended {
@@ -119,8 +120,38 @@ impl Worker {
     }
 }
 
+/// Stops the process when the lane that keeps it panics: one that went on without a lane would say that it is ready.
+struct Fallen(Arc<AtomicBool>);
+
+impl Drop for Fallen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_panics_stops_the_process() {
+        for panics in [false, true] {
+            let stop = Arc::new(AtomicBool::new(false));
+            let fallen = Fallen(stop.clone());
+            let lane = std::thread::spawn(move || {
+                let _fallen = fallen;
+                assert!(!panics, "on purpose");
+            });
+            assert_eq!(lane.join().is_err(), panics);
+            assert_eq!(stop.load(Ordering::Relaxed), panics);
+        }
     }
 }

@@ -42,6 +42,8 @@ fn what_cannot_be_used_is_invalid_and_leaves_no_trace() {
         Event::Repayment(RepaymentEvent { paid: None, ..paid(1, TODAY, 5, Payer::Customer) }),
         Event::Repayment(repayment(RepaymentKind::Closed, NOW)),
         Event::Customer(CustomerEvent { own_limit_minor: Some(-1), ..customer(NOW) }),
+        Event::Customer(CustomerEvent { income: Some(Income { monthly_minor: -1, currency: "CNY" }), ..customer(NOW) }),
+        Event::Customer(CustomerEvent { income: Some(Income { monthly_minor: 1, currency: "" }), ..customer(NOW) }),
         Event::Command(Command { customer: None, ..revoke(None, NOW) }),
     ];
     let mut desk = Desk::new(Fixed::yes());
@@ -49,7 +51,7 @@ fn what_cannot_be_used_is_invalid_and_leaves_no_trace() {
         assert_eq!(class(desk.event(event.clone())), Some(DeadLetterClass::Invalid), "{event:?}");
     }
     assert_eq!(desk.entries(), 0);
-    assert_eq!(desk.seal().header.fates.dead_lettered, 17);
+    assert_eq!(desk.seal().header.fates.dead_lettered, 19);
 }
 
 #[test]
