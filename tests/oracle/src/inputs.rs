@@ -149,7 +149,7 @@ fn valid(event: &Event<'_>) -> bool {
     let token = |text: &&str| text.len() <= 128 && !text.contains('\0');
     required.iter().all(|id| !id.is_empty() && token(id))
         && optional.iter().all(token)
-        && amounts(event).iter().all(|amount| *amount >= 0)
+        && amounts(event).iter().all(|amount| (0..=1_000_000_000_000_000).contains(amount))
         && parts(event)
 }
 
