@@ -136,6 +136,9 @@ impl Trigger<'_> {
             fails(codes, region.is_none(), R::DataMissing);
         }
         match self.record.value(&Key::Verdict) {
+            Some(Value::Verdict { decided_at, .. }) if *decided_at > self.now.max(self.event.event_time) => {
+                fails(codes, true, R::DataVerdictMissing);
+            }
             Some(Value::Verdict { band, decided_at, valid_days }) => {
                 let until = decided_at.plus_ms(i64::from(*valid_days) * DAY_MS);
                 fails(codes, until < self.event.event_time, R::DataVerdictExpired);
