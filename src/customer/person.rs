@@ -62,6 +62,8 @@ pub fn of<'f>(
             .income
             .as_ref()
             .map(|Dated { value, .. }| Income { monthly_minor: value.monthly_minor, currency: &value.currency }),
+        own_declined_at: profile.own_declined_at,
+        merged: profile.merged(),
         own_product_at: profile.own_product.map(|own| own.at),
         restructured,
         reachable: profile.reachable(),
@@ -86,6 +88,11 @@ impl Profile {
             value_ppm: score.value_ppm,
             scored_at: score.scored_at,
         })
+    }
+
+    /// The record was merged into another one.
+    pub fn merged(&self) -> bool {
+        self.merged_into.as_ref().is_some_and(|into| !into.value.is_empty())
     }
 
     /// Whether the newest try to contact the customer came through.

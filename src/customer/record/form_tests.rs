@@ -65,9 +65,9 @@ prop_compose! {
     fn drawdown()(
         (partner, drawdown, candidate) in (text(), text(), text()), requested in asked(), risk_passed_at in some(time()),
         outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
-        offered_minor in some(any::<i64>()),
+        offered_minor in some(any::<i64>()), (staff, test_order) in any::<(bool, bool)>(),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, offered_minor, admitted, own_accepted, held_out }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, offered_minor, admitted, own_accepted, held_out, staff, test_order }
     }
 }
 
@@ -142,13 +142,14 @@ prop_compose! {
         (debt_burden_ppm, own_product) in (dated(any::<i64>()), dated(word::<OwnProductState>())),
         income in dated((any::<i64>(), text())),
         (own_limit_minor, own_since, merged_into) in (dated(any::<i64>()), some(time()), dated(text())),
+        own_declined_at in some(time()),
         scores in list((word(), time(), time(), any::<i64>(), text(), text())),
         consents in list((word(), text(), some(text()), some((time(), text(), text(), some(text()))), some(time()))),
         flags in list((word::<Flag>(), time(), any::<bool>())),
         contacts in list((time(), text(), word(), some(text()))),
     ) -> Profile {
         Profile {
-            zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into,
+            zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into, own_declined_at,
             income: income.map(|Dated { at, value: (monthly_minor, currency) }| Dated { at, value: Income { monthly_minor, currency } }),
             scores: scores.into_iter().map(|(kind, at, scored_at, value_ppm, model, version)| {
                 ScoreFact { kind, at, scored_at, value_ppm, model, version }

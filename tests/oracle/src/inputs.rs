@@ -104,7 +104,8 @@ impl OwnedEvent {
         let event = self.read(rules)?;
         let ahead_ms = event.event_time().ms_since(now);
         let too_far = now.0 > 0 && ahead_ms > rules.future_event_secs_max * 1_000;
-        let said_too_far = said(&event).iter().any(|at| at.ms_since(event.event_time()) > rules.future_event_secs_max * 1_000);
+        let said_too_far =
+            said(&event).iter().any(|at| at.ms_since(event.event_time()) > rules.future_event_secs_max * 1_000);
         if too_far || said_too_far || !event.event_time().plausible() {
             return Err(Unread::Dead(DeadLetterClass::FutureTs));
         }
