@@ -163,8 +163,8 @@ impl Parts {
     /// Everything said so far, in an order that does not depend on how it was gathered.
     fn take(&mut self, header: &BundleHeader, partners: &Names, rank: impl Fn(Number) -> u32) -> FactBundle {
         let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        let mut said: Vec<_> = said.map(|(key, change)| (rank(key.0), key, change)).collect();
-        said.sort_unstable_by_key(|(rank, (_, counter, at), _)| (*rank, *counter, *at));
+        let mut said: Vec<_> = said.map(|(key, change)| (order(rank(key.0), key.1, key.2), key, change)).collect();
+        said.sort_unstable_by_key(|(order, ..)| *order);
         let deltas = said.into_iter().map(|(_, (number, counter, at), change)| {
             let partner = partners.text(number).clone();
             Delta { partner, counter, at, change }
@@ -188,6 +188,12 @@ impl Parts {
             scored: scored.collect(),
         }
     }
+}
+
+/// One number that sorts like partner, counter and time: there are thousands of deltas in a transaction.
+fn order(partner: u32, counter: Counter, at: i64) -> u128 {
+    let at = at.wrapping_sub(i64::MIN) as u64;
+    u128::from(partner) << 96 | (counter as u128) << 64 | u128::from(at)
 }
 
 impl FactBundle {

@@ -110,12 +110,18 @@ pub fn instalment(instalment: &Instalment, loan: &Loan, out: &mut Cells) {
 /// A loan's place in the stock: outstanding principal by the oldest unpaid due date.
 pub fn stock(loan: &Loan, out: &mut Cells) {
     let (Some(disbursed), None) = (loan.disbursed, loan.closed) else { return };
-    let open = loan.states().filter(|(_, _, state)| *state == InstalmentState::Open);
-    let day = open.map(|(_, due_date, _)| due_date).min().unwrap_or(STOCK_CURRENT);
-    let paid = loan.instalments.iter().fold(0i64, |sum, i| sum.saturating_add(i.paid_principal_minor()));
+    let (mut day, mut compensated, mut paid) = (STOCK_CURRENT, false, 0i64);
+    for (instalment, state) in loan.instalments.iter().map(|i| (i, i.state(None))) {
+        paid = paid.saturating_add(instalment.paid_principal_minor());
+        match (state, instalment.schedule) {
+            (Some(InstalmentState::Open), Some(schedule)) => day = day.min(schedule.due_date),
+            (Some(InstalmentState::Settled { by_customer: false, .. }), _) => compensated = true,
+            _ => {}
+        }
+    }
     let outstanding = disbursed.principal_minor.saturating_sub(paid).max(0);
     by_day(Counter::StockLoans, day, outstanding, out);
-    if loan.compensated() {
+    if compensated {
         by_day(Counter::StockCompensated, day, outstanding, out);
     }
 }

@@ -28,7 +28,7 @@ use crate::domain::candidate::{Arm, Source};
 use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
-use crate::domain::{CalendarDay, Decision, EventTime, Fate, Output, Proposal, Reply, Text};
+use crate::domain::{CalendarDay, Decision, EventTime, Fate, Output, Proposal, Reply, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::{At, Records};
@@ -76,7 +76,7 @@ pub struct Shard {
     /// What an event's entity contributes before and after it, used again for every event.
     before: Cells,
     after: Cells,
-    /// Used again for every event, because event ids are often longer than what a text holds in itself.
+    /// Of the event that asks the policy; used again, because event ids are often longer than what a text holds in itself.
     source: Source,
     /// Of whom nothing is known.
     nobody: Customer,
@@ -88,8 +88,30 @@ pub struct Shard {
 /// An event on its way through a step.
 struct Arrival<'a> {
     event: &'a Event<'a>,
-    source: &'a Source,
+    read: Read<'a>,
     now: EventTime,
+}
+
+/// Where an event was read. Few events ask the policy, and only those need a [`Source`] of their own.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    event_id: &'a str,
+}
+
+impl<'a> Read<'a> {
+    fn of(source: &'a Source) -> Self {
+        let Source { topic, partition, offset, event_id } = source;
+        Self { topic, partition: *partition, offset: *offset, event_id }
+    }
+
+    fn write(&self, source: &mut Source) {
+        set_text(&mut source.topic, self.topic);
+        set_text(&mut source.event_id, self.event_id);
+        (source.partition, source.offset) = (self.partition, self.offset);
+    }
 }
 
 impl Shard {
@@ -121,28 +143,25 @@ impl Shard {
         policies: &PolicySet,
         out: &mut Vec<Output>,
     ) -> Fate {
-        let mut source = std::mem::take(&mut self.source);
-        source.topic.clear();
-        source.topic.push_str(topic);
-        (source.partition, source.offset) = (partition, offset);
-        source.event_id.clear();
-        source.event_id.push_str(event.event_id());
-        let fate = self.step(Input::Event { event, source: &source }, now, policies, out);
-        self.source = source;
-        fate
+        let read = Read { topic, partition, offset, event_id: event.event_id() };
+        self.step_event(&Arrival { event, read, now }, policies, out)
     }
 
     fn step_by<R: Rules>(&mut self, input: Input<'_>, now: EventTime, rules: &R, out: &mut Vec<Output>) -> Fate {
         match input {
             Input::Event { event, source } => {
-                let fate = self.take_event(&Arrival { event, source, now }, rules, out);
-                self.bundles.count(&fate);
-                fate
+                self.step_event(&Arrival { event, read: Read::of(source), now }, rules, out)
             }
             Input::Reply(reply) => self.take_reply(reply),
             // Heartbeats are all that time alone brings about, and sealing sends them.
             Input::Tick => Fate::Applied,
         }
+    }
+
+    fn step_event<R: Rules>(&mut self, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) -> Fate {
+        let fate = self.take_event(arrival, rules, out);
+        self.bundles.count(&fate);
+        fate
     }
 
     /// The fates in their order: invalid, implausible time, late, erased, unchanged, applied.
@@ -207,7 +226,8 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let age_secs_max = self.settings.decision_age_secs_max;
-        let trigger = Trigger { event, source: arrival.source, now: arrival.now, age_secs_max };
+        arrival.read.write(&mut self.source);
+        let trigger = Trigger { event, source: &self.source, now: arrival.now, age_secs_max };
         self.customers.open(at, section::ALL);
         let answer = trigger.ask(self.customers.get(at), rules, &mut self.spares);
         if answer.is_some() {

@@ -34,49 +34,53 @@ pub enum CodecError {
     Ordinal { at: usize, ordinal: i64 },
 }
 
-/// A cursor over one encoded record.
+/// A cursor over one encoded record: what is left of it, so that every look is checked once.
 #[derive(Clone)]
 pub struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    left: &'a [u8],
+    /// Bytes of the whole record.
+    whole: usize,
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { left: bytes, whole: bytes.len() }
     }
 
     /// The next byte's position.
     #[inline]
     pub fn position(&self) -> usize {
-        self.at
+        // What is left is never longer than the whole.
+        self.whole.wrapping_sub(self.left.len())
     }
 
     /// Errs unless everything was read.
+    #[inline]
     pub fn end(&self) -> Result<(), CodecError> {
-        match self.bytes.len() - self.at {
+        match self.left.len() {
             0 => Ok(()),
-            left => Err(CodecError::Trailing { at: self.at, left }),
+            left => Err(CodecError::Trailing { at: self.position(), left }),
         }
     }
 
     /// The next `wanted` bytes.
     #[inline]
     pub fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
-        let left = self.bytes.len() - self.at;
-        if wanted > left {
-            return Err(CodecError::Truncated { at: self.at, wanted, left });
-        }
-        let taken = &self.bytes[self.at..self.at + wanted];
-        self.at += wanted;
+        let Some((taken, left)) = self.left.split_at_checked(wanted) else {
+            return Err(CodecError::Truncated { at: self.position(), wanted, left: self.left.len() });
+        };
+        self.left = left;
         Ok(taken)
     }
 
     /// One byte.
     #[inline]
     pub fn byte(&mut self) -> Result<u8, CodecError> {
-        let byte = self.bytes.get(self.at).ok_or(CodecError::Truncated { at: self.at, wanted: 1, left: 0 })?;
-        self.at += 1;
+        let Some((byte, left)) = self.left.split_first() else {
+            return Err(CodecError::Truncated { at: self.position(), wanted: 1, left: 0 });
+        };
+        self.left = left;
         Ok(*byte)
     }
 
@@ -89,17 +93,19 @@ impl<'a> Reader<'a> {
     /// A variable-length integer without a sign.
     #[inline]
     pub fn uint(&mut self) -> Result<u64, CodecError> {
-        match self.bytes.get(self.at) {
-            Some(byte) if *byte < 0x80 => {
-                self.at += 1;
+        match self.left {
+            [byte, left @ ..] if *byte < 0x80 => {
+                self.left = left;
                 Ok(u64::from(*byte))
             }
             _ => self.long_uint(),
         }
     }
 
+    /// The same of more than one byte, kept apart so that the usual case stays small.
+    #[inline(never)]
     fn long_uint(&mut self) -> Result<u64, CodecError> {
-        let start = self.at;
+        let start = self.position();
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -118,7 +124,7 @@ impl<'a> Reader<'a> {
     /// Bytes with their length in front.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
-        let at = self.at;
+        let at = self.position();
         let length = self.long()?;
         let wanted = usize::try_from(length).map_err(|_| CodecError::Length { at, length })?;
         self.take(wanted)
@@ -127,7 +133,7 @@ impl<'a> Reader<'a> {
     /// The number of a branch or symbol, of which there are `below`.
     #[inline]
     pub fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
-        let at = self.at;
+        let at = self.position();
         let ordinal = self.long()?;
         usize::try_from(ordinal).ok().filter(|o| *o < below).ok_or(CodecError::Ordinal { at, ordinal })
     }
@@ -161,6 +167,7 @@ pub fn encode<'a, T: Avro<'a>>(value: &T, out: &mut Vec<u8>) {
 }
 
 /// Decodes a whole record; bytes left over are an error.
+#[inline]
 pub fn decode<'a, T: Avro<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let mut reader = Reader::new(bytes);
     let value = T::get(&mut reader)?;
@@ -192,30 +199,36 @@ macro_rules! record {
 pub struct Bytes(pub Vec<u8>);
 
 impl<'a> Avro<'a> for i64 {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(*self, out);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.long()
     }
 }
 
 impl<'a> Avro<'a> for i32 {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(i64::from(*self), out);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let at = reader.at;
+        let at = reader.position();
         reader.long()?.try_into().map_err(|_| CodecError::Number { at })
     }
 }
 
 impl<'a> Avro<'a> for bool {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let at = reader.at;
+        let at = reader.position();
         match reader.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -225,76 +238,91 @@ impl<'a> Avro<'a> for bool {
 }
 
 impl<'a> Avro<'a> for &'a str {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.len() as i64, out);
         out.extend_from_slice(self.as_bytes());
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let bytes = reader.bytes()?;
-        std::str::from_utf8(bytes).map_err(|_| CodecError::Utf8 { at: reader.at - bytes.len() })
+        std::str::from_utf8(bytes).map_err(|_| CodecError::Utf8 { at: reader.position() - bytes.len() })
     }
 }
 
 impl<'a> Avro<'a> for Text {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.len() as i64, out);
         out.extend_from_slice(self.as_bytes());
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(Text::from)
     }
 }
 
 impl<'a> Avro<'a> for String {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.len() as i64, out);
         out.extend_from_slice(self.as_bytes());
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(String::from)
     }
 }
 
 impl<'a> Avro<'a> for Bytes {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.0.len() as i64, out);
         out.extend_from_slice(&self.0);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.bytes().map(|b| Bytes(b.to_vec()))
     }
 }
 
 impl<'a> Avro<'a> for EventTime {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.0, out);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.long().map(EventTime)
     }
 }
 
 impl<'a> Avro<'a> for CalendarDay {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         i32::get(reader).map(CalendarDay)
     }
 }
 
 impl<'a, T: Word> Avro<'a> for T {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.ordinal() as i64, out);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let at = reader.at;
+        let at = reader.position();
         let ordinal = reader.ordinal(T::ALL.len())?;
         T::at(ordinal).ok_or(CodecError::Ordinal { at, ordinal: ordinal as i64 })
     }
 }
 
 impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             None => out.push(0),
@@ -304,19 +332,22 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
             }
         }
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let ordinal = match reader.bytes.get(reader.at) {
-            Some(byte @ (0 | 2)) => {
-                reader.at += 1;
-                usize::from(byte >> 1)
+        let there = match reader.left {
+            [branch @ (0 | 2), left @ ..] => {
+                reader.left = left;
+                *branch != 0
             }
-            _ => reader.ordinal(2)?,
+            // Written at greater length than needed, or nothing that could be it.
+            _ => reader.ordinal(2)? == 1,
         };
-        if ordinal == 0 { Ok(None) } else { T::get(reader).map(Some) }
+        if there { T::get(reader).map(Some) } else { Ok(None) }
     }
 }
 
 impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         if !self.is_empty() {
             put_long(self.len() as i64, out);
@@ -324,10 +355,11 @@ impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
         }
         out.push(0);
     }
+    #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let mut items = Vec::new();
         loop {
-            let at = reader.at;
+            let at = reader.position();
             let length = reader.long()?;
             if length == 0 {
                 return Ok(items);
@@ -339,7 +371,7 @@ impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
             if count > ARRAY_ITEMS_MAX || items.len() + count > ARRAY_ITEMS_MAX {
                 return Err(CodecError::Length { at, length });
             }
-            items.reserve(count.min(reader.bytes.len() - reader.at).min(ARRAY_RESERVED_MAX));
+            items.reserve(count.min(reader.left.len()).min(ARRAY_RESERVED_MAX));
             for _ in 0..count {
                 items.push(T::get(reader)?);
             }

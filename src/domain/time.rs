@@ -24,22 +24,27 @@ impl EventTime {
     pub const LATEST: EventTime = EventTime(4_102_444_800_000);
 
     /// True between [`Self::EARLIEST`] and [`Self::LATEST`].
+    #[inline]
     pub fn plausible(self) -> bool {
         (Self::EARLIEST..Self::LATEST).contains(&self)
     }
     /// The UTC day this moment falls on.
+    #[inline]
     pub fn utc_day(self) -> CalendarDay {
         CalendarDay(self.0.div_euclid(DAY_MS) as i32)
     }
     /// The start of the tile of `width_ms` that holds this moment, cut in UTC.
+    #[inline]
     pub fn floor(self, width_ms: i64) -> EventTime {
         EventTime(self.0.div_euclid(width_ms) * width_ms)
     }
     /// This moment moved by `ms`, saturating.
+    #[inline]
     pub fn plus_ms(self, ms: i64) -> EventTime {
         EventTime(self.0.saturating_add(ms))
     }
     /// Milliseconds from `earlier` to this moment; negative when it is later.
+    #[inline]
     pub fn ms_since(self, earlier: EventTime) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -47,10 +52,12 @@ impl EventTime {
 
 impl CalendarDay {
     /// Midnight UTC of this day.
+    #[inline]
     pub fn utc_start(self) -> EventTime {
         EventTime(i64::from(self.0) * DAY_MS)
     }
     /// Calendar days from `earlier` to this day.
+    #[inline]
     pub fn days_since(self, earlier: CalendarDay) -> i32 {
         self.0.saturating_sub(earlier.0)
     }

@@ -26,23 +26,25 @@ pub struct Batch {
 }
 
 impl Batch {
+    #[inline]
     pub fn get(&self, slot: u32) -> Option<&Met> {
         self.records.get(*self.by_slot.get(&slot)? as usize)
     }
 
+    #[inline]
     pub fn token(&self, met: &Met) -> &[u8] {
         &self.bytes[met.token.clone()]
     }
 
+    #[inline]
     pub fn body(&self, met: &Met) -> &[u8] {
         &self.bytes[self.body_place(met)]
     }
 
     /// Where the packed record lies among the bytes: behind format and slot.
+    #[inline]
     pub fn body_place(&self, met: &Met) -> Range<usize> {
-        let head = &self.bytes[met.value.start + 1..met.value.end];
-        let slot = head.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-        met.value.start + 1 + slot..met.value.end
+        met.value.start + head_bytes(met.slot)..met.value.end
     }
 
     pub fn made(&self) -> impl Iterator<Item = (&[u8], u32)> {
@@ -53,5 +55,27 @@ impl Batch {
         self.records.clear();
         self.by_slot.clear();
         self.bytes.clear();
+    }
+}
+
+/// How many bytes of format and slot stand in front of a packed record: the slot is a number with a sign, seven bits a byte.
+#[inline]
+fn head_bytes(slot: u32) -> usize {
+    let bits = u64::BITS - (u64::from(slot) << 1).leading_zeros();
+    1 + bits.max(1).div_ceil(7) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::codec::put_long;
+
+    #[test]
+    fn the_head_is_as_long_as_it_is_written() {
+        for slot in [0, 1, 63, 64, 8_191, 8_192, 1 << 20, (1 << 26) - 1, u32::MAX] {
+            let mut head = vec![0];
+            put_long(i64::from(slot), &mut head);
+            assert_eq!(head_bytes(slot), head.len(), "{slot}");
+        }
     }
 }

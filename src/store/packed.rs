@@ -2,8 +2,6 @@
 //!
 //! In front stands which sections there are, one bit each, then the length of each of them but the last.
 
-use std::ops::Range;
-
 use crate::domain::codec::{CodecError, Reader, put_uint};
 
 /// Sections of a record, one bit each.
@@ -29,8 +27,8 @@ pub trait Packed: Default {
 }
 
 /// Which sections a body has, and from where to where each lies in it.
-#[derive(Clone, Copy, Default)]
-struct Split {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Split {
     there: Sections,
     places: [(usize, usize); SECTIONS_MAX],
 }
@@ -45,60 +43,67 @@ fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
     })
 }
 
-fn split(body: &[u8]) -> Result<Split, CodecError> {
-    let mut reader = Reader::new(body);
-    let there = reader.byte()?;
-    let last = SECTIONS_MAX.wrapping_sub(1 + there.leading_zeros() as usize);
-    let mut lengths = [0; SECTIONS_MAX];
-    for (at, _) in each(there).filter(|(at, _)| *at != last) {
-        let from = reader.position();
-        let length = reader.uint()?;
-        lengths[at] = usize::try_from(length)
-            .map_err(|_| CodecError::Length { at: from, length: i64::try_from(length).unwrap_or(i64::MAX) })?;
+impl Split {
+    pub fn of(body: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(body);
+        let there = reader.byte()?;
+        let last = SECTIONS_MAX.wrapping_sub(1 + there.leading_zeros() as usize);
+        let mut lengths = [0; SECTIONS_MAX];
+        for (at, _) in each(there).filter(|(at, _)| *at != last) {
+            let from = reader.position();
+            let length = reader.uint()?;
+            lengths[at] = usize::try_from(length)
+                .map_err(|_| CodecError::Length { at: from, length: i64::try_from(length).unwrap_or(i64::MAX) })?;
+        }
+        let mut places = [(0, 0); SECTIONS_MAX];
+        for (at, _) in each(there) {
+            let start = reader.position();
+            reader.take(if at == last { body.len() - start } else { lengths[at] })?;
+            places[at] = (start, reader.position());
+        }
+        reader.end()?;
+        Ok(Self { there, places })
     }
-    let mut places = [(0, 0); SECTIONS_MAX];
-    for (at, _) in each(there) {
-        let start = reader.position();
-        reader.take(if at == last { body.len() - start } else { lengths[at] })?;
-        places[at] = (start, reader.position());
+
+    /// Fills the wanted sections of a record, which are empty, from the body that was split.
+    pub fn unpack<V: Packed>(
+        &self,
+        record: &mut V,
+        wanted: Sections,
+        body: &[u8],
+        spare: &mut V::Spare,
+    ) -> Result<(), CodecError> {
+        if self.there & !V::ALL != 0 {
+            return Err(CodecError::Ordinal { at: 0, ordinal: i64::from(self.there) });
+        }
+        each(self.there & wanted).try_for_each(|(at, section)| {
+            let (start, end) = self.places[at];
+            record.unpack(section, &body[start..end], spare)
+        })
     }
-    reader.end()?;
-    Ok(Split { there, places })
 }
 
-/// Fills the wanted sections of a record, which are empty.
-pub fn unpack<V: Packed>(
-    record: &mut V,
-    wanted: Sections,
-    body: &[u8],
-    spare: &mut V::Spare,
-) -> Result<(), CodecError> {
-    let Split { there, places } = split(body)?;
-    if there & !V::ALL != 0 {
-        return Err(CodecError::Ordinal { at: 0, ordinal: i64::from(there) });
-    }
-    each(there & wanted).try_for_each(|(at, section)| record.unpack(section, &body[places[at].0..places[at].1], spare))
+/// Fills all sections of a record, which is empty.
+pub fn unpack<V: Packed>(record: &mut V, body: &[u8], spare: &mut V::Spare) -> Result<(), CodecError> {
+    Split::of(body)?.unpack(record, V::ALL, body, spare)
 }
 
-/// Appends a record: the changed sections as they are in it, the others as they are packed in `before`, a place in `out`
-/// (empty for a record that was never packed). `room` is used on the way.
+/// Appends a record: the changed sections as they are in it, the others as they are packed in a body that was split and lies
+/// in `out` from `before` on (of a record that was never packed, nothing of nothing). `room` is used on the way.
 pub fn pack<V: Packed>(
     record: &V,
     changed: Sections,
-    before: Range<usize>,
+    (before, known): (usize, &Split),
     room: &mut Vec<u8>,
     out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    let known = if before.is_empty() { Split::default() } else { split(&out[before.clone()])? };
-    let (mut there, mut places) = (0, known.places);
+) {
+    let (mut there, mut places) = (known.there & !changed, known.places);
     room.clear();
-    for (at, section) in each(V::ALL) {
-        if changed & section != 0 {
-            let start = room.len();
-            record.pack(section, room);
-            places[at] = (start, room.len());
-        }
-        there |= if places[at].0 < places[at].1 { section } else { 0 };
+    for (at, section) in each(changed) {
+        let start = room.len();
+        record.pack(section, room);
+        places[at] = (start, room.len());
+        there |= if start < room.len() { section } else { 0 };
     }
     out.push(there);
     // The last one ends with the record.
@@ -109,8 +114,7 @@ pub fn pack<V: Packed>(
         let (start, end) = places[at];
         match changed & section != 0 {
             true => out.extend_from_slice(&room[start..end]),
-            false => out.extend_from_within(before.start + start..before.start + end),
+            false => out.extend_from_within(before + start..before + end),
         }
     }
-    Ok(())
 }

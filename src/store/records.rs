@@ -17,7 +17,7 @@ use rustc_hash::FxBuildHasher;
 use super::Cursor;
 use super::batch::{Batch, Met};
 use super::cell::{TOKEN_BYTES_MAX, record, set_head, split, token};
-use super::packed::{self, Packed, Sections};
+use super::packed::{self, Packed, Sections, Split};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader, put_long};
@@ -40,6 +40,8 @@ pub struct At(u32);
 struct Copy<V> {
     /// Which one of the batch's.
     of: Option<u32>,
+    /// Where the sections lie in what the batch found.
+    found: Split,
     /// The sections that were read into the record; the others are empty here.
     open: Sections,
     changed: Sections,
@@ -117,7 +119,7 @@ impl<V: Packed> Records<V> {
         let missing = wanted & !copy.open;
         if let (Some(met), true) = (copy.of, missing != 0) {
             let bytes = self.open.body(&self.open.records[met as usize]);
-            trusted(packed::unpack(&mut copy.record, missing, bytes, &mut self.spare));
+            trusted(copy.found.unpack(&mut copy.record, missing, bytes, &mut self.spare));
             copy.open |= missing;
         }
     }
@@ -223,7 +225,7 @@ impl<V: Packed> Records<V> {
         (0..self.slots.len() as u32).filter_map(|slot| {
             let (token, bytes) = self.current(slot)?;
             let mut record = V::default();
-            trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
+            trusted(packed::unpack(&mut record, &bytes, &mut V::Spare::default()));
             Some((slot, token, record))
         })
     }
@@ -232,7 +234,7 @@ impl<V: Packed> Records<V> {
     pub fn look(&self, token: &str) -> Option<V> {
         let (_, bytes) = self.current(self.slot_of(token)?)?;
         let mut record = V::default();
-        trusted(packed::unpack(&mut record, V::ALL, &bytes, &mut V::Spare::default()));
+        trusted(packed::unpack(&mut record, &bytes, &mut V::Spare::default()));
         Some(record)
     }
 
@@ -242,9 +244,9 @@ impl<V: Packed> Records<V> {
         if let Some(met) = self.open.get(slot) {
             let mut bytes = self.open.body(met).to_vec();
             if let Some(copy) = met.copy.map(|at| &self.copies[at as usize]) {
-                let before = 0..bytes.len();
-                trusted(packed::pack(&copy.record, copy.changed, before.clone(), &mut Vec::new(), &mut bytes));
-                bytes.drain(before);
+                let before = bytes.len();
+                packed::pack(&copy.record, copy.changed, (0, &copy.found), &mut Vec::new(), &mut bytes);
+                bytes.drain(..before);
             }
             return Some((text(self.open.token(met)), bytes));
         }
@@ -304,7 +306,7 @@ impl<V: Packed> Records<V> {
             self.copies.push(Copy::default());
         }
         let scratch = &mut self.copies[0].record;
-        let read = packed::unpack(scratch, V::ALL, body, &mut self.spare);
+        let read = packed::unpack(scratch, body, &mut self.spare);
         scratch.empty(&mut self.spare);
         read?;
         self.place(token, slot, body);
@@ -391,7 +393,11 @@ impl<V: Packed> Records<V> {
             known if at == known => self.copies.push(Copy::default()),
             _ => self.put_away(at),
         }
-        self.copies[at].of = Some(met);
+        let copy = &mut self.copies[at];
+        copy.of = Some(met);
+        let body = self.open.body(&self.open.records[met as usize]);
+        // Nothing was found of a record that is made now.
+        copy.found = if body.is_empty() { Split::default() } else { trusted(Split::of(body)) };
         self.open.records[met as usize].copy = Some(at as u32);
         At(at as u32)
     }
@@ -402,9 +408,10 @@ impl<V: Packed> Records<V> {
         let Some(met) = copy.of.take() else { return };
         self.open.records[met as usize].copy = None;
         if copy.changed != 0 {
-            let (start, before) = (self.open.bytes.len(), self.open.body_place(&self.open.records[met as usize]));
+            let before = self.open.body_place(&self.open.records[met as usize]).start;
+            let start = self.open.bytes.len();
             begin_value::<V>(self.open.records[met as usize].slot, &mut self.open.bytes);
-            trusted(packed::pack(&copy.record, copy.changed, before, &mut self.room, &mut self.open.bytes));
+            packed::pack(&copy.record, copy.changed, (before, &copy.found), &mut self.room, &mut self.open.bytes);
             let met = &mut self.open.records[met as usize];
             (met.changed, met.value) = (true, start..self.open.bytes.len());
         }
@@ -457,10 +464,8 @@ fn hash(token: &[u8]) -> u64 {
     clippy::panic,
     reason = "memory is not what was written there; what comes from outside is read before it is kept"
 )]
-fn trusted(read: Result<(), CodecError>) {
-    if let Err(error) = read {
-        panic!("a packed record cannot be read back: {error}");
-    }
+fn trusted<T>(read: Result<T, CodecError>) -> T {
+    read.unwrap_or_else(|error| panic!("a packed record cannot be read back: {error}"))
 }
 
 /// The format and the slot in front of a packed record.
@@ -607,7 +612,7 @@ mod tests {
         for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
             let mut value = Vec::new();
             begin_value::<Number>(slot, &mut value);
-            packed::pack(&Number([5, 0]), 3, 0..0, &mut Vec::new(), &mut value).unwrap();
+            packed::pack(&Number([5, 0]), 3, (0, &Split::default()), &mut Vec::new(), &mut value);
             records.load(token, &value).unwrap();
         }
         for token in ["c", "d", "e", "f"] {

@@ -83,6 +83,7 @@ impl Class {
         &self.pages[page][at..at + self.size]
     }
 
+    #[inline]
     fn cell_mut(&mut self, number: u32) -> &mut [u8] {
         let (page, at) = self.place(number);
         &mut self.pages[page][at..at + self.size]
@@ -203,16 +204,19 @@ impl Slab {
 }
 
 /// The smallest class that takes a string of this length with the length in front.
+#[inline]
 fn class_of(length: usize) -> u32 {
     let wanted = length + prefix_len(length);
     SIZES.partition_point(|size| *size < wanted) as u32
 }
 
 /// One byte for what is shorter than 128, else three.
+#[inline]
 fn prefix_len(length: usize) -> usize {
     if length < 0x80 { 1 } else { 3 }
 }
 
+#[inline]
 fn fill(cell: &mut [u8], length: usize, head: &[u8], body: &[u8]) {
     let from = prefix_len(length);
     if from == 1 {

@@ -65,6 +65,7 @@ impl SchemaIds {
 }
 
 /// Reads a body in our layout; all of it must be used up.
+#[inline]
 pub fn decode_body<'a, T: Avro<'a>>(schema: Schema, body: &'a [u8]) -> Result<T, WireError> {
     codec::decode(body).map_err(|error| WireError::Decode { schema, error })
 }

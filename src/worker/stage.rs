@@ -4,6 +4,7 @@ use crate::bus::{Outbox, Topic};
 use crate::config::Config;
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
+use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
 use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
@@ -222,10 +223,21 @@ fn take_event(
     let Some(schema) = raw.topic.layout().schema else {
         return Taken::dead(DeadLetterClass::Framing, format_args!("{} is not an input topic", raw.topic));
     };
-    let event = match decode_event_body(schema, body) {
-        Ok(event) => event,
-        Err(error) => return undecodable(error),
-    };
+    match decode_event_body(schema, body) {
+        // By reference: an event is large, and to bind it by value is to move it.
+        Ok(ref event) => take_decoded(shard, raw, event, now, policies, out),
+        Err(error) => undecodable(error),
+    }
+}
+
+fn take_decoded(
+    shard: &mut customer::Shard,
+    raw: Raw<'_>,
+    event: &Event<'_>,
+    now: EventTime,
+    policies: &PolicySet,
+    out: &mut Vec<Output>,
+) -> Taken {
     if let (Some(key), Some(customer)) = (raw.key, event.customer())
         && key != customer.as_bytes()
     {
@@ -233,7 +245,7 @@ fn take_event(
         return Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"));
     }
     let now = known(now, event.event_time());
-    let fate = shard.step_record(&event, (raw.topic_name, raw.partition, raw.offset), now, policies, out);
+    let fate = shard.step_record(event, (raw.topic_name, raw.partition, raw.offset), now, policies, out);
     let accepted = matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(_));
     Taken { fate, event_time: accepted.then(|| event.event_time()) }
 }

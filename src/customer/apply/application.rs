@@ -4,61 +4,69 @@ use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::check::is_drawdown;
 use crate::customer::record::fact::{Dated, Effect, stand, stand_by, stand_dated};
 use crate::customer::record::{
-    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, Limit, Outcome, Traits,
-    Verdict, find, place, section,
+    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, Entries, LIMITS_MAX, Limit, Outcome,
+    Spare, Traits, Verdict, find, place, section,
 };
 use crate::domain::events::{ApplicationEvent, ApplicationKind as Kind, EmployerSource};
 use crate::domain::{Fate, Text};
 use crate::store::Sections;
 
-/// The entries that are new or different after the event.
-#[derive(Debug, Default)]
+/// What is new or different after the event.
+#[derive(Debug)]
 pub struct Change {
-    application: Option<Application>,
-    drawdown: Option<Drawdown>,
-    limit: Option<Limit>,
-    traits: Option<Traits>,
+    entries: Box<Entries>,
     /// The request, or the passing of the risk step, was not known before.
     pub asked: bool,
 }
 
 /// What the event would change.
-pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>) -> Result<Change, Fate> {
+pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>, spare: &mut Spare) -> Result<Change, Fate> {
+    let mut change = Change { entries: spare.entries(), asked: false };
+    let refused = match weigh_parts(customer, event, &mut change) {
+        Ok(Effect::Changed) => return Ok(change),
+        Ok(effect) => unchanged(effect),
+        Err(fate) => fate,
+    };
+    spare.give_back_entries(change.entries);
+    Err(refused)
+}
+
+fn weigh_parts(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Result<Effect, Fate> {
     let application = find(&customer.applications, event.partner, event.application);
     same_currency("application", application.and_then(|a| a.currency.as_deref()), event.currency)?;
-    let mut change = Change::default();
     let grants = event.kind == Kind::Approved && event.limit_minor.is_some();
     let mut effect = match event.kind {
-        kind if is_drawdown(kind) => weigh_drawdown(customer, event, &mut change)?,
+        kind if is_drawdown(kind) => weigh_drawdown(customer, event, change)?,
         kind if kind >= Kind::LimitGranted => Effect::Same,
-        _ => weigh_application(customer, application, event, &mut change)?,
+        _ => weigh_application(customer, application, event, change)?,
     };
     if grants || event.kind >= Kind::LimitGranted {
-        effect = effect.max(weigh_limit(customer, event, &mut change)?);
+        effect = effect.max(weigh_limit(customer, event, change)?);
     }
-    effect = effect.max(weigh_traits(customer, event, &mut change));
-    if effect == Effect::Changed { Ok(change) } else { Err(unchanged(effect)) }
+    Ok(effect.max(weigh_traits(customer, event, change)))
 }
 
 impl Change {
     pub fn writes(&self) -> Sections {
-        let funnel = self.application.is_some() || self.drawdown.is_some() || self.limit.is_some();
-        (if funnel { section::FUNNEL } else { 0 }) | if self.traits.is_some() { section::TRAITS } else { 0 }
+        let Entries { application, drawdown, limit, traits } = &*self.entries;
+        let funnel = application.is_some() || drawdown.is_some() || limit.is_some();
+        (if funnel { section::FUNNEL } else { 0 }) | if traits.is_some() { section::TRAITS } else { 0 }
     }
 
-    pub fn write(self, customer: &mut Customer) {
-        if let Some(application) = self.application {
+    pub fn write(mut self, customer: &mut Customer, spare: &mut Spare) {
+        if let Some(application) = self.entries.application.take() {
             place(&mut customer.applications, application);
         }
-        if let Some(drawdown) = self.drawdown {
+        if let Some(drawdown) = self.entries.drawdown.take() {
             place(&mut customer.drawdowns, drawdown);
         }
-        if let Some(limit) = self.limit {
+        if let Some(limit) = self.entries.limit.take() {
             place(&mut customer.limits, limit);
         }
-        if let Some(traits) = self.traits {
+        if let Some(traits) = self.entries.traits.take() {
             customer.traits = traits;
         }
+        spare.give_back_entries(self.entries);
     }
 }
 
@@ -86,7 +94,7 @@ fn weigh_application(
         }
     };
     let effect = effect.max(note_currency(&mut application.currency, event.currency));
-    change.application = (effect == Effect::Changed).then_some(application);
+    change.entries.application = (effect == Effect::Changed).then_some(application);
     Ok(effect)
 }
 
@@ -114,7 +122,7 @@ fn weigh_drawdown(customer: &Customer, event: &ApplicationEvent<'_>, change: &mu
         }
     };
     let effect = effect.max(drawdown.mark(event.staff, event.test_order));
-    change.drawdown = (effect == Effect::Changed).then_some(drawdown);
+    change.entries.drawdown = (effect == Effect::Changed).then_some(drawdown);
     Ok(effect)
 }
 
@@ -144,7 +152,7 @@ fn weigh_limit(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut C
         .fold(Effect::Same, Effect::max),
     };
     let effect = effect.max(note_currency(&mut limit.currency, event.currency));
-    change.limit = (effect == Effect::Changed).then_some(limit);
+    change.entries.limit = (effect == Effect::Changed).then_some(limit);
     Ok(effect)
 }
 
@@ -171,7 +179,7 @@ fn weigh_traits(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut 
             },
         ));
     }
-    change.traits = (effect == Effect::Changed).then_some(traits);
+    change.entries.traits = (effect == Effect::Changed).then_some(traits);
     effect
 }
 

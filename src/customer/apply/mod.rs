@@ -21,7 +21,6 @@ use crate::domain::{CalendarDay, EventTime, Fate, Settlement};
 use crate::store::Sections;
 
 /// What an event would change.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack from weighing to writing, one at a time")]
 #[derive(Debug)]
 pub enum Change {
     Application(application::Change),
@@ -71,7 +70,7 @@ impl Change {
 /// The change an event makes, or the fate of one that makes none. `day`: the calendar day of the event in its contract's zone.
 pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay, spare: &mut Spare) -> Result<Change, Fate> {
     match event {
-        Event::Application(e) => application::weigh(customer, e).map(Change::Application),
+        Event::Application(e) => application::weigh(customer, e, spare).map(Change::Application),
         Event::Repayment(e) => repayment::weigh(customer, e, day).map(Change::Repayment),
         Event::Customer(e) if e.erased => Ok(Change::Erase(e.event_time)),
         Event::Customer(e) => profile::weigh(customer, e, spare).map(Change::Profile),
@@ -87,12 +86,16 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
     match change {
         Change::Application(change) => {
             written.asked = change.asked;
-            change.write(customer);
+            change.write(customer, spare);
             if let Target::Drawdown { partner, drawdown } = Target::of(event) {
                 written.settlement = settle::ended_drawdown(customer, token, partner, drawdown);
             }
         }
-        Change::Repayment(change) => change.write(customer, spare),
+        Change::Repayment(change) => {
+            if let Event::Repayment(e) = event {
+                change.write(customer, e, spare);
+            }
+        }
         Change::Profile(change) => {
             customer.traits = change.traits;
             set_profile(customer, change.profile, spare);

@@ -5,7 +5,7 @@ use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::record::fact::{Effect, stand};
 use crate::customer::record::{
     Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks, Payment, Schedule, Spare, find,
-    find_mut, place,
+    find_or_place,
 };
 use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
 use crate::domain::{CalendarDay, Fate, Text};
@@ -13,8 +13,6 @@ use crate::domain::{CalendarDay, Fate, Text};
 /// The part of a loan that is new or different after the event.
 #[derive(Debug)]
 pub struct Change {
-    partner: Text,
-    loan: Text,
     currency: Option<Text>,
     marks: Marks,
     part: Part,
@@ -63,7 +61,7 @@ pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, day: CalendarDay) 
     if effect != Effect::Changed {
         return Err(unchanged(effect));
     }
-    Ok(Change { partner: event.partner.into(), loan: event.loan.into(), currency, marks, part })
+    Ok(Change { currency, marks, part })
 }
 
 fn weigh_instalment(
@@ -100,12 +98,10 @@ fn weigh_instalment(
 }
 
 impl Change {
-    pub fn write(self, customer: &mut Customer, spare: &mut Spare) {
-        if find(&customer.loans, &self.partner, &self.loan).is_none() {
-            let new = Loan { instalments: spare.instalments(), ..Loan::new(&self.partner, &self.loan) };
-            place(&mut customer.loans, new);
-        }
-        let Some(loan) = find_mut(&mut customer.loans, &self.partner, &self.loan) else { return };
+    pub fn write(self, customer: &mut Customer, event: &RepaymentEvent<'_>, spare: &mut Spare) {
+        let (partner, id) = (event.partner, event.loan);
+        let new = || Loan { instalments: spare.instalments(), ..Loan::new(partner, id) };
+        let loan = find_or_place(&mut customer.loans, partner, id, new);
         (loan.currency, loan.marks) = (self.currency, self.marks);
         match self.part {
             Part::Disbursed(disbursed) => loan.disbursed = disbursed,

@@ -13,9 +13,20 @@ const SPARE_MAX: usize = 1_024;
 /// A list with more room than this is given back rather than kept, entries.
 const ROOM_KEPT_MAX: usize = 128;
 
+/// Entries apart from their record, as an event would leave them. They are large, so they lie in a box that is used again.
+#[derive(Debug, Default)]
+pub struct Entries {
+    pub application: Option<Application>,
+    pub drawdown: Option<Drawdown>,
+    pub limit: Option<Limit>,
+    pub traits: Option<Traits>,
+}
+
 /// Boxes and lists that emptied records left for others.
 #[derive(Debug, Default)]
 pub struct Spare {
+    /// One event is weighed at a time.
+    entries: Option<Box<Entries>>,
     instalments: Vec<Vec<super::Instalment>>,
     #[expect(clippy::vec_box, reason = "a box moves between record and pool without its contents")]
     profiles: Vec<Box<Profile>>,
@@ -110,6 +121,17 @@ impl Customer {
 }
 
 impl Spare {
+    /// No entries yet.
+    pub fn entries(&mut self) -> Box<Entries> {
+        self.entries.take().unwrap_or_default()
+    }
+
+    /// Takes entries back; what is still among them is forgotten.
+    pub fn give_back_entries(&mut self, mut entries: Box<Entries>) {
+        (entries.application, entries.drawdown, entries.limit, entries.traits) = (None, None, None, None);
+        self.entries = Some(entries);
+    }
+
     /// Room for the instalments of a new loan.
     pub fn instalments(&mut self) -> Vec<super::Instalment> {
         self.instalments.pop().unwrap_or_default()
@@ -179,6 +201,7 @@ fn with_asked(parts: Parts, asked: Option<&Asked>) -> Parts {
     parts.with(asked.is_some()).with(asked.is_some_and(|asked| asked.amount_minor.is_some()))
 }
 
+#[inline]
 fn pack_asked(asked: Option<Asked>, to: &mut Packer<'_, '_>) {
     if let Some(asked) = asked {
         to.time(asked.at);
@@ -186,6 +209,7 @@ fn pack_asked(asked: Option<Asked>, to: &mut Packer<'_, '_>) {
     }
 }
 
+#[inline]
 fn unpack_asked(parts: &mut Parts, from: &mut Unpacker<'_>) -> Read<Option<Asked>> {
     let (asked, amount) = (parts.next(), parts.next());
     from.some(asked, |from| Ok(Asked { at: from.time()?, amount_minor: from.some(amount, Unpacker::number)? }))

@@ -109,12 +109,30 @@ impl Profile {
 
     /// Forgets everything but the room of its lists.
     pub(super) fn empty(&mut self) {
-        clear(&mut self.scores);
-        clear(&mut self.consents);
-        clear(&mut self.flags);
-        clear(&mut self.contacts);
-        let Self { scores, consents, flags, contacts, .. } = std::mem::take(self);
-        *self = Self { scores, consents, flags, contacts, ..Self::default() };
+        // Each by itself, because a whole default would be written beside it and moved here; and every one, which the compiler sees.
+        let Self {
+            zone,
+            tags,
+            lenders,
+            debt_burden_ppm,
+            income,
+            own_product,
+            own_limit_minor,
+            own_since,
+            own_declined_at,
+            merged_into,
+            scores,
+            consents,
+            flags,
+            contacts,
+        } = self;
+        (*zone, *tags, *merged_into) = (None, None, None);
+        (*lenders, *debt_burden_ppm, *income) = (None, None, None);
+        (*own_product, *own_limit_minor, *own_since, *own_declined_at) = (None, None, None, None);
+        clear(scores);
+        clear(consents);
+        clear(flags);
+        clear(contacts);
     }
 
     /// Says the same as another one; the room of its lists is used again.

@@ -212,11 +212,6 @@ impl Loan {
         let closed = self.closed.as_ref();
         self.instalments.iter().filter_map(move |i| Some((i, i.schedule?.due_date, i.state(closed)?)))
     }
-
-    /// Some instalment was settled by another than the customer.
-    pub fn compensated(&self) -> bool {
-        self.states().any(|(_, _, state)| matches!(state, InstalmentState::Settled { by_customer: false, .. }))
-    }
 }
 
 impl Keyed for Loan {

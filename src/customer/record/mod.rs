@@ -14,7 +14,7 @@ mod profile;
 mod form_tests;
 
 pub use application::{Application, Asked, Drawdown, Limit, Outcome};
-pub use form::Spare;
+pub use form::{Entries, Spare};
 pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Marks, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
 pub use profile::{Consent, Contact, FlagFact, Giving, Income, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
@@ -64,6 +64,20 @@ pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a
 pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
     let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
     items.get_mut(position)
+}
+
+/// The entry of that partner and id, made if there is none.
+pub fn find_or_place<'a, T: Keyed>(
+    items: &'a mut Vec<T>,
+    partner: &str,
+    id: &str,
+    make: impl FnOnce() -> T,
+) -> &'a mut T {
+    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).unwrap_or_else(|position| {
+        items.insert(position, make());
+        position
+    });
+    &mut items[position]
 }
 
 /// Places an entry by its key.

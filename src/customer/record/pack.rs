@@ -27,16 +27,19 @@ const FAR: u64 = 0;
 pub struct Parts(u64, u32);
 
 impl Parts {
+    #[inline]
     pub fn with(mut self, present: bool) -> Self {
         self.0 |= u64::from(present) << self.1;
         self.1 += 1;
         self
     }
 
+    #[inline]
     pub fn of(bits: u64) -> Self {
         Self(bits, 0)
     }
 
+    #[inline]
     pub fn next(&mut self) -> bool {
         let present = self.0 & 1 == 1;
         self.0 >>= 1;
@@ -44,6 +47,7 @@ impl Parts {
     }
 
     /// Errs when a bit is set that means nothing.
+    #[inline]
     pub fn end(&self, at: usize) -> Result<(), CodecError> {
         if self.0 == 0 { Ok(()) } else { Err(CodecError::Ordinal { at, ordinal: self.0 as i64 }) }
     }
@@ -57,27 +61,33 @@ pub struct Packer<'r, 'o> {
 }
 
 impl<'r, 'o> Packer<'r, 'o> {
+    #[inline]
     pub fn new(out: &'o mut Vec<u8>) -> Self {
         Self { out, texts: SmallVec::new(), last: BEGIN_MS }
     }
 
+    #[inline]
     pub fn parts(&mut self, parts: Parts) {
         put_uint(parts.0, self.out);
     }
 
+    #[inline]
     pub fn count(&mut self, count: usize) {
         put_uint(count as u64, self.out);
     }
 
+    #[inline]
     pub fn number(&mut self, value: i64) {
         put_long(value, self.out);
     }
 
+    #[inline]
     pub fn word<W: Word>(&mut self, word: W) {
         put_uint(word.ordinal() as u64, self.out);
     }
 
     /// A moment, as the distance from the one before: in seconds where it is whole ones.
+    #[inline]
     pub fn time(&mut self, at: EventTime) {
         let distance = at.0.wrapping_sub(self.last);
         self.last = at.0;
@@ -92,11 +102,13 @@ impl<'r, 'o> Packer<'r, 'o> {
     }
 
     /// The moment from which the next distance counts, when something is known that lies nearer than the one before.
+    #[inline]
     pub fn near(&mut self, at: i64) {
         self.last = at;
     }
 
     /// A day, as the distance from another.
+    #[inline]
     pub fn day(&mut self, day: CalendarDay, from: CalendarDay) {
         put_long(i64::from(day.0) - i64::from(from.0), self.out);
     }
@@ -116,23 +128,27 @@ impl<'r, 'o> Packer<'r, 'o> {
     }
 
     /// An id, which stands once.
+    #[inline]
     pub fn id(&mut self, id: &str) {
         put_uint(id.len() as u64, self.out);
         self.out.extend_from_slice(id.as_bytes());
     }
 
+    #[inline]
     pub fn some<T: Copy>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
         if let Some(value) = value {
             put(self, value);
         }
     }
 
+    #[inline]
     pub fn some_text(&mut self, text: &'r Option<Text>) {
         if let Some(text) = text {
             self.text(text);
         }
     }
 
+    #[inline]
     pub fn dated<T>(&mut self, dated: &'r Option<Dated<T>>, put: impl FnOnce(&mut Self, &'r T)) {
         if let Some(dated) = dated {
             self.time(dated.at);
@@ -151,23 +167,28 @@ pub struct Unpacker<'b> {
 type Read<T> = Result<T, CodecError>;
 
 impl<'b> Unpacker<'b> {
+    #[inline]
     pub fn new(bytes: &'b [u8]) -> Self {
         Self { reader: Reader::new(bytes), texts: SmallVec::new(), last: BEGIN_MS }
     }
 
+    #[inline]
     pub fn end(&self) -> Read<()> {
         self.reader.end()
     }
 
+    #[inline]
     pub fn position(&self) -> usize {
         self.reader.position()
     }
 
+    #[inline]
     pub fn parts(&mut self) -> Read<Parts> {
         self.reader.uint().map(Parts::of)
     }
 
     /// How many entries follow, at most `most`.
+    #[inline]
     pub fn count(&mut self, most: usize) -> Read<usize> {
         let at = self.position();
         let count = self.reader.uint()?;
@@ -175,15 +196,18 @@ impl<'b> Unpacker<'b> {
         known.ok_or(CodecError::Length { at, length: i64::try_from(count).unwrap_or(i64::MAX) })
     }
 
+    #[inline]
     pub fn number(&mut self) -> Read<i64> {
         self.reader.long()
     }
 
+    #[inline]
     pub fn small(&mut self) -> Read<i32> {
         let at = self.position();
         i32::try_from(self.reader.long()?).map_err(|_| CodecError::Number { at })
     }
 
+    #[inline]
     pub fn word<W: Word>(&mut self) -> Read<W> {
         let at = self.position();
         let ordinal = self.reader.uint()?;
@@ -191,6 +215,7 @@ impl<'b> Unpacker<'b> {
         word.ok_or(CodecError::Ordinal { at, ordinal: ordinal as i64 })
     }
 
+    #[inline]
     pub fn time(&mut self) -> Read<EventTime> {
         let distance = match self.reader.uint()? {
             FAR => {
@@ -204,10 +229,12 @@ impl<'b> Unpacker<'b> {
         Ok(EventTime(self.last))
     }
 
+    #[inline]
     pub fn near(&mut self, at: i64) {
         self.last = at;
     }
 
+    #[inline]
     pub fn day(&mut self, from: CalendarDay) -> Read<CalendarDay> {
         let at = self.position();
         let day = i64::from(from.0).checked_add(self.reader.long()?).and_then(|day| i32::try_from(day).ok());
@@ -228,6 +255,7 @@ impl<'b> Unpacker<'b> {
         Ok(Text::from(text))
     }
 
+    #[inline]
     pub fn id(&mut self) -> Read<Text> {
         let length = self.reader.uint()?;
         self.utf8(length).map(Text::from)
@@ -239,15 +267,18 @@ impl<'b> Unpacker<'b> {
         std::str::from_utf8(self.reader.take(wanted)?).map_err(|_| CodecError::Utf8 { at })
     }
 
+    #[inline]
     pub fn some<T>(&mut self, present: bool, get: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
         present.then(|| get(self)).transpose()
     }
 
+    #[inline]
     pub fn dated<T>(&mut self, present: bool, get: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<Dated<T>>> {
         self.some(present, |from| Ok(Dated { at: from.time()?, value: get(from)? }))
     }
 
     /// Fills a list with `count` entries.
+    #[inline]
     pub fn list<T>(&mut self, items: &mut Vec<T>, most: usize, mut get: impl FnMut(&mut Self) -> Read<T>) -> Read<()> {
         for _ in 0..self.count(most)? {
             items.push(get(self)?);
@@ -256,10 +287,12 @@ impl<'b> Unpacker<'b> {
     }
 }
 
+#[inline]
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+#[inline]
 fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
