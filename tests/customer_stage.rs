@@ -91,13 +91,14 @@ prop_compose! {
         verdict in prop::option::of((moment(), token(&["A", "B"]))),
         region in prop::option::of(token(&["r1", "r2"])),
         employer in prop::option::of((token(&["e1", "e2"]), word::<EmployerSource>())),
+        (staff, test_order) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
     ) -> Event<'static> {
         Event::Application(ApplicationEvent {
             event_id: "e", event_time, customer, partner, application, drawdown, loan: None, kind, product,
             product_kind: None, amount_minor, limit_minor, currency, all_in_cost_ppm: limit_minor, term_months,
             repayment_method: None, decline_reason: None, cancel_reason,
-            risk_verdict: verdict.map(|(decided_at, band)| RiskVerdict { model: "m", version: "1", band, decided_at, valid_days: 30 }),
-            risk_bearing: None, enhancer: None, funder_share_ppm: None, staff: false, test_order: false, region,
+            risk_verdict: verdict.map(|(decided_at, band)| RiskVerdict { model: "m", version: "1", band, decided_at: decided_at.min(event_time), valid_days: 30 }),
+            risk_bearing: None, enhancer: None, funder_share_ppm: None, staff, test_order, region,
             employer: employer.map(|(token, source)| Employer { token, source }),
         })
     }
@@ -136,10 +137,10 @@ prop_compose! {
     ) -> Event<'static> {
         Event::Customer(CustomerEvent {
             event_id: "e", event_time, customer, region, zone: None, employer: None,
-            risk: risk.map(|(scored_at, value_ppm)| Score { model: "m", version: "1", value_ppm, scored_at }),
+            risk: risk.map(|(scored_at, value_ppm)| Score { model: "m", version: "1", value_ppm, scored_at: scored_at.min(event_time) }),
             response: None, conversion: None, value: None, tags, lenders, debt_burden_ppm: None,
             consents: consent.into_iter().map(|(purpose, given_at, withdrawn_at, consent)| Consent {
-                consent, purpose, controller: "lender", recipient: None, text_version: "1", given_at, withdrawn_at,
+                consent, purpose, controller: "lender", recipient: None, text_version: "1", given_at: given_at.min(event_time), withdrawn_at,
                 collected_via: None,
             }).collect(),
             flags: flags.into_iter().map(|(flag, value)| FlagValue { flag, value }).collect(),

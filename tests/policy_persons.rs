@@ -157,7 +157,7 @@ fn each_rule_on_persons_gives_its_code_at_its_boundary() {
     assert_eq!(reasons(&policy, &good()), Vec::<String>::new());
     type Change = fn(&mut Facts<'static>);
     let declined: Change = |f| {
-        (f.own_product, f.person.own_product_at) = (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS)));
+        (f.own_product, f.person.own_declined_at) = (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS)));
     };
     let cases: &[(Change, &[&str])] = &[
         (|f| f.customer = "t1", &["EXC_TEST_ORDER"]),
@@ -166,7 +166,7 @@ fn each_rule_on_persons_gives_its_code_at_its_boundary() {
         (declined, &[]),
         (
             |f| {
-                (f.own_product, f.person.own_product_at) =
+                (f.own_product, f.person.own_declined_at) =
                     (Some(OwnProductState::Declined), Some(AT.plus_ms(-90 * DAY_MS + 1)));
             },
             &["EXC_OWN_DECLINED"],

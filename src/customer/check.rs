@@ -6,7 +6,7 @@ use crate::domain::events::{
     ApplicationEvent, ApplicationKind, Command, CommandKind, Components, CustomerEvent, Event, Outcome, RepaymentEvent,
     RepaymentKind,
 };
-use crate::domain::{CalendarDay, EventTime};
+use crate::domain::{AMOUNT_MINOR_MAX, CalendarDay, EventTime};
 
 /// Longest id or token, bytes.
 pub const TOKEN_BYTES_MAX: usize = 128;
@@ -158,16 +158,18 @@ fn token(name: &str, value: Option<&str>) -> Checked {
 fn amount(name: &str, value: Option<i64>) -> Checked {
     match value {
         Some(value) if value < 0 => Err(format!("{name} is {value}, an amount is never negative")),
+        Some(value) if value > AMOUNT_MINOR_MAX => {
+            Err(format!("{name} is {value}, at most {AMOUNT_MINOR_MAX} minor units are expected"))
+        }
         _ => Ok(()),
     }
 }
 
 fn components(name: &str, value: Option<Components>) -> Checked {
     let Some(parts) = value else { return Ok(()) };
-    match parts.principal_minor.min(parts.interest_minor).min(parts.fee_minor) {
-        least if least < 0 => Err(format!("{name} holds {least}, an amount is never negative")),
-        _ => Ok(()),
-    }
+    [parts.principal_minor, parts.interest_minor, parts.fee_minor]
+        .into_iter()
+        .try_for_each(|part| amount(name, Some(part)))
 }
 
 fn instalment(e: &RepaymentEvent<'_>) -> Checked {

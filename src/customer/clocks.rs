@@ -60,6 +60,7 @@ impl Clocks {
         if now.0 > 0 && at.ms_since(now) > ahead_max.saturating_mul(SECOND_MS) {
             return Err(future(format!("event time {at}, at most {ahead_max} s after {now} is expected")));
         }
+        stated(event, ahead_max).map_err(future)?;
         // Only applications are late: the due book takes corrections of any age, and a person has no partner's clock.
         let Event::Application(application) = event else { return Ok(()) };
         let behind_max = settings.late_event_secs_max;
@@ -92,5 +93,24 @@ impl Clocks {
             }
             None => {}
         }
+    }
+}
+
+/// Errs when the event speaks of something as done that would be done too long after it. A verdict, a score or a consent of
+/// the far future would stand against every true one that follows.
+fn stated(event: &Event<'_>, ahead_secs_max: i64) -> Result<(), String> {
+    let at = event.event_time();
+    let done = |name: &str, moment: EventTime| match moment.ms_since(at) > ahead_secs_max.saturating_mul(SECOND_MS) {
+        true => Err(format!("{name} is {moment}, at most {ahead_secs_max} s after the event time {at} is expected")),
+        false => Ok(()),
+    };
+    match event {
+        Event::Application(e) => e.risk_verdict.iter().try_for_each(|v| done("risk_verdict.decided_at", v.decided_at)),
+        Event::Customer(e) => {
+            let scores = [&e.risk, &e.response, &e.conversion, &e.value].into_iter().flatten();
+            scores.into_iter().try_for_each(|score| done("score.scored_at", score.scored_at))?;
+            e.consents.iter().try_for_each(|consent| done("consents.given_at", consent.given_at))
+        }
+        Event::Repayment(_) | Event::Outcome(_) | Event::Command(_) => Ok(()),
     }
 }

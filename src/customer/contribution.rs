@@ -63,9 +63,9 @@ pub fn drawdown(drawdown: &Drawdown, out: &mut Cells) {
     let (counter, held_out) = match outcome.kind {
         ApplicationKind::DrawdownDisbursed => (Counter::DrawdownDisbursed, Some(Counter::HeldOutDisbursed)),
         ApplicationKind::DrawdownDeclined => (Counter::DrawdownDeclined, Some(Counter::HeldOutDeclined)),
+        _ if drawdown.admitted && drawdown.chose_own() => (Counter::DrawdownDiverted, None),
         ApplicationKind::DrawdownTimedOut => (Counter::DrawdownTimedOut, Some(Counter::HeldOutTimedOut)),
         ApplicationKind::DrawdownRerouted => (Counter::DrawdownRerouted, None),
-        _ if drawdown.admitted && drawdown.chose_own() => (Counter::DrawdownDiverted, None),
         _ => (Counter::DrawdownCancelled, Some(Counter::HeldOutCancelled)),
     };
     by_minute(counter, requested.at, amount, out);

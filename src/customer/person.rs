@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::record::fact::Dated;
 use super::record::{Customer, Profile, ScoreKind};
 use super::standing;
-use crate::domain::events::{CloseReason, ConsentPurpose, Income, OutcomeKind, Score};
+use crate::domain::events::{ConsentPurpose, Income, OutcomeKind, Score};
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime};
 use crate::policy::facts::{ContactFact, KnownAt, Person};
@@ -39,8 +39,7 @@ pub fn of<'f>(
     contacts: &'f [ContactFact<'f>],
     overdue: &'f [(&'f str, i32)],
 ) -> Person<'f> {
-    let restructured =
-        customer.loans.iter().any(|l| l.closed.is_some_and(|closed| closed.reason == CloseReason::Restructured));
+    let restructured = customer.loans.iter().any(|loan| loan.marks.restructured);
     let traits = &customer.traits;
     let employers = [&traits.employer_form, &traits.employer_report].into_iter().flatten();
     let known_at = KnownAt {
@@ -63,6 +62,8 @@ pub fn of<'f>(
             .income
             .as_ref()
             .map(|Dated { value, .. }| Income { monthly_minor: value.monthly_minor, currency: &value.currency }),
+        own_declined_at: profile.own_declined_at,
+        merged: profile.merged(),
         own_product_at: profile.own_product.map(|own| own.at),
         restructured,
         reachable: profile.reachable(),
@@ -87,6 +88,11 @@ impl Profile {
             value_ppm: score.value_ppm,
             scored_at: score.scored_at,
         })
+    }
+
+    /// The record was merged into another one.
+    pub fn merged(&self) -> bool {
+        self.merged_into.as_ref().is_some_and(|into| !into.value.is_empty())
     }
 
     /// Whether the newest try to contact the customer came through.
@@ -117,7 +123,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::record::{Closed, Consent, Contact, Giving, Income as Earned, Loan, ScoreFact};
+    use crate::customer::record::{Consent, Contact, Giving, Income as Earned, Loan, Marks, ScoreFact};
 
     const AT: EventTime = EventTime(1_700_000_000_000);
 
@@ -162,8 +168,7 @@ mod tests {
             ],
             ..Profile::default()
         };
-        let restructured = Closed { at: AT, reason: CloseReason::Restructured, day: AT.utc_day() };
-        let loan = Loan { closed: Some(restructured), ..Loan::new("p1", "l1") };
+        let loan = Loan { marks: Marks { restructured: true, ..Marks::default() }, ..Loan::new("p1", "l1") };
         let customer = Customer { profile: Some(Box::new(profile)), loans: vec![loan], ..Customer::default() };
         let made = contacts(&customer);
         assert_eq!(made.as_slice(), [ContactFact { at: AT.plus_ms(1), channel: Some("sms") }]);

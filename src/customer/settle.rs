@@ -19,6 +19,10 @@ impl End {
         Self { kind: SettlementKind::Revoked, reason: ReasonCode::EndOptOut, at }
     }
 
+    pub fn forbidden(at: EventTime) -> Self {
+        Self { kind: SettlementKind::Revoked, reason: ReasonCode::EndForbidden, at }
+    }
+
     pub fn erased(at: EventTime) -> Self {
         Self { kind: SettlementKind::Revoked, reason: ReasonCode::EndErased, at }
     }
@@ -51,14 +55,18 @@ pub fn ended_drawdown(customer: &mut Customer, partner: &str, drawdown: &str) ->
     }
     let drawdown = find(&customer.drawdowns, partner, drawdown)?;
     let outcome = drawdown.outcome?;
-    let (kind, reason) = match outcome.kind {
-        ApplicationKind::DrawdownDisbursed => (SettlementKind::Kept, ReasonCode::EndDrawdownDisbursed),
-        ApplicationKind::DrawdownDeclined => (SettlementKind::Revoked, ReasonCode::EndDrawdownDeclined),
-        ApplicationKind::DrawdownTimedOut => (SettlementKind::Revoked, ReasonCode::EndDrawdownTimedOut),
-        ApplicationKind::DrawdownRerouted => (SettlementKind::Revoked, ReasonCode::EndDrawdownRerouted),
+    let reason = match outcome.kind {
+        ApplicationKind::DrawdownDisbursed => ReasonCode::EndDrawdownDisbursed,
+        ApplicationKind::DrawdownDeclined => ReasonCode::EndDrawdownDeclined,
+        ApplicationKind::DrawdownTimedOut => ReasonCode::EndDrawdownTimedOut,
+        ApplicationKind::DrawdownRerouted => ReasonCode::EndDrawdownRerouted,
+        _ => ReasonCode::EndDrawdownCancelled,
+    };
+    let kind = match outcome.kind {
+        ApplicationKind::DrawdownDisbursed => SettlementKind::Kept,
         // Of a pending candidate it is not known yet whether it is admitted; if it is not, nobody asks how it ended.
-        _ if drawdown.chose_own() => (SettlementKind::Diverted, ReasonCode::EndDrawdownCancelled),
-        _ => (SettlementKind::Revoked, ReasonCode::EndDrawdownCancelled),
+        _ if drawdown.chose_own() => SettlementKind::Diverted,
+        _ => SettlementKind::Revoked,
     };
     Some(End { kind, reason, at: outcome.at })
 }

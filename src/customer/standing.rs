@@ -4,7 +4,6 @@
 //! paid k calendar days after its due date was k days late. Only the customer's own payments cure.
 
 use super::record::{Customer, InstalmentState, Loan};
-use crate::domain::events::{CloseReason, Payer};
 use crate::domain::{CalendarDay, EventTime};
 use crate::policy::facts::Standing;
 
@@ -34,13 +33,8 @@ pub fn of_loans(loans: &[Loan], today: CalendarDay) -> Standing {
 }
 
 fn add_loan(standing: &mut Standing, loan: &Loan, today: CalendarDay) {
-    let reason = loan.closed.map(|closed| closed.reason);
-    standing.written_off |= reason == Some(CloseReason::WrittenOff);
-    standing.compensated |= matches!(reason, Some(CloseReason::Compensated | CloseReason::BoughtBack));
-    standing.compensated |= loan.instalments.iter().filter_map(|i| i.payment).any(|payment| {
-        matches!(payment.payer, Payer::Enhancer | Payer::PartnerBuyback | Payer::Insurer)
-            && payment.paid.is_none_or(|paid| paid.total_minor() > 0)
-    });
+    standing.written_off |= loan.marks.written_off;
+    standing.compensated |= loan.marks.compensated;
     for (_, due_date, state) in loan.states() {
         let (until, unpaid) = match state {
             InstalmentState::Open | InstalmentState::Settled { by_customer: false, .. } => (today, true),

@@ -294,6 +294,17 @@ words! {
     }
 }
 
+impl Flag {
+    /// True of the flags that always forbid an approach, whatever the policy says.
+    pub fn forbids(self) -> bool {
+        match self {
+            Self::OptOut | Self::Complaint | Self::Dispute | Self::Hardship | Self::InCollection => true,
+            Self::Deceased | Self::Minor | Self::SelfExclusion => true,
+            Self::Student | Self::Abuse | Self::Fraud | Self::CourtFreeze | Self::OwnStaff => false,
+        }
+    }
+}
+
 /// A flag with its value as of the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlagValue {

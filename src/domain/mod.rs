@@ -41,6 +41,9 @@ pub use time::{CalendarDay, EventTime};
 /// A short owned string; up to 24 bytes live inside it without a heap allocation.
 pub type Text = compact_str::CompactString;
 
+/// Largest amount that an event or a policy may state, minor units: what is reckoned from it stays in range.
+pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
+
 /// A 128-bit id that is a hash of what caused the thing, in lower-case hexadecimal (32 characters).
 ///
 /// The parts are separated by a zero byte, which no token may contain, so two different lists never hash alike.

@@ -73,6 +73,7 @@ words! {
         DataVerdictMissing = "DATA_VERDICT_MISSING",
         DataVerdictExpired = "DATA_VERDICT_EXPIRED",
         DataModelUnapproved = "DATA_MODEL_UNAPPROVED",
+        DataMerged = "DATA_MERGED",
         DataUnknownPartner = "DATA_UNKNOWN_PARTNER",
         DataNoPolicy = "DATA_NO_POLICY",
         DataPolicyChanged = "DATA_POLICY_CHANGED",
@@ -90,6 +91,7 @@ words! {
         EndDrawdownRerouted = "END_DRAWDOWN_REROUTED",
         EndExpired = "END_EXPIRED",
         EndOptOut = "END_OPT_OUT",
+        EndForbidden = "END_FORBIDDEN",
         EndCommand = "END_COMMAND",
         EndErased = "END_ERASED",
     }

@@ -247,6 +247,9 @@ texts! {
     DataVerdictExpired, Risk, Hard:
         "Our own risk verdict was too old.", "本机构风险结论已过期。";
         "Assess the customer again.", "重新评估客户。";
+    DataMerged, Business, Hard:
+        "The customer's record was merged into another one, which is the one to approach.", "该客户记录已并入另一记录，应以后者为准。";
+        "Send the customer's events under the token that remains.", "以保留的客户标识发送事件。";
     DataUnknownPartner, Law, Hard:
         "The policy has no contract for this partner.", "政策中没有该渠道的合同。";
         "Add the contract to the policy, or ask why the partner sends customers.", "在政策中补充合同，或核实该渠道为何送客。";
@@ -322,6 +325,9 @@ texts! {
     EndOptOut, Law, Hard:
         "The customer refused, or withdrew the consent.", "客户已拒绝或撤回同意。";
         "Do not contact the customer any more.", "不再联系该客户。";
+    EndForbidden, Law, Hard:
+        "What became known of the customer forbids an approach.", "新获知的客户情况禁止营销。";
+        "Do not approach the customer any more; the record says why.", "不再营销该客户；原因见客户记录。";
     EndCommand, Compliance, Soft:
         "An operator ended it.", "由操作人员终止。";
         "See the command for its reason.", "原因见操作指令。";

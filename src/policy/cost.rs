@@ -101,7 +101,9 @@ pub fn of(charges: &[Charge], terms: &Terms, coupons: &[Coupon]) -> Option<Cost>
                     _ => 0,
                 };
                 *total = monthly.saturating_mul(i64::from(terms.months));
-                payments.iter_mut().for_each(|payment| payment.total_minor += monthly);
+                for payment in &mut payments {
+                    payment.total_minor = payment.total_minor.saturating_add(monthly);
+                }
             }
         }
         if matches!(charge.basis, Basis::Upfront(_) | Basis::UpfrontMinor(_)) {
@@ -224,7 +226,9 @@ fn rate(net_minor: i64, payments: &[Payment], near: i64) -> i64 {
     let net = i128::from(net_minor.max(0)) << DIGITS;
     let worth = |rate: i64| -> i128 {
         let discounted = payments.iter().zip(Factors::at(rate));
-        discounted.map(|(payment, factor)| i128::from(payment.total_minor) * i128::from(factor)).sum()
+        discounted
+            .map(|(payment, factor)| i128::from(payment.total_minor) * i128::from(factor))
+            .fold(0, i128::saturating_add)
     };
     let (mut low, mut high) = (0_i64, RATE_PPM_MAX);
     let (mut probe, mut last) = (near.clamp(0, RATE_PPM_MAX - 1), None);
@@ -289,6 +293,22 @@ mod tests {
 
     use Basis::*;
     use RepaymentMethod::*;
+
+    /// No amount stops the reckoning: what is beyond the largest number is as dear as can be told, and not without a price.
+    #[test]
+    fn amounts_beyond_the_range_are_dear_and_harmless() {
+        let bases = [Yearly(2_000_000), Monthly(1_000_000), MonthlyMinor(i64::MAX), Upfront(900_000)];
+        for method in [EqualInstalment, EqualPrincipal, InterestFirst, Bullet] {
+            for months in [1, 12, MONTHS_MAX] {
+                assert_eq!(ppm(&bases, i64::MAX, months, method), RATE_PPM_MAX, "{method} {months}");
+                assert_eq!(
+                    ppm(&bases[1..], crate::domain::AMOUNT_MINOR_MAX, months, method),
+                    RATE_PPM_MAX,
+                    "{method} {months}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn interest_alone_is_its_own_rate() {

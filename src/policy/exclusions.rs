@@ -140,6 +140,13 @@ fn verdict(case: &Case<'_>, found: &mut Findings) {
     let verdict = case.facts.verdict.as_ref();
     found.flag(DataVerdictMissing, "own_verdict", verdict.is_some(), true);
     let Some(verdict) = verdict else { return };
+    let latest = case.facts.now.max(case.facts.event_time);
+    if verdict.decided_at > latest {
+        // What is not decided yet is no verdict.
+        let (subject, decided_at) = ("verdict_decided_at", verdict.decided_at.0);
+        found.number(DataVerdictMissing, subject, Unit::Moment, decided_at, Relation::AtMost, latest.0);
+        return;
+    }
     let until = verdict.decided_at.plus_ms(i64::from(verdict.valid_days) * DAY_MS);
     let at = case.facts.event_time;
     found.number(DataVerdictExpired, "verdict_valid_until", Unit::Moment, until.0, Relation::AtLeast, at.0);

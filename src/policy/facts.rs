@@ -141,6 +141,10 @@ pub struct Person<'a> {
     pub income: Option<Income<'a>>,
     /// When the own product was last said to be in its state.
     pub own_product_at: Option<EventTime>,
+    /// When the own product was last declined.
+    pub own_declined_at: Option<EventTime>,
+    /// The record was merged into another one.
+    pub merged: bool,
     /// A loan, or an instalment of one, was restructured.
     pub restructured: bool,
     /// Whether the newest try to contact the customer came through; `None`: none was made.

@@ -45,6 +45,9 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     permission::judge_enhancer(case, found);
     consent(case, found);
     flags(&FLAGS, case.facts.flags, found);
+    if case.facts.person.merged {
+        found.flag(DataMerged, "merged_into_another", true, false);
+    }
     deadline(case, found);
 }
 
@@ -97,4 +100,17 @@ fn deadline(case: &Case<'_>, found: &mut Findings) {
     let age_ms = case.facts.now.ms_since(case.facts.event_time);
     let within_ms = case.contract.answer_within_ms;
     found.number(GateDeadline, "answer_age", Unit::Milliseconds, age_ms, Relation::AtMost, within_ms);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is a gate before a candidate ends one as well.
+    #[test]
+    fn the_flags_of_the_gates_are_those_that_forbid() {
+        for flag in Flag::ALL {
+            assert_eq!(FLAGS.iter().any(|(gate, _)| gate == flag), flag.forbids(), "{flag}");
+        }
+    }
 }

@@ -85,11 +85,14 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 }
 
 fn own_declined(case: &Case<'_>, days: i64, found: &mut Findings) {
-    match (case.facts.own_product, case.facts.person.own_product_at) {
-        (Some(OwnProductState::Declined), Some(at)) => {
+    let state = case.facts.own_product;
+    // Any other state came after the decline and says more; that there is no product takes back nothing.
+    let without = matches!(state, None | Some(OwnProductState::None | OwnProductState::Declined));
+    match case.facts.person.own_declined_at.filter(|_| without) {
+        Some(at) => {
             found.number(ExcOwnDeclined, "own_declined_age", Unit::Days, age_days(case, at), Relation::AtLeast, days);
         }
-        (state, _) => {
+        None => {
             found.flag(ExcOwnDeclined, "own_declined", state == Some(OwnProductState::Declined), false);
         }
     }

@@ -199,7 +199,7 @@ impl ShardRunner {
 
     /// A tick, when something is due; a gap is told although nothing is.
     pub fn tick(&mut self) {
-        if !self.placed.gaps.is_empty() && self.in_flight.is_none() {
+        if !self.placed.gaps.is_empty() && !self.is_in_flight {
             self.open();
         }
         let now = self.shared.clock.now(self.progress.high, self.progress.now).max(self.now);

@@ -88,6 +88,12 @@ impl Storm<'_> {
         }
     }
 
+    /// When something was done of which an event speaks: seldom so long after the event that nobody can believe it.
+    fn said(&mut self, event_time: EventTime) -> EventTime {
+        let at = self.at();
+        if at.0.rem_euclid(20) == 0 { at } else { at.min(event_time.plus_ms(HOUR_MS)) }
+    }
+
     fn record(&mut self, erases: bool) -> OwnedEvent {
         match self.dice.between(0, 100) {
             0..62 => self.application(),
@@ -129,7 +135,7 @@ impl Storm<'_> {
         e.repayment_method = self.some_word(20);
         e.product_kind = self.some_word(20);
         e.cancel_reason = self.some_word(60);
-        let decided_at = self.at();
+        let decided_at = self.said(at);
         let bands: &[&str] = if self.clean { &["a"] } else { &["a", "b", "c"] };
         let verdict = RiskVerdict {
             model: "m",
@@ -188,7 +194,7 @@ impl Storm<'_> {
         let purposes = [ConsentPurpose::MarketingCross, ConsentPurpose::MarketingCross, ConsentPurpose::MarketingOwn];
         for _ in 0..self.dice.between(0, 3) {
             let controller = *self.dice.pick(&["lender-own", "lender-other"]);
-            let (given, withdrawn) = (self.at(), self.at());
+            let (given, withdrawn) = (self.said(at), self.at());
             let percent = if self.clean { 10 } else { 30 };
             let mut consent = blank::consent(controller, given, self.dice.chance(percent).then_some(withdrawn));
             consent.purpose = *self.dice.pick(&purposes);
@@ -215,7 +221,7 @@ impl Storm<'_> {
         e.own_product = self.some_word(if self.clean { 4 } else { 15 });
         e.own_limit_minor = self.some(10, &[1, 2]);
         e.merged_into = self.some(3, &["customer-x"]);
-        let scored_at = self.at();
+        let scored_at = self.said(at);
         let score = Score { model: "s", version: "1", value_ppm: self.dice.between(0, 3), scored_at };
         e.risk = self.dice.chance(15).then(|| score.clone());
         e.value = self.dice.chance(15).then_some(score);

@@ -121,6 +121,7 @@ fn weigh_drawdown(customer: &Customer, event: &ApplicationEvent<'_>, change: &mu
             stand(&mut drawdown.outcome, outcome).max(drawdown.seen_at(at))
         }
     };
+    let effect = effect.max(drawdown.mark(event.staff, event.test_order));
     change.entries.drawdown = (effect == Effect::Changed).then_some(drawdown);
     Ok(effect)
 }

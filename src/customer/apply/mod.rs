@@ -106,8 +106,10 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
         Change::Profile(change) => {
             customer.traits = change.traits;
             set_profile(customer, change.profile, spare);
-            if change.opts_out {
-                settle(customer, End::opt_out(event.event_time()), spare);
+            let at = event.event_time();
+            if change.opts_out || change.forbids {
+                let end = if change.opts_out { End::opt_out(at) } else { End::forbidden(at) };
+                settle(customer, end, spare);
             }
         }
         Change::Erase(at) => {

@@ -1,7 +1,7 @@
 //! Customer events: traits, scores, consents, flags, the own product. What an event leaves out stays as it was.
 
 use super::{room_for, unchanged};
-use crate::customer::record::fact::{Dated, Effect, stand_dated};
+use crate::customer::record::fact::{Dated, Effect, stand, stand_dated};
 use crate::customer::record::{
     CONSENTS_MAX, Consent, Customer, Giving, Income, Profile, ScoreFact, ScoreKind, Spare, Traits,
 };
@@ -15,6 +15,8 @@ pub struct Change {
     pub profile: Box<Profile>,
     /// The event takes the right to act: opted out, or a cross-marketing consent withdrawn.
     pub opts_out: bool,
+    /// The event says what forbids an approach: a flag was set, or the record was merged into another.
+    pub forbids: bool,
 }
 
 /// What the event would change.
@@ -24,10 +26,12 @@ pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>, spare: &mut Spare) 
     let effect = take_values(&mut profile, event).max(take_traits(&mut traits, event));
     let effect = effect.max(take_scores(&mut profile, event));
     let effect = effect.max(take_consents(&mut profile, event)?);
-    let effect = effect.max(take_flags(&mut profile, event, &mut opts_out));
-    opts_out |= withdraws(customer.profile.as_deref(), &profile, event);
+    let before = customer.profile.as_deref();
+    let mut forbids = profile.merged() && !before.is_some_and(Profile::merged);
+    let effect = effect.max(take_flags(&mut profile, event, &mut opts_out, &mut forbids));
+    opts_out |= withdraws(before, &profile, event);
     if effect == Effect::Changed {
-        return Ok(Change { traits, profile, opts_out });
+        return Ok(Change { traits, profile, opts_out, forbids });
     }
     spare.give_back(profile);
     Err(unchanged(effect))
@@ -42,6 +46,7 @@ fn take_traits(traits: &mut Traits, event: &CustomerEvent<'_>) -> Effect {
 fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
     let at = event.event_time;
     let tags = (!event.tags.is_empty()).then(|| event.tags.iter().map(|tag| Text::from(*tag)).collect());
+    let declined = event.own_product == Some(OwnProductState::Declined);
     let own =
         event.own_product.is_some_and(|state| !matches!(state, OwnProductState::None | OwnProductState::Declined));
     [
@@ -51,6 +56,7 @@ fn take_values(profile: &mut Profile, event: &CustomerEvent<'_>) -> Effect {
         stand_dated(&mut profile.debt_burden_ppm, at, event.debt_burden_ppm),
         stand_dated(&mut profile.income, at, event.income.map(Income::from)),
         stand_dated(&mut profile.own_product, at, event.own_product),
+        if declined { stand(&mut profile.own_declined_at, at) } else { Effect::Same },
         stand_dated(&mut profile.own_limit_minor, at, event.own_limit_minor),
         stand_dated(&mut profile.merged_into, at, event.merged_into.map(Text::from)),
         if own { profile.came_by_own_door(at) } else { Effect::Same },
@@ -114,11 +120,13 @@ fn withdraws(before: Option<&Profile>, after: &Profile, event: &CustomerEvent<'_
     })
 }
 
-fn take_flags(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool) -> Effect {
+fn take_flags(profile: &mut Profile, event: &CustomerEvent<'_>, opts_out: &mut bool, forbids: &mut bool) -> Effect {
     let mut effect = Effect::Same;
     for stated in &event.flags {
         let changed = profile.set_flag(stated.flag, event.event_time, stated.value);
-        *opts_out |= changed == Effect::Changed && stated.flag == Flag::OptOut && stated.value;
+        let set = changed == Effect::Changed && stated.value;
+        *opts_out |= set && stated.flag == Flag::OptOut;
+        *forbids |= set && stated.flag.forbids();
         effect = effect.max(changed);
     }
     effect

@@ -4,7 +4,7 @@ use super::application::note_currency;
 use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::record::fact::{Effect, stand};
 use crate::customer::record::{
-    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Payment, Schedule, Spare, find,
+    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks, Payment, Schedule, Spare, find,
     find_or_place,
 };
 use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
@@ -14,6 +14,7 @@ use crate::domain::{CalendarDay, Fate, Text};
 #[derive(Debug)]
 pub struct Change {
     currency: Option<Text>,
+    marks: Marks,
     part: Part,
 }
 
@@ -32,6 +33,8 @@ pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, day: CalendarDay) 
     }
     let mut currency = known.and_then(|loan| loan.currency.clone());
     same_currency("loan", currency.as_deref(), event.currency)?;
+    let before = known.map(|loan| loan.marks).unwrap_or_default();
+    let mut marks = before;
     let (part, effect) = match event.kind {
         Kind::Disbursed => {
             let mut standing = known.and_then(|loan| loan.disbursed);
@@ -44,25 +47,28 @@ pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, day: CalendarDay) 
             let reason =
                 event.close_reason.ok_or_else(|| invalid("close_reason is missing, closed needs it".into()))?;
             let mut standing = known.and_then(|loan| loan.closed);
+            marks = marks.with(Marks::of_close(reason));
             let effect = Closed::stand(&mut standing, Closed { at: event.event_time, reason, day });
             (Part::Closed(standing), effect)
         }
         _ => {
-            let (instalment, effect) = weigh_instalment(known, event, day)?;
+            let (instalment, effect) = weigh_instalment(known, event, day, &mut marks)?;
             (Part::Instalment(instalment), effect)
         }
     };
-    let effect = effect.max(note_currency(&mut currency, event.currency));
+    let marked = if marks == before { Effect::Same } else { Effect::Changed };
+    let effect = effect.max(note_currency(&mut currency, event.currency)).max(marked);
     if effect != Effect::Changed {
         return Err(unchanged(effect));
     }
-    Ok(Change { currency, part })
+    Ok(Change { currency, marks, part })
 }
 
 fn weigh_instalment(
     loan: Option<&Loan>,
     event: &RepaymentEvent<'_>,
     day: CalendarDay,
+    marks: &mut Marks,
 ) -> Result<(Instalment, Effect), Fate> {
     let missing = |name: &str| invalid(format!("{name} is missing, {} needs it", event.kind));
     let number = event.instalment.ok_or_else(|| missing("instalment"))?;
@@ -72,12 +78,16 @@ fn weigh_instalment(
     }
     let mut instalment = known.copied().unwrap_or_else(|| Instalment::new(number));
     let at = event.event_time;
+    let mut pay = |payment: Payment| {
+        *marks = marks.with(Marks::of_payment(&payment));
+        instalment.pay(payment)
+    };
     let effect = match event.kind {
         Kind::Paid | Kind::PartiallyPaid | Kind::Reversed => {
             let paid = event.paid.ok_or_else(|| missing("paid"))?;
-            instalment.pay(Payment { at, paid: Some(paid), payer: event.payer.unwrap_or(Payer::Customer), day })
+            pay(Payment { at, paid: Some(paid), payer: event.payer.unwrap_or(Payer::Customer), day })
         }
-        Kind::Waived => instalment.pay(Payment { at, paid: event.paid, payer: Payer::Waiver, day }),
+        Kind::Waived => pay(Payment { at, paid: event.paid, payer: Payer::Waiver, day }),
         _ => {
             let due_date = event.due_date.ok_or_else(|| missing("due_date"))?;
             let due = event.due.ok_or_else(|| missing("due"))?;
@@ -92,7 +102,7 @@ impl Change {
         let (partner, id) = (event.partner, event.loan);
         let new = || Loan { instalments: spare.instalments(), ..Loan::new(partner, id) };
         let loan = find_or_place(&mut customer.loans, partner, id, new);
-        loan.currency = self.currency;
+        (loan.currency, loan.marks) = (self.currency, self.marks);
         match self.part {
             Part::Disbursed(disbursed) => loan.disbursed = disbursed,
             Part::Closed(closed) => loan.closed = closed,

@@ -93,6 +93,9 @@ pub struct Drawdown {
     pub own_accepted: bool,
     /// When the policy was last asked, only the holdout kept a proposal back: the drawdown is one of the control group.
     pub held_out: bool,
+    /// Some event of the drawdown says that the applicant is on the partner's staff, or that it is a test. Never taken back.
+    pub staff: bool,
+    pub test_order: bool,
 }
 
 impl Drawdown {
@@ -109,6 +112,8 @@ impl Drawdown {
             admitted: false,
             own_accepted: false,
             held_out: false,
+            staff: false,
+            test_order: false,
         }
     }
 
@@ -130,6 +135,13 @@ impl Drawdown {
         Effect::Changed
     }
 
+    /// Notes what an event says of the order itself.
+    pub fn mark(&mut self, staff: bool, test_order: bool) -> Effect {
+        let before = (self.staff, self.test_order);
+        (self.staff, self.test_order) = (before.0 || staff, before.1 || test_order);
+        if (self.staff, self.test_order) == before { Effect::Same } else { Effect::Changed }
+    }
+
     /// What was requested, else what the outcome says; 0 when neither is known. Minor units.
     pub fn amount_minor(&self) -> i64 {
         let requested = self.requested.and_then(|asked| asked.amount_minor);
@@ -140,11 +152,13 @@ impl Drawdown {
         self.outcome.filter(|o| o.kind == ApplicationKind::DrawdownDisbursed).map(|o| o.at)
     }
 
-    /// Cancelled in favour of the lender's own offer: *diverted*, if the candidate was admitted.
+    /// Given up for the lender's own offer, in so many words or left to time out after it was accepted: *diverted*, if the
+    /// candidate was admitted.
     pub fn chose_own(&self) -> bool {
-        self.outcome.is_some_and(|o| {
-            o.kind == ApplicationKind::DrawdownCancelled
-                && (self.own_accepted || o.cancel_reason == Some(CancelReason::ChoseOwn))
+        self.outcome.is_some_and(|o| match o.kind {
+            ApplicationKind::DrawdownCancelled => self.own_accepted || o.cancel_reason == Some(CancelReason::ChoseOwn),
+            ApplicationKind::DrawdownTimedOut => self.own_accepted,
+            _ => false,
         })
     }
 }

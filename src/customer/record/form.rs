@@ -252,7 +252,8 @@ impl Drawdown {
         let parts = flags.iter().fold(Parts::default(), |parts, flag| parts.with(*flag));
         let parts = with_outcome(with_asked(parts, self.requested.as_ref()), self.outcome.as_ref());
         let parts = parts.with(!self.candidate.is_empty()).with(self.held_out);
-        to.parts(parts.with(self.offered_minor.is_some()));
+        let parts = parts.with(self.offered_minor.is_some());
+        to.parts(parts.with(self.staff).with(self.test_order));
         to.text(&self.partner);
         to.text(&self.drawdown);
         to.some(self.risk_passed_at, Packer::time);
@@ -274,6 +275,7 @@ impl Drawdown {
         let candidate = from.some(parts.next(), Unpacker::text_id)?.unwrap_or_default();
         let held_out = parts.next();
         let offered_minor = from.some(parts.next(), Unpacker::number)?;
+        let (staff, test_order) = (parts.next(), parts.next());
         parts.end(from.position())?;
         Ok(Self {
             partner,
@@ -287,6 +289,8 @@ impl Drawdown {
             admitted,
             own_accepted,
             held_out,
+            staff,
+            test_order,
         })
     }
 }

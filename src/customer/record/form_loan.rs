@@ -1,7 +1,7 @@
 //! The packed form of a loan: an instalment is what differs from the one before, so that equal ones take two bytes each.
 
 use super::pack::{Packer, Parts, Unpacker};
-use super::{Closed, Disbursed, INSTALMENTS_MAX, Instalment, Loan, Payment, Schedule};
+use super::{Closed, Disbursed, INSTALMENTS_MAX, Instalment, Loan, Marks, Payment, Schedule};
 use crate::domain::codec::CodecError;
 use crate::domain::events::{Components, Payer};
 use crate::domain::{CalendarDay, EventTime};
@@ -23,7 +23,9 @@ impl Loan {
     pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
         let number = self.disbursed.and_then(|disbursed| disbursed.instalments);
         let parts = Parts::default().with(self.currency.is_some()).with(self.disbursed.is_some());
-        to.parts(parts.with(number.is_some()).with(self.closed.is_some()));
+        let parts = parts.with(number.is_some()).with(self.closed.is_some());
+        let Marks { compensated, written_off, restructured } = self.marks;
+        to.parts(parts.with(compensated).with(written_off).with(restructured));
         to.text(&self.partner);
         to.id(&self.loan);
         to.some_text(&self.currency);
@@ -56,10 +58,11 @@ impl Loan {
             let (at, reason) = (from.time()?, from.word()?);
             Ok(Closed { at, reason, day: from.day(day_of(at))? })
         })?;
+        let marks = Marks { compensated: parts.next(), written_off: parts.next(), restructured: parts.next() };
         parts.end(from.position())?;
         let mut before = Before::default();
         from.list(&mut instalments, INSTALMENTS_MAX, |from| Instalment::unpack(&mut before, from))?;
-        Ok(Self { partner, loan, currency, disbursed, closed, instalments })
+        Ok(Self { partner, loan, currency, disbursed, closed, marks, instalments })
     }
 }
 

@@ -48,7 +48,8 @@ impl Profile {
         let parts = parts.with(self.own_limit_minor.is_some()).with(self.own_since.is_some());
         let parts = parts.with(self.merged_into.is_some()).with(!self.scores.is_empty());
         let parts = parts.with(!self.consents.is_empty()).with(!self.flags.is_empty());
-        to.parts(parts.with(!self.contacts.is_empty()).with(self.income.is_some()));
+        let parts = parts.with(!self.contacts.is_empty()).with(self.income.is_some());
+        to.parts(parts.with(self.own_declined_at.is_some()));
         to.dated(&self.zone, |to, text| to.text(text));
         to.dated(&self.tags, |to, tags| {
             to.count(tags.len());
@@ -68,6 +69,7 @@ impl Profile {
             to.number(income.monthly_minor);
             to.text(&income.currency);
         });
+        to.some(self.own_declined_at, Packer::time);
     }
 
     pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
@@ -100,6 +102,7 @@ impl Profile {
         }
         self.income =
             from.dated(parts.next(), |from| Ok(Income { monthly_minor: from.number()?, currency: from.text()? }))?;
+        self.own_declined_at = from.some(parts.next(), Unpacker::time)?;
         parts.end(from.position())
     }
 
@@ -115,6 +118,7 @@ impl Profile {
             own_product,
             own_limit_minor,
             own_since,
+            own_declined_at,
             merged_into,
             scores,
             consents,
@@ -123,7 +127,7 @@ impl Profile {
         } = self;
         (*zone, *tags, *merged_into) = (None, None, None);
         (*lenders, *debt_burden_ppm, *income) = (None, None, None);
-        (*own_product, *own_limit_minor, *own_since) = (None, None, None);
+        (*own_product, *own_limit_minor, *own_since, *own_declined_at) = (None, None, None, None);
         clear(scores);
         clear(consents);
         clear(flags);
@@ -146,6 +150,7 @@ impl Profile {
             own_product: like.own_product,
             own_limit_minor: like.own_limit_minor,
             own_since: like.own_since,
+            own_declined_at: like.own_declined_at,
             merged_into: like.merged_into.clone(),
             scores,
             consents,

@@ -65,9 +65,9 @@ prop_compose! {
     fn drawdown()(
         (partner, drawdown, candidate) in (text(), text(), text()), requested in asked(), risk_passed_at in some(time()),
         outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
-        offered_minor in some(any::<i64>()),
+        offered_minor in some(any::<i64>()), (staff, test_order) in any::<(bool, bool)>(),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate: (&candidate).into(), offered_minor, admitted, own_accepted, held_out }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate: (&candidate).into(), offered_minor, admitted, own_accepted, held_out, staff, test_order }
     }
 }
 
@@ -112,12 +112,13 @@ prop_compose! {
     fn loan()(
         (partner, loan) in (text(), text()), currency in some(text()),
         disbursed in some((time(), any::<i64>(), some(any::<i32>()))), closed in some((time(), word(), day())),
-        instalments in prop::collection::vec(instalment(), 0..14),
+        (compensated, written_off, restructured) in any::<(bool, bool, bool)>(), instalments in prop::collection::vec(instalment(), 0..14),
     ) -> Loan {
         Loan {
             partner, loan, currency,
             disbursed: disbursed.map(|(at, principal_minor, instalments)| Disbursed { at, principal_minor, instalments }),
             closed: closed.map(|(at, reason, day)| Closed { at, reason, day }),
+            marks: Marks { compensated, written_off, restructured },
             instalments,
         }
     }
@@ -141,13 +142,14 @@ prop_compose! {
         (debt_burden_ppm, own_product) in (dated(any::<i64>()), dated(word::<OwnProductState>())),
         income in dated((any::<i64>(), text())),
         (own_limit_minor, own_since, merged_into) in (dated(any::<i64>()), some(time()), dated(text())),
+        own_declined_at in some(time()),
         scores in list((word(), time(), time(), any::<i64>(), text(), text())),
         consents in list((word(), text(), some(text()), some((time(), text(), text(), some(text()))), some(time()))),
         flags in list((word::<Flag>(), time(), any::<bool>())),
         contacts in list((time(), text(), word(), some(text()))),
     ) -> Profile {
         Profile {
-            zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into,
+            zone, tags: tags.map(|Dated { at, value }| Dated { at, value: value.into() }), lenders, debt_burden_ppm, own_product, own_limit_minor, own_since, merged_into, own_declined_at,
             income: income.map(|Dated { at, value: (monthly_minor, currency) }| Dated { at, value: Income { monthly_minor, currency } }),
             scores: scores.into_iter().map(|(kind, at, scored_at, value_ppm, model, version)| {
                 ScoreFact { kind, at, scored_at, value_ppm, model, version }

@@ -21,6 +21,42 @@ pub struct Closed {
     pub day: CalendarDay,
 }
 
+/// What a loan has once been and no later fact takes back: each fact that says so counts, also one that a newer stands against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// An enhancer, insurer or buy-back paid something, or all of it.
+    pub compensated: bool,
+    pub written_off: bool,
+    pub restructured: bool,
+}
+
+impl Marks {
+    /// What the end of a loan says of it.
+    pub fn of_close(reason: CloseReason) -> Self {
+        Self {
+            compensated: matches!(reason, CloseReason::Compensated | CloseReason::BoughtBack),
+            written_off: reason == CloseReason::WrittenOff,
+            restructured: reason == CloseReason::Restructured,
+        }
+    }
+
+    /// What a payment says of the loan. A waiver is none by another.
+    pub fn of_payment(payment: &Payment) -> Self {
+        let another = matches!(payment.payer, Payer::Enhancer | Payer::PartnerBuyback | Payer::Insurer);
+        let some = payment.paid.is_none_or(|paid| paid.total_minor() > 0);
+        Self { compensated: another && some, ..Self::default() }
+    }
+
+    /// These and those.
+    pub fn with(self, more: Self) -> Self {
+        Self {
+            compensated: self.compensated || more.compensated,
+            written_off: self.written_off || more.written_off,
+            restructured: self.restructured || more.restructured,
+        }
+    }
+}
+
 impl Closed {
     /// The latest stands, then the reason; the day follows from the time.
     pub fn stand(standing: &mut Option<Closed>, fact: Closed) -> Effect {
@@ -140,6 +176,7 @@ pub struct Loan {
     pub currency: Option<Text>,
     pub disbursed: Option<Disbursed>,
     pub closed: Option<Closed>,
+    pub marks: Marks,
     /// By number.
     pub instalments: Vec<Instalment>,
 }
@@ -152,6 +189,7 @@ impl Loan {
             currency: None,
             disbursed: None,
             closed: None,
+            marks: Marks::default(),
             instalments: Vec::new(),
         }
     }

@@ -15,7 +15,7 @@ mod form_tests;
 
 pub use application::{Application, Asked, Drawdown, Limit, Outcome};
 pub use form::{Entries, Spare};
-pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Payment, Schedule};
+pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Marks, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
 pub use profile::{Consent, Contact, FlagFact, Giving, Income, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
 

@@ -131,7 +131,9 @@ pub struct Profile {
     pub own_limit_minor: Option<Dated<i64>>,
     /// Earliest event by which the customer had come through the lender's own door.
     pub own_since: Option<EventTime>,
-    /// Noted only.
+    /// When the own product was last declined, whatever was said of it since.
+    pub own_declined_at: Option<EventTime>,
+    /// Under which token the customer goes on; empty: under this one again.
     pub merged_into: Option<Dated<Text>>,
     pub scores: Vec<ScoreFact>,
     pub consents: Vec<Consent>,

@@ -271,6 +271,18 @@ fn an_accepted_own_offer_makes_the_cancellation_a_diversion() {
     assert_eq!(stranger, Fate::Ignored(IgnoreReason::Unmatched));
 }
 
+/// Who accepts ours and lets the partner's run out of time has taken ours.
+#[test]
+fn an_accepted_own_offer_makes_the_time_out_a_diversion() {
+    let (mut desk, id) = live();
+    desk.event(Event::Outcome(outcome(OutcomeKind::Accepted, &id, NOW)));
+    desk.application(drawdown(Kind::DrawdownTimedOut, NOW.plus_ms(1)));
+    let bundle = desk.seal();
+    assert_eq!(bundle.deltas.iter().map(|d| d.counter).collect::<Vec<_>>(), [Counter::DrawdownDiverted]);
+    let settled = &bundle.settlements[0];
+    assert_eq!((settled.kind, settled.reason.as_str()), (SettlementKind::Diverted, "END_DRAWDOWN_TIMED_OUT"));
+}
+
 #[test]
 fn an_acceptance_after_the_cancellation_moves_the_count() {
     let (mut desk, id) = live();
@@ -296,11 +308,15 @@ fn a_late_admission_makes_a_diversion_of_a_cancelled_drawdown() {
 fn losing_the_right_to_act_revokes_at_once() {
     let flags = vec![FlagValue { flag: Flag::OptOut, value: true }];
     let hardship = vec![FlagValue { flag: Flag::Hardship, value: true }];
+    let fraud = vec![FlagValue { flag: Flag::Fraud, value: true }];
     let withdrawn = vec![consent(EventTime(NOW.0 - DAY_MS), Some(NOW))];
     let cases = [
         (Event::Customer(CustomerEvent { flags, ..customer(NOW) }), Some("END_OPT_OUT")),
         (Event::Customer(CustomerEvent { consents: withdrawn, ..customer(NOW) }), Some("END_OPT_OUT")),
-        (Event::Customer(CustomerEvent { flags: hardship, ..customer(NOW) }), None),
+        (Event::Customer(CustomerEvent { flags: hardship, ..customer(NOW) }), Some("END_FORBIDDEN")),
+        (Event::Customer(CustomerEvent { merged_into: Some("c2"), ..customer(NOW) }), Some("END_FORBIDDEN")),
+        (Event::Customer(CustomerEvent { merged_into: Some(""), ..customer(NOW) }), None),
+        (Event::Customer(CustomerEvent { flags: fraud, ..customer(NOW) }), None),
         (Event::Customer(CustomerEvent { erased: true, ..customer(NOW) }), Some("END_ERASED")),
         (Event::Command(revoke(None, NOW)), Some("END_COMMAND")),
     ];

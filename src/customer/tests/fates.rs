@@ -4,7 +4,7 @@ use super::fixture::*;
 use crate::domain::events::*;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
 use crate::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
-use crate::domain::{CalendarDay, EventTime, Fate};
+use crate::domain::{AMOUNT_MINOR_MAX, CalendarDay, EventTime, Fate};
 use ApplicationKind as Kind;
 
 fn class(fate: Fate) -> Option<DeadLetterClass> {
@@ -31,6 +31,8 @@ fn what_cannot_be_used_is_invalid_and_leaves_no_trace() {
         Event::Application(ApplicationEvent { product: Some(&long), ..submitted() }),
         Event::Application(ApplicationEvent { application: "a\0b", ..submitted() }),
         Event::Application(ApplicationEvent { amount_minor: Some(-1), ..submitted() }),
+        Event::Application(ApplicationEvent { amount_minor: Some(AMOUNT_MINOR_MAX + 1), ..submitted() }),
+        Event::Application(ApplicationEvent { limit_minor: Some(i64::MAX), ..submitted() }),
         Event::Application(ApplicationEvent { drawdown: None, ..drawdown(Kind::DrawdownRequested, NOW) }),
         Event::Application(ApplicationEvent { drawdown: Some(""), ..drawdown(Kind::DrawdownRequested, NOW) }),
         Event::Repayment(RepaymentEvent { instalment: None, ..scheduled() }),
@@ -39,6 +41,7 @@ fn what_cannot_be_used_is_invalid_and_leaves_no_trace() {
         Event::Repayment(RepaymentEvent { due_date: Some(CalendarDay(i32::MAX)), ..scheduled() }),
         Event::Repayment(RepaymentEvent { due: None, ..scheduled() }),
         Event::Repayment(RepaymentEvent { due: principal(-5), ..scheduled() }),
+        Event::Repayment(RepaymentEvent { due: principal(AMOUNT_MINOR_MAX + 1), ..scheduled() }),
         Event::Repayment(RepaymentEvent { paid: None, ..paid(1, TODAY, 5, Payer::Customer) }),
         Event::Repayment(repayment(RepaymentKind::Closed, NOW)),
         Event::Customer(CustomerEvent { own_limit_minor: Some(-1), ..customer(NOW) }),
@@ -51,7 +54,7 @@ fn what_cannot_be_used_is_invalid_and_leaves_no_trace() {
         assert_eq!(class(desk.event(event.clone())), Some(DeadLetterClass::Invalid), "{event:?}");
     }
     assert_eq!(desk.entries(), 0);
-    assert_eq!(desk.seal().header.fates.dead_lettered, 19);
+    assert_eq!(desk.seal().header.fates.dead_lettered, 22);
 }
 
 #[test]

@@ -171,8 +171,10 @@ fn claim(rule: &OfferRule, base: &PartnerLimit<'_>, prices: &Prices, priced: &Pr
 }
 
 fn room(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>, limit_minor: Option<i64>) -> Result<Option<Room>, Misfit> {
-    let (Some(exposures), Some(limit_minor)) = (&case.policy.exposure, limit_minor) else { return Ok(None) };
-    match exposures.room(case.facts, &rule.product, who.currency, limit_minor, rule.limit_mode) {
+    let Some(exposures) = &case.policy.exposure else { return Ok(None) };
+    // The limit that the customer has already adds nothing; what is owed in all with it is judged all the same.
+    let (limit_minor, mode) = limit_minor.map_or((0, LimitMode::Additive), |minor| (minor, rule.limit_mode));
+    match exposures.room(case.facts, &rule.product, who.currency, limit_minor, mode) {
         Room::Unknown(what) => Err(Misfit::Unknown(what)),
         above @ Room::Above { .. } => Err(Misfit::AboveExposure(above)),
         within @ Room::Within { .. } => Ok(Some(within)),

@@ -7,9 +7,9 @@ use super::fields::{Fields, Problems, Wrong, word};
 use super::guard;
 use super::quantity::{beginning, clock, currency, day, duration, end, sentence, token, whole, zone};
 use super::tree::Node;
-use crate::domain::Text;
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::words::Word;
+use crate::domain::{AMOUNT_MINOR_MAX, Text};
 use crate::policy::ProblemCode;
 use crate::policy::contract::{ApiChannel, Budgets, DataUse, Disclosure, Integration, Listing, Party};
 use crate::policy::{Contract, Dates, Words};
@@ -21,8 +21,6 @@ const ANSWER_WITHIN_MS_MAX: i64 = 24 * HOUR_MS;
 const VALID_FOR_MS_MAX: i64 = 31 * DAY_MS;
 /// Largest count a contract may state (quota, reservations, cases).
 pub(super) const COUNT_MAX: i64 = 100_000_000;
-/// Largest amount a contract may state, minor units.
-const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 
 words! {
     pub enum Mode {

@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::contracts::dates;
 use super::fields::{Fields, Wrong, word};
-use super::offers::{AMOUNT_MINOR_MAX, PERCENT_MAX};
+use super::offers::PERCENT_MAX;
 use super::quantity::{currency, percentage_up_to, sentence, share, token, whole};
-use crate::domain::Text;
+use crate::domain::{AMOUNT_MINOR_MAX, Text};
 use crate::policy::cost::{Basis, Charge};
 use crate::policy::exposure::{Cap, ExposureRule, StandsIn};
 use crate::policy::offer::{PriceCap, Prices, Product};

@@ -8,7 +8,7 @@ use super::segments::{barred, compare};
 use super::tree::{Node, Value};
 use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
 use crate::domain::words::Word;
-use crate::domain::{ReasonCode, Text};
+use crate::domain::{AMOUNT_MINOR_MAX, ReasonCode, Text};
 use crate::policy::ProblemCode;
 use crate::policy::offer::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
 use crate::words;
@@ -17,8 +17,6 @@ use crate::words;
 const TERM_MONTHS_MAX: i64 = 600;
 /// Highest annualised cost, and highest raise of a limit, a policy may state, percent.
 pub(super) const PERCENT_MAX: i64 = 1_000;
-/// Largest amount, minor units.
-pub(super) const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 /// The kinds that a real-time trigger can have.
 const KINDS: [CandidateKind; 3] = [CandidateKind::NewRt, CandidateKind::ReturningRt, CandidateKind::UseOwnLimit];
 

@@ -1,9 +1,9 @@
 //! The `segments` and `fairness` parts: how customers are told apart, and what is asked for the sake of fairness.
 
 use super::fields::{Fields, Problems, Wrong, word};
-use super::offers::AMOUNT_MINOR_MAX;
 use super::quantity::whole;
 use super::tree::Node;
+use crate::domain::AMOUNT_MINOR_MAX;
 use crate::domain::ReasonCode;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;

@@ -136,11 +136,11 @@ fn drawdowns(record: &Record, decided: &Decided, out: &mut Contributions) {
         add(out, (partner.clone(), Counter::DrawdownRequested, minute), one(asked));
         let Some((kind, _)) = end else { continue };
         let counter = match kind {
+            _ if diverted(record, &decided.admitted, &partner, &drawdown) => Counter::DrawdownDiverted,
             ApplicationKind::DrawdownDisbursed => Counter::DrawdownDisbursed,
             ApplicationKind::DrawdownDeclined => Counter::DrawdownDeclined,
             ApplicationKind::DrawdownTimedOut => Counter::DrawdownTimedOut,
             ApplicationKind::DrawdownRerouted => Counter::DrawdownRerouted,
-            _ if diverted(record, &decided.admitted, &partner, &drawdown) => Counter::DrawdownDiverted,
             _ => Counter::DrawdownCancelled,
         };
         add(out, (partner.clone(), counter, minute), one(asked));
@@ -156,13 +156,16 @@ fn drawdowns(record: &Record, decided: &Decided, out: &mut Contributions) {
     }
 }
 
-/// Cancelled, with an admitted candidate whose offer was accepted or that the customer says was chosen.
+/// Cancelled, with an admitted candidate whose offer was accepted or that the customer says was chosen; or timed out after it
+/// was accepted.
 pub fn diverted(record: &Record, admitted: &Admitted, partner: &Text, drawdown: &Text) -> bool {
     let Some(candidate) = admitted.get(&(partner.clone(), drawdown.clone())) else { return false };
+    let accepted = record.fact(&Key::Accepted(candidate.clone())).is_some();
     match record.value(&Key::DrawdownEnd(partner.clone(), drawdown.clone())) {
         Some(Value::DrawdownEnd { kind: ApplicationKind::DrawdownCancelled, reason, .. }) => {
-            *reason == Some(CancelReason::ChoseOwn) || record.fact(&Key::Accepted(candidate.clone())).is_some()
+            *reason == Some(CancelReason::ChoseOwn) || accepted
         }
+        Some(Value::DrawdownEnd { kind: ApplicationKind::DrawdownTimedOut, .. }) => accepted,
         _ => false,
     }
 }

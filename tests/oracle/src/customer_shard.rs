@@ -299,6 +299,9 @@ impl<'r> CustomerShard<'r> {
             Event::Customer(e) if right_to_act_ended(e, before, after) => {
                 self.end(customer, |_| true, SettlementKind::Revoked, ReasonCode::EndOptOut);
             }
+            Event::Customer(e) if forbidden(e, before, after) => {
+                self.end(customer, |_| true, SettlementKind::Revoked, ReasonCode::EndForbidden);
+            }
             Event::Application(e) if is_drawdown(e) => self.settle_drawdown(customer, e, after),
             _ => {}
         }
@@ -311,7 +314,11 @@ impl<'r> CustomerShard<'r> {
         let (settled, reason) = match kind {
             ApplicationKind::DrawdownDisbursed => (SettlementKind::Kept, ReasonCode::EndDrawdownDisbursed),
             ApplicationKind::DrawdownDeclined => (SettlementKind::Revoked, ReasonCode::EndDrawdownDeclined),
-            ApplicationKind::DrawdownTimedOut => (SettlementKind::Revoked, ReasonCode::EndDrawdownTimedOut),
+            ApplicationKind::DrawdownTimedOut => {
+                let taken = diverted(record, &customer.not_refused(), &partner, &drawdown);
+                let kind = if taken { SettlementKind::Diverted } else { SettlementKind::Revoked };
+                (kind, ReasonCode::EndDrawdownTimedOut)
+            }
             ApplicationKind::DrawdownRerouted => (SettlementKind::Revoked, ReasonCode::EndDrawdownRerouted),
             // Of a pending candidate it is not known yet whether it is admitted: as if it were.
             _ if diverted(record, &customer.not_refused(), &partner, &drawdown) => {
@@ -458,6 +465,15 @@ fn right_to_act_ended(e: &CustomerEvent<'_>, before: &Record, after: &Record) ->
             && stated.first().is_some_and(|giving| after.withdrawn(&giving.key))
     });
     opted_out && after.flag(Flag::OptOut) || withdrawn
+}
+
+/// The event sets a flag that no policy lifts, or merges the record into another, and that is news.
+fn forbidden(e: &CustomerEvent<'_>, before: &Record, after: &Record) -> bool {
+    use Flag::{Complaint, Deceased, Dispute, Hardship, InCollection, Minor, SelfExclusion};
+    let flags = [Complaint, Deceased, Dispute, Hardship, InCollection, Minor, SelfExclusion];
+    let set = |flag: &Flag| e.flags.iter().any(|stated| stated.flag == *flag && stated.value);
+    let news = |flag: &Flag| before.fact(&Key::Flag(*flag)) != after.fact(&Key::Flag(*flag));
+    flags.iter().any(|flag| set(flag) && news(flag) && after.flag(*flag)) || after.merged() && !before.merged()
 }
 
 /// The fate of an event that left the record as it was. When a drawdown was first seen, or the customer first came, is what

@@ -91,14 +91,16 @@ impl Trigger<'_> {
             (Flag::Minor, R::GateMinor),
         ];
         flags.iter().for_each(|(flag, code)| fails(codes, self.record.flag(*flag), *code));
+        fails(codes, self.record.merged(), R::DataMerged);
         fails(codes, self.now.ms_since(at) > contract.answer_within_ms, R::GateDeadline);
     }
 
     fn exclusions(&self, policy: &OraclePolicy, contract: &OracleContract, codes: &mut Codes) {
         use ReasonCode as R;
         let listed_staff = policy.staff.iter().any(|token| token == self.event.customer);
-        fails(codes, self.event.staff || listed_staff, R::ExcPartnerStaff);
-        fails(codes, self.event.test_order, R::ExcTestOrder);
+        let marked = |marker| self.record.marked(self.event.partner, self.event.drawdown.unwrap_or(""), marker);
+        fails(codes, marked("staff") || listed_staff, R::ExcPartnerStaff);
+        fails(codes, marked("test order"), R::ExcTestOrder);
         let employed = [EmployerSource::Form, EmployerSource::CreditReport].iter().any(|source| {
             self.token(&Key::Employer(*source))
                 .is_some_and(|token| policy.employers.iter().any(|e| *e == token.as_str()))
@@ -136,6 +138,9 @@ impl Trigger<'_> {
             fails(codes, region.is_none(), R::DataMissing);
         }
         match self.record.value(&Key::Verdict) {
+            Some(Value::Verdict { decided_at, .. }) if *decided_at > self.now.max(self.event.event_time) => {
+                fails(codes, true, R::DataVerdictMissing);
+            }
             Some(Value::Verdict { band, decided_at, valid_days }) => {
                 let until = decided_at.plus_ms(i64::from(*valid_days) * DAY_MS);
                 fails(codes, until < self.event.event_time, R::DataVerdictExpired);

@@ -104,7 +104,9 @@ impl OwnedEvent {
         let event = self.read(rules)?;
         let ahead_ms = event.event_time().ms_since(now);
         let too_far = now.0 > 0 && ahead_ms > rules.future_event_secs_max * 1_000;
-        if too_far || !event.event_time().plausible() {
+        let said_too_far =
+            said(&event).iter().any(|at| at.ms_since(event.event_time()) > rules.future_event_secs_max * 1_000);
+        if too_far || said_too_far || !event.event_time().plausible() {
             return Err(Unread::Dead(DeadLetterClass::FutureTs));
         }
         Ok(event)
@@ -138,6 +140,18 @@ impl OwnedEvent {
     }
 }
 
+/// When verdict, scores and consents of the event were made.
+fn said(event: &Event<'_>) -> Vec<EventTime> {
+    match event {
+        Event::Application(e) => e.risk_verdict.iter().map(|verdict| verdict.decided_at).collect(),
+        Event::Customer(e) => {
+            let scores = [&e.risk, &e.response, &e.conversion, &e.value].into_iter().flatten();
+            scores.map(|score| score.scored_at).chain(e.consents.iter().map(|consent| consent.given_at)).collect()
+        }
+        _ => vec![],
+    }
+}
+
 fn put<'a, T: Avro<'a>>(event: &T, topic: InputTopic, out: &mut Vec<u8>) -> InputTopic {
     event.put(out);
     topic
@@ -149,7 +163,7 @@ fn valid(event: &Event<'_>) -> bool {
     let token = |text: &&str| text.len() <= 128 && !text.contains('\0');
     required.iter().all(|id| !id.is_empty() && token(id))
         && optional.iter().all(token)
-        && amounts(event).iter().all(|amount| *amount >= 0)
+        && amounts(event).iter().all(|amount| (0..=1_000_000_000_000_000).contains(amount))
         && parts(event)
 }
 

@@ -28,11 +28,15 @@ pub enum Key {
     Requested(Text, Text),
     RiskPassed(Text, Text),
     FirstSeen(Text, Text),
+    /// What some event said of the order itself: the drawdown and the marker.
+    Marked(Text, Text, &'static str),
     DrawdownEnd(Text, Text),
     Disbursed(Text, Text),
     Closed(Text, Text),
     Schedule(Text, Text, i32),
     Payment(Text, Text, i32),
+    /// What the loan has once been, by its name.
+    Once(Text, Text, &'static str),
     Verdict,
     Region,
     Employer(EmployerSource),
@@ -48,6 +52,8 @@ pub enum Key {
     Lenders,
     DebtBurden,
     OwnProduct,
+    /// The latest decline of the own product.
+    OwnDeclined,
     /// Facts that no gate of this first cut reads: scores, tags, zone, own limit, merge.
     Other(&'static str),
     Erased,
@@ -226,7 +232,12 @@ fn drawdown_facts(e: &ApplicationEvent<'_>) -> Vec<Fact> {
             fact(Key::DrawdownEnd(partner, id), &[at.0, kind.ordinal() as i64, amount, why], end)
         }
     };
-    vec![first, said]
+    let mut facts = vec![first, said];
+    for (marker, marked) in [("staff", e.staff), ("test order", e.test_order)] {
+        let key = Key::Marked(e.partner.into(), e.drawdown.unwrap_or("").into(), marker);
+        facts.extend(marked.then(|| fact(key, &[], Value::Known)));
+    }
+    facts
 }
 
 fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
@@ -258,7 +269,25 @@ fn repayment_facts(e: &RepaymentEvent<'_>, rules: &Rules) -> Vec<Fact> {
         }
         _ => return vec![],
     };
-    vec![one]
+    let mut facts = vec![one];
+    facts.extend(once(e).map(|name| fact(Key::Once(e.partner.into(), e.loan.into(), name), &[], Value::Known)));
+    facts
+}
+
+/// What no later fact of the loan takes back. A waiver is no payment by another.
+fn once(e: &RepaymentEvent<'_>) -> Option<&'static str> {
+    use RepaymentKind as K;
+    match (e.kind, e.close_reason, e.payer) {
+        (K::Closed, Some(CloseReason::Compensated | CloseReason::BoughtBack), _) => Some("compensated"),
+        (K::Closed, Some(CloseReason::WrittenOff), _) => Some("written off"),
+        (K::Closed, Some(CloseReason::Restructured), _) => Some("restructured"),
+        (
+            K::Paid | K::PartiallyPaid | K::Reversed,
+            _,
+            Some(Payer::Enhancer | Payer::PartnerBuyback | Payer::Insurer),
+        ) => e.paid.filter(|paid| paid.total_minor() > 0).map(|_| "compensated"),
+        _ => None,
+    }
 }
 
 fn profile_facts(at: EventTime, region: Option<&str>, employer: Option<&Employer<'_>>) -> Vec<Fact> {
@@ -303,6 +332,8 @@ fn customer_facts(e: &CustomerEvent<'_>) -> Vec<Fact> {
     facts.extend(e.flags.iter().map(|f| fact(Key::Flag(f.flag), &[at, i64::from(f.value)], Value::Flag(f.value))));
     let own = e.own_product.map(|state| fact(Key::OwnProduct, &[at, state.ordinal() as i64], Value::OwnProduct(state)));
     facts.extend(own);
+    let declined = e.own_product.filter(|state| *state == OwnProductState::Declined);
+    facts.extend(declined.map(|_| fact(Key::OwnDeclined, &[at], Value::Known)));
     let has_own = e.own_product.filter(|state| !matches!(state, OwnProductState::None | OwnProductState::Declined));
     facts.extend(has_own.map(|_| own_since(e.event_time)));
     facts.extend(e.erased.then(|| fact(Key::Erased, &[], Value::Known)));
@@ -355,6 +386,16 @@ impl Record {
 
     pub fn facts(&self) -> impl Iterator<Item = &Fact> {
         self.0.values()
+    }
+
+    /// Some event of the drawdown carried the marker.
+    pub fn marked(&self, partner: &str, drawdown: &str, marker: &'static str) -> bool {
+        self.fact(&Key::Marked(partner.into(), drawdown.into(), marker)).is_some()
+    }
+
+    /// The record was merged into another one.
+    pub fn merged(&self) -> bool {
+        self.fact(&Key::Other("merged_into")).is_some_and(|fact| !fact.rank.1.is_empty())
     }
 
     pub fn flag(&self, flag: Flag) -> bool {

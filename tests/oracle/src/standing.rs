@@ -1,11 +1,10 @@
 //! How a customer has repaid: DPD, the 24-month strip, compensated, written off (section 2), straight from the instalments.
 
 use reflow::domain::CalendarDay;
-use reflow::domain::events::{CloseReason, Payer};
 use reflow::domain::time::DAY_MS;
 
 use super::instalments::{Instalment, Status, loans};
-use super::record::{Key, Record, Value};
+use super::record::{Key, Record};
 
 /// Months of the strip.
 const MONTHS: i32 = 24;
@@ -22,11 +21,10 @@ pub struct Standing {
 
 impl Standing {
     pub fn of(record: &Record, today: CalendarDay) -> Standing {
-        let mut standing = Standing { compensated: record.facts().any(paid_by_another), ..Standing::default() };
+        let was = |name: &str| record.facts().any(|fact| matches!(&fact.key, Key::Once(_, _, once) if *once == name));
+        let mut standing =
+            Standing { compensated: was("compensated"), written_off: was("written off"), ..Standing::default() };
         for loan in loans(record) {
-            let closed = loan.closed.map(|(reason, _)| reason);
-            standing.compensated |= matches!(closed, Some(CloseReason::Compensated | CloseReason::BoughtBack));
-            standing.written_off |= closed == Some(CloseReason::WrittenOff);
             loan.instalments.iter().for_each(|instalment| standing.take(instalment, today));
         }
         standing
@@ -72,13 +70,6 @@ impl Standing {
         }
         longest
     }
-}
-
-/// A standing payment by enhancer, buy-back or insurer; a waiver is none.
-fn paid_by_another(fact: &super::record::Fact) -> bool {
-    let (Key::Payment(..), Value::Payment { paid, payer, .. }) = (&fact.key, &fact.value) else { return false };
-    let others = [Payer::Enhancer, Payer::PartnerBuyback, Payer::Insurer];
-    others.contains(payer) && paid.is_none_or(|paid| paid.total_minor() > 0)
 }
 
 /// Calendar months since the year 0.
