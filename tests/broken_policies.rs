@@ -12,6 +12,8 @@ use reflow::policy::ProblemCode;
 /// CPU time that a diagnosis may take at most, seconds, and memory, KiB.
 const CPU_SECS_MAX: u32 = 1;
 const MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// CPU time for the largest policies that may be read: about a second, with room for a build that is not optimised.
+const LARGEST_CPU_SECS_MAX: u32 = 8;
 
 fn check(path: &Path, more: &[&str]) -> Output {
     let reflow = Command::new(env!("CARGO_BIN_EXE_reflow")).args(["policy", "check"]).arg(path).args(more).output();
@@ -109,6 +111,15 @@ fn each_code_stands_in_the_handbook() {
     }
 }
 
+/// So many offers instead of the one, each for other grades.
+fn with_offers(minimal: &str, count: usize, more: &str) -> String {
+    let (start, end) = (minimal.find("  - offer").unwrap(), minimal.find("texts:").unwrap());
+    let offer = |n: usize| {
+        minimal[start..end].replace("welcome", &format!("welcome{n}")) + &more.replace("{n}", &n.to_string())
+    };
+    format!("{}{}{}", &minimal[..start], (0..count).map(offer).collect::<String>(), &minimal[end..])
+}
+
 /// Documents that would take a reader without bounds down.
 fn hostile() -> Vec<(&'static str, String)> {
     let minimal = std::fs::read_to_string("policies/minimal.yaml").unwrap();
@@ -126,6 +137,7 @@ fn hostile() -> Vec<(&'static str, String)> {
         ("too many bytes", "x".repeat(9 << 20)),
         ("many wrong keys", (0..100_000).map(|n| format!("key{n}: 1\n")).collect()),
         ("the same key again and again", "version: 1\n".repeat(200_000)),
+        ("many offers", with_offers(&minimal, 20_000, "")),
         ("many contracts, all one", format!("{minimal}{}", contract(1).repeat(10_000))),
         ("zero bytes", "\0".repeat(1 << 20)),
         ("brackets", "{[".repeat(1 << 20)),
@@ -134,15 +146,36 @@ fn hostile() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Checks a document with as much CPU time and memory as a diagnosis may take.
+fn check_within_bounds(content: &str, cpu_secs: u32) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hostile.yaml");
+    std::fs::write(&file, content).unwrap();
+    let limits = format!("ulimit -t {cpu_secs}; ulimit -d {MEMORY_KIB_MAX}; exec \"$0\" policy check \"$1\"");
+    Command::new("bash").args(["-c", &limits, env!("CARGO_BIN_EXE_reflow")]).arg(&file).output().unwrap()
+}
+
+/// As much as may be read, and alike enough to be looked through to the end.
+#[test]
+fn the_largest_policies_are_checked_within_bounds() {
+    let minimal = std::fs::read_to_string("policies/minimal.yaml").unwrap();
+    let (start, end) = (minimal.find("  - partner").unwrap(), minimal.find("exclusions").unwrap());
+    let contract = |n: usize| minimal[start..end].replace("p01", &format!("p{n:05}"));
+    let contracts = (0..10_000).map(contract).collect::<String>();
+    let contracts = format!("{}{contracts}{}", &minimal[..start], &minimal[end..]);
+    let grades = (0..32).map(|grade| format!("g{{n}}x{grade}")).collect::<Vec<_>>().join(", ");
+    let offers = with_offers(&minimal, 128, &format!("    grades: [A, {grades}]\n").replace(", g{n}x31", ""));
+    for (what, content) in [("contracts", contracts), ("offers", offers)] {
+        let reflow = check_within_bounds(&content, LARGEST_CPU_SECS_MAX);
+        let said = text(&reflow.stdout) + &text(&reflow.stderr);
+        assert!(matches!(reflow.status.code(), Some(0 | 1)), "{what}: {:?} {said}", reflow.status);
+    }
+}
+
 #[test]
 fn hostile_documents_are_told_within_bounds() {
-    let directory = tempfile::tempdir().unwrap();
     for (what, content) in hostile() {
-        let file = directory.path().join("hostile.yaml");
-        std::fs::write(&file, content).unwrap();
-        let limits = format!("ulimit -t {CPU_SECS_MAX}; ulimit -d {MEMORY_KIB_MAX}; exec \"$0\" policy check \"$1\"");
-        let reflow =
-            Command::new("bash").args(["-c", &limits, env!("CARGO_BIN_EXE_reflow")]).arg(&file).output().unwrap();
+        let reflow = check_within_bounds(&content, CPU_SECS_MAX);
         let said = text(&reflow.stdout);
         assert_eq!(reflow.status.code(), Some(2), "{what}: {}", text(&reflow.stderr));
         assert!(said.contains("hostile.yaml:") && said.contains(": POL_"), "{what}: {said}");

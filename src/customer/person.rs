@@ -18,8 +18,10 @@ pub type Overdue<'a> = SmallVec<[(&'a str, i32); 2]>;
 /// The contacts that were made.
 pub fn contacts(customer: &Customer) -> Contacts<'_> {
     let contacts = customer.profile.iter().flat_map(|profile| &profile.contacts);
-    let made = contacts.filter(|contact| matches!(contact.kind, OutcomeKind::Delivered | OutcomeKind::Contacted));
-    made.map(|contact| ContactFact { at: contact.at, channel: contact.channel.as_deref() }).collect()
+    contacts
+        .filter(|contact| contact.is_made())
+        .map(|contact| ContactFact { at: contact.at, channel: contact.channel.as_deref() })
+        .collect()
 }
 
 /// Days past due on a day, at each door where something is. Loans are sorted by partner.

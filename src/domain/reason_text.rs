@@ -189,7 +189,7 @@ texts! {
         "Wait for more drawdowns, or until a candidate has ended.", "等待更多用信样本，或候选了结。";
     HoldAvgCost, Compliance, Soft:
         "With this offer the month's candidates would cost more on average than the cap allows, or its cost is not known.", "加上该要约后，当月候选的平均综合融资成本将超过上限，或该要约成本未知。";
-        "Wait for cheaper candidates or the next month.", "等待更低成本的候选或下月。";
+        "Wait for cheaper candidates or the next month; state the offer's cost where it is not known.", "等待更低成本的候选或下月；若成本未知，须先列明。";
     HoldDivertedShare, Business, Soft:
         "Diverted and reserved drawdowns would exceed the share that the contract allows.", "转出与预占的用信占比将超过合同约定上限。";
         "Wait for more drawdowns, or until a candidate has ended.", "等待更多用信，或候选了结。";

@@ -19,8 +19,8 @@ const YEAR_DAYS: i128 = 365;
 pub struct Need {
     /// What its coupons are worth, minor units; `None` when that is not known of one of them.
     pub coupon_minor: Option<i64>,
-    /// The limit it offers; without one, the drawdown that it would replace. Minor units.
-    pub exposure_minor: i64,
+    /// The limit it offers; without one, the drawdown that it would replace. Minor units; `None` when neither is known.
+    pub exposure_minor: Option<i64>,
     /// The all-in cost that it states, parts per million.
     pub cost_ppm: Option<i64>,
 }
@@ -28,7 +28,9 @@ pub struct Need {
 impl Need {
     pub fn of(proposal: &Proposal) -> Self {
         let offer = &proposal.candidate.offer;
-        let exposure_minor = offer.limit_minor.unwrap_or(proposal.amount_minor).max(0);
+        // A proposal without an amount says 0, and nobody draws nothing.
+        let drawn = Some(proposal.amount_minor).filter(|minor| *minor > 0);
+        let exposure_minor = offer.limit_minor.or(drawn).map(|minor| minor.max(0));
         let worth = |coupon: &Coupon| coupon.amount_minor.or_else(|| free_days_minor(coupon, offer, exposure_minor));
         let mut coupons = offer.coupons.iter().map(worth);
         let coupon_minor = coupons.try_fold(0i64, |sum, amount| Some(sum.saturating_add(amount?.max(0))));
@@ -37,16 +39,16 @@ impl Need {
 
     /// What is reserved for it.
     pub fn amounts(self) -> Amounts {
-        let coupon_minor = self.coupon_minor.unwrap_or(0);
-        Amounts { coupon_minor, exposure_minor: self.exposure_minor, cost_ppm: self.cost_ppm }
+        let (coupon_minor, exposure_minor) = (self.coupon_minor.unwrap_or(0), self.exposure_minor.unwrap_or(0));
+        Amounts { coupon_minor, exposure_minor, cost_ppm: self.cost_ppm }
     }
 }
 
 /// What the interest-free days of a coupon are worth at most: the whole exposure at the offer's all-in cost, rounded up.
-fn free_days_minor(coupon: &Coupon, offer: &Offer, exposure_minor: i64) -> Option<i64> {
+fn free_days_minor(coupon: &Coupon, offer: &Offer, exposure_minor: Option<i64>) -> Option<i64> {
     let (days, cost_ppm) = (i128::from(coupon.days?.max(0)), i128::from(offer.all_in_cost_ppm?.max(0)));
     let year = YEAR_DAYS * i128::from(ONE_PPM);
-    let parts = days.checked_mul(cost_ppm)?.checked_mul(i128::from(exposure_minor))?;
+    let parts = days.checked_mul(cost_ppm)?.checked_mul(i128::from(exposure_minor?))?;
     i64::try_from((parts + year - 1) / year).ok()
 }
 
@@ -99,21 +101,20 @@ impl Allowance {
             let offers = self.account.offers.all();
             number(ReasonCode::HoldBudgetOffers, "offers_today", Unit::Count, offers, Relation::Below, most);
         }
-        // Who costs nothing is never held for want of money.
-        if let Some(most) = budgets.coupon_minor_per_day.filter(|_| self.need.coupon_minor != Some(0)) {
-            let spent = self.account.coupon_minor.all();
-            let with_this = self.need.coupon_minor.map(|amount| spent.saturating_add(amount));
-            let (code, unit) = (ReasonCode::HoldBudgetCoupon, Unit::MoneyMinor);
-            let check = Check::maybe(code, "coupons_today", unit, with_this, Relation::AtMost, Some(most));
-            let check = Check { passed: with_this.is_some_and(|sum| sum <= most), ..check };
-            push(code, check);
+        // Who costs nothing is never held for want of money; of whom it is not known is.
+        let mut money = |code, subject, spent: i64, need: Option<i64>, most: i64| {
+            let with_this = need.map(|amount| spent.saturating_add(amount));
+            let check = Check::maybe(code, subject, Unit::MoneyMinor, with_this, Relation::AtMost, Some(most));
+            push(code, Check { passed: with_this.is_some_and(|sum| sum <= most), ..check });
+        };
+        let (coupon, exposure) = (self.need.coupon_minor, self.need.exposure_minor);
+        if let Some(most) = budgets.coupon_minor_per_day.filter(|_| coupon != Some(0)) {
+            money(ReasonCode::HoldBudgetCoupon, "coupons_today", self.account.coupon_minor.all(), coupon, most);
         }
-        if let Some(most) = budgets.exposure_minor.filter(|_| self.need.exposure_minor > 0) {
-            let with_this = self.held.exposure_minor.saturating_add(self.need.exposure_minor);
-            let (code, unit) = (ReasonCode::HoldBudgetExposure, Unit::MoneyMinor);
-            push(code, Check::number(code, "exposure_live", unit, with_this, Relation::AtMost, most));
+        if let Some(most) = budgets.exposure_minor.filter(|_| exposure != Some(0)) {
+            money(ReasonCode::HoldBudgetExposure, "exposure_live", self.held.exposure_minor, exposure, most);
         }
-        if let Some(most) = budgets.avg_cost_max_ppm(self.now).filter(|_| self.need.exposure_minor > 0) {
+        if let Some(most) = budgets.avg_cost_max_ppm(self.now).filter(|_| exposure != Some(0)) {
             let average = self.average_cost_ppm();
             let code = ReasonCode::HoldAvgCost;
             let check = Check::maybe(code, "average_cost", Unit::Ppm, average, Relation::AtMost, Some(most));
@@ -122,9 +123,9 @@ impl Allowance {
     }
 
     /// What this month's candidates would cost on average with this one, weighed by exposure, rounded up; `None` when this
-    /// one's cost is not known.
+    /// one's cost or exposure is not known.
     fn average_cost_ppm(&self) -> Option<i64> {
-        self.need.cost_ppm?;
+        self.need.cost_ppm.zip(self.need.exposure_minor)?;
         let (weight, cost) = self.need.amounts().weighed();
         let cost = self.account.cost_parts.all().saturating_add(cost);
         let weight = self.account.weight_minor.all().saturating_add(weight);

@@ -20,6 +20,8 @@ use crate::domain::words::Word;
 use crate::domain::{EventTime, Text};
 use crate::words;
 
+/// Places of ours that the customer has opened: being shown something there is no contact.
+pub const OWN_CHANNELS: [&str; 2] = ["page", "app"];
 /// Channels that reach out to a customer.
 pub const CONTACT_CHANNELS: [&str; 4] = ["sms", "ivr", "human", "push"];
 /// Most send windows of one candidate: one or two a day for as long as a candidate may live.
@@ -67,7 +69,7 @@ pub(super) struct Quiet {
     pub to: Time,
     /// Sorted; quiet all day.
     pub holidays: Vec<Date>,
-    /// From then on the table says nothing, so nobody is contacted.
+    /// From then on the table says nothing, so no window reaches beyond it.
     pub expires: Option<EventTime>,
 }
 
@@ -159,12 +161,14 @@ impl Contact {
     /// When contacts may be made while the candidate lives; none: a reason is given.
     fn windows(&self, case: &Case<'_>, windows: &mut Vec<SendWindow>, closed: &mut Findings) {
         let Some(quiet) = &self.quiet else { return };
-        let now = case.facts.now;
-        if quiet.expires.is_some_and(|expires| expires <= now) {
+        let (now, ends) = (case.facts.now, case.facts.now.plus_ms(case.contract.valid_for_ms));
+        let known_until = quiet.expires.map_or(ends, |expires| ends.min(expires));
+        quiet.open(&self.zone_of(case), now, known_until, windows);
+        // Whether later hours would be open the table does not say.
+        if windows.is_empty() && known_until < ends {
             closed.missing("holiday_table_current");
             return;
         }
-        quiet.open(&self.zone_of(case), now, now.plus_ms(case.contract.valid_for_ms), windows);
         closed.flag(GateQuietHours, "contact_hours", !windows.is_empty(), true);
     }
 }

@@ -13,8 +13,23 @@ use super::problem::Problem;
 use super::read::{Entry, HEAD, Node, Value, outline};
 
 /// Keys by which items of a list are named, in the order in which they are tried.
-const NAMES: [&str; 10] =
-    ["partner", "offer", "id", "code", "name", "model", "segment", "grade", "campaign", "template"];
+const NAMES: [&str; 15] = [
+    "partner",
+    "offer",
+    "id",
+    "code",
+    "name",
+    "model",
+    "segment",
+    "grade",
+    "campaign",
+    "template",
+    "challenger",
+    "lift",
+    "rule",
+    "treatment",
+    "product",
+];
 /// Longest value in a sentence, characters; JSON holds all of it.
 const WORDS_CHARS_MAX: usize = 160;
 
@@ -185,7 +200,7 @@ impl Differ<'_> {
         match name_of(before, after) {
             Some(key) if groups(before) && groups(after) => self.named((a, before), (b, after), key),
             _ if groups(before) && groups(after) && !before.is_empty() && !after.is_empty() => {
-                self.numbered(before, after);
+                self.numbered((a, before), (b, after));
             }
             _ => self.values((a, before), (b, after)),
         }
@@ -218,9 +233,10 @@ impl Differ<'_> {
         }
     }
 
-    /// Items without names: what stands unchanged anywhere is left out, the rest is compared in order.
-    fn numbered(&mut self, before: &[Node], after: &[Node]) {
-        let (old, new) = (without(before, after), without(after, before));
+    /// Items without names: what stands unchanged anywhere is left out, the rest is compared in order. Then the order of what
+    /// stayed.
+    fn numbered(&mut self, (a, before): (&Node, &[Node]), (b, after): (&Node, &[Node])) {
+        let ((old, kept), (new, still)) = (apart(before, after), apart(after, before));
         for place in 0..old.len().max(new.len()) {
             match (old.get(place), new.get(place)) {
                 (Some((_, old)), Some((number, new))) => {
@@ -237,14 +253,18 @@ impl Differ<'_> {
                 (None, None) => {}
             }
         }
+        if !kept.iter().map(|item| exact(item)).eq(still.iter().map(|item| exact(item))) {
+            let list = |items: &[&Node]| items.iter().map(|item| text(item)).collect::<Vec<_>>().join(", ");
+            self.say(Kind::Reordered, (Some(a), Some(list(&kept))), (Some(b), Some(list(&still))));
+        }
     }
 
     fn values(&mut self, (a, before): (&Node, &[Node]), (b, after): (&Node, &[Node])) {
         let texts = |items: &[Node]| -> Vec<String> { items.iter().map(text).collect() };
-        let (left, right) = (texts(before), texts(after));
-        if left == right {
+        if before.iter().map(exact).eq(after.iter().map(exact)) {
             return;
         }
+        let (left, right) = (texts(before), texts(after));
         let missing = |items: &[String], others: &[String]| -> Vec<String> {
             let others: FxHashSet<&str> = others.iter().map(String::as_str).collect();
             items.iter().filter(|item| !others.contains(item.as_str())).cloned().collect()
@@ -262,18 +282,22 @@ impl Differ<'_> {
     }
 }
 
-/// The items that the others do not hold word for word, with their number from 1; an item that stands twice is there twice.
-fn without<'n>(items: &'n [Node], others: &[Node]) -> Vec<(usize, &'n Node)> {
+/// The items that the others do not hold word for word, with their number from 1, and those that they do; an item that
+/// stands twice is there twice.
+fn apart<'n>(items: &'n [Node], others: &[Node]) -> (Vec<(usize, &'n Node)>, Vec<&'n Node>) {
     let mut there: FxHashMap<String, usize> = FxHashMap::default();
-    others.iter().for_each(|other| *there.entry(text(other)).or_default() += 1);
-    let mut left = Vec::new();
+    others.iter().for_each(|other| *there.entry(exact(other)).or_default() += 1);
+    let (mut left, mut kept) = (Vec::new(), Vec::new());
     for (number, item) in (1..).zip(items) {
-        match there.get_mut(&text(item)) {
-            Some(count) if *count > 0 => *count -= 1,
+        match there.get_mut(&exact(item)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                kept.push(item);
+            }
             _ => left.push((number, item)),
         }
     }
-    left
+    (left, kept)
 }
 
 /// The key that names the items of both lists: each has it once, as one value, and no two of a list alike.
@@ -301,14 +325,25 @@ fn same(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// A value on one line.
+/// A value on one line, for people.
 fn text(node: &Node) -> String {
+    line(node, |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A value to be compared: white space counts, it may be part of a condition's words.
+fn exact(node: &Node) -> String {
+    line(node, |text| format!("{text:?}"))
+}
+
+fn line(node: &Node, scalar: fn(&str) -> String) -> String {
     match &node.value {
         Value::Empty => "nothing".to_owned(),
-        Value::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
-        Value::List(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", ")),
+        Value::Text(text) => scalar(text),
+        Value::List(items) => {
+            format!("[{}]", items.iter().map(|item| line(item, scalar)).collect::<Vec<_>>().join(", "))
+        }
         Value::Group(entries) => {
-            let each = entries.iter().map(|entry| format!("{}: {}", entry.key, text(&entry.node)));
+            let each = entries.iter().map(|entry| format!("{}: {}", entry.key, line(&entry.node, scalar)));
             format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
         }
     }
@@ -364,6 +399,11 @@ mod tests {
         };
         let found = words(&offers("low_price", "home"), &offers("home", "low_price"));
         assert_eq!(found, ["offers: in another order, from low_price, home to home, low_price"]);
+        // The shares of challengers are taken one after the other.
+        let trial = |one: &str, two: &str| {
+            format!("e:\n  - {{challenger: {one}, share: 10 %}}\n  - {{challenger: {two}, share: 10 %}}\n")
+        };
+        assert_eq!(words(&trial("x", "y"), &trial("y", "x")), ["e: in another order, from x, y to y, x"]);
         assert_eq!(words("k: [a, b]", "k: [b, a]"), ["k: in another order, from a, b to b, a"]);
         assert!(words("k: {a: 1, b: 2}", "k: {b: '2', a: \"1\"}").is_empty(), "neither order of keys nor quotes count");
     }
@@ -373,6 +413,11 @@ mod tests {
         let found = words("r: [{if: x, points: 1}, {if: y, points: 2}]", "r: [{if: z, points: 3}, {if: x, points: 1}]");
         assert_eq!(found, ["r: item 1, if from y to z", "r: item 1, points from 2 to 3"]);
         assert_eq!(words("r: [{if: x}]", "r: [{if: x}, {if: x}]"), ["r: item 2 added: {if: x}"]);
+        let found = words("r: [{if: x}, {if: y}]", "r: [{if: y}, {if: z}, {if: x}]");
+        let order = "r: in another order, from {if: x}, {if: y} to {if: y}, {if: x}";
+        assert_eq!(found, ["r: item 2 added: {if: z}", order]);
+        let found = words("r: [{if: 'a == \"b c\"'}]", "r: [{if: 'a == \"b  c\"'}]");
+        assert_eq!(found.len(), 1, "white space may be part of a word: {found:?}");
     }
 
     #[test]

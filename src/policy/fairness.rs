@@ -1,6 +1,8 @@
 //! Fairness: who is approached may be chosen by scores and channels; price, limit and coupon may not, and those who borrowed
 //! before are never worse off than newcomers of the same grade.
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::offer::{CostRule, LimitRule, OfferRule};
 use super::segments::Segment;
 use crate::domain::ReasonCode::{self, FairProtected, FairReviewRequired, FairSelectionTerms};
@@ -84,44 +86,79 @@ pub(super) struct Worse {
     pub key: &'static str,
 }
 
-/// Compares, per currency, grade and segment, the first offer for newcomers with the first for those who return: that is
-/// what each of them is made. Terms of different kinds (an amount, a raise) are not comparable before the customer is known.
-pub(super) fn worse_for_existing(offers: &[OfferRule]) -> Vec<Worse> {
-    let mut grades: Vec<Option<&Text>> = offers.iter().flat_map(|offer| offer.grades.iter().map(Some)).collect();
-    grades.push(None);
-    let mut currencies: Vec<&Text> = offers.iter().map(|offer| &offer.currency).collect();
-    currencies.sort_unstable();
-    currencies.dedup();
-    let mut found = Vec::new();
-    for currency in currencies {
-        for grade in &grades {
-            let first = |kind, segment| {
-                let meant = |offer: &OfferRule| offer.currency == *currency && offer.is_made_to(kind, segment, *grade);
-                offers.iter().position(meant)
-            };
-            let Some(newcomers) = first(CandidateKind::NewRt, Segment::New) else { continue };
-            for segment in [Segment::ReturningSamePartner, Segment::ReturningOtherPartner, Segment::OwnFirst] {
-                let Some(existing) = first(CandidateKind::ReturningRt, segment) else { continue };
-                let key = offers.get(newcomers).zip(offers.get(existing)).and_then(|(new, old)| worse_key(new, old));
-                if let Some(key) = key {
-                    let worse = Worse { newcomers, existing, key };
-                    if !found.contains(&worse) {
-                        found.push(worse);
-                    }
-                }
+/// A customer as the comparison sees one: kind and segment.
+const ROLES: [(CandidateKind, Segment); 4] = [
+    (CandidateKind::NewRt, Segment::New),
+    (CandidateKind::ReturningRt, Segment::ReturningSamePartner),
+    (CandidateKind::ReturningRt, Segment::ReturningOtherPartner),
+    (CandidateKind::ReturningRt, Segment::OwnFirst),
+];
+
+/// The first offers of one currency for each role: for a grade by name, and for every grade.
+#[derive(Default)]
+struct Firsts<'o> {
+    graded: FxHashMap<&'o Text, [Option<usize>; ROLES.len()]>,
+    any: [Option<usize>; ROLES.len()],
+}
+
+impl<'o> Firsts<'o> {
+    fn note(&mut self, number: usize, offer: &'o OfferRule) {
+        for (place, (kind, segment)) in ROLES.into_iter().enumerate() {
+            if !offer.is_made_to(kind, segment) {
+                continue;
             }
+            let take = |firsts: &mut [Option<usize>]| {
+                if let Some(first) = firsts.get_mut(place) {
+                    first.get_or_insert(number);
+                }
+            };
+            if offer.grades.is_empty() {
+                take(&mut self.any);
+            }
+            offer.grades.iter().for_each(|grade| take(self.graded.entry(grade).or_default()));
         }
     }
-    found
+
+    /// What each role is made: the earlier of the two; one entry a grade, and one for those without.
+    fn made(&self) -> impl Iterator<Item = [Option<usize>; ROLES.len()]> {
+        let earlier = |graded: &[Option<usize>; ROLES.len()]| {
+            let mut made = self.any;
+            for (any, graded) in made.iter_mut().zip(graded) {
+                *any = any.iter().chain(graded).min().copied();
+            }
+            made
+        };
+        self.graded.values().map(earlier).chain([self.any])
+    }
+}
+
+/// Compares, per currency, grade and segment, the first offer for newcomers with the first for those who return: that is
+/// what each of them is made. Terms of different kinds (an amount, a raise) are not comparable before the customer is known.
+/// One pass over the offers and their grades: a worker reads policies while it works.
+pub(super) fn worse_for_existing(offers: &[OfferRule]) -> Vec<Worse> {
+    let mut currencies: FxHashMap<&Text, Firsts<'_>> = FxHashMap::default();
+    for (number, offer) in offers.iter().enumerate() {
+        currencies.entry(&offer.currency).or_default().note(number, offer);
+    }
+    let mut compared = FxHashSet::default();
+    for [newcomers, existing @ ..] in currencies.values().flat_map(Firsts::made) {
+        compared.extend(existing.into_iter().filter_map(|existing| newcomers.zip(existing)));
+    }
+    let mut compared: Vec<(usize, usize)> = compared.into_iter().collect();
+    compared.sort_unstable();
+    let worse = compared.into_iter().filter_map(|(newcomers, existing)| {
+        let key = worse_key(offers.get(newcomers)?, offers.get(existing)?)?;
+        Some(Worse { newcomers, existing, key })
+    });
+    worse.collect()
 }
 
 impl OfferRule {
-    fn is_made_to(&self, kind: CandidateKind, segment: Segment, grade: Option<&Text>) -> bool {
+    fn is_made_to(&self, kind: CandidateKind, segment: Segment) -> bool {
         self.kinds.contains(&kind)
             && !self.renews
             && self.activity.is_empty()
             && (self.segments.is_empty() || self.segments.contains(&segment))
-            && (self.grades.is_empty() || grade.is_some_and(|grade| self.grades.contains(grade)))
     }
 
     /// Days and minor units of all coupons.

@@ -194,16 +194,6 @@ impl Policy {
         &self.contracts.sorted
     }
 
-    /// The names of the offers, in the order in which they are tried.
-    fn offer_names(&self) -> Vec<Text> {
-        self.offers.iter().map(|rule| rule.offer.clone()).collect()
-    }
-
-    /// The same policy as if it made one offer only.
-    fn with_only_offer(&self, number: usize) -> Policy {
-        Policy { offers: self.offers.iter().skip(number).take(1).cloned().collect(), ..self.clone() }
-    }
-
     /// Judges one trigger: every rule is judged and every failing code is given.
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
         let mut judgement = Judgement::default();

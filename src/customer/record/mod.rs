@@ -46,7 +46,7 @@ pub const LIMITS_MAX: usize = 512;
 pub const INSTALMENTS_MAX: usize = 4_096;
 /// Most consents (purpose, controller, recipient) of one customer.
 pub const CONSENTS_MAX: usize = 256;
-/// Newest contacts kept of one customer.
+/// Newest contacts made, and newest other outcomes, kept of one customer.
 pub const CONTACTS_MAX: usize = 64;
 
 /// What a list of the record is sorted and found by: the partner and the thing's own id.

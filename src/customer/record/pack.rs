@@ -14,7 +14,7 @@ use crate::domain::{CalendarDay, EventTime, Id, Text};
 const TEXTS_MAX: usize = 64;
 /// Most entries of a list without a bound of its own (tags, flags, scores, admissions).
 pub const ENTRIES_MAX: usize = 4_096;
-const _: () = assert!(CONSENTS_MAX <= ENTRIES_MAX && CONTACTS_MAX <= ENTRIES_MAX);
+const _: () = assert!(CONSENTS_MAX <= ENTRIES_MAX && 2 * CONTACTS_MAX <= ENTRIES_MAX);
 /// From where the first time of a section counts, 2024-01-01T00:00:00Z: near most, so that it takes a byte less.
 const BEGIN_MS: i64 = 1_704_067_200_000;
 /// A distance in time beyond this is written as a moment of its own, milliseconds.

@@ -108,6 +108,13 @@ pub struct Contact {
     pub channel: Option<Text>,
 }
 
+impl Contact {
+    /// The message or call came through.
+    pub fn is_made(&self) -> bool {
+        matches!(self.kind, OutcomeKind::Delivered | OutcomeKind::Contacted)
+    }
+}
+
 /// What the customer earns. Field order is rank order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Income {
@@ -179,14 +186,23 @@ impl Profile {
         }
     }
 
-    /// Keeps a contact among the newest `keep`.
+    /// Keeps a contact among the newest `keep` of those made, or of the others.
     pub fn note_contact(&mut self, contact: Contact, keep: usize) -> Effect {
         match self.contacts.binary_search_by(|known| contact.cmp(known)) {
             Ok(_) => Effect::Same,
-            Err(position) if position >= keep => Effect::Outdated,
             Err(position) => {
+                // Those that came through are kept apart: a cap counts them, however many tries failed meanwhile.
+                let made = contact.is_made();
+                let alike = |known: &Contact| known.is_made() == made;
+                if self.contacts.iter().take(position).filter(|known| alike(known)).count() >= keep {
+                    return Effect::Outdated;
+                }
                 self.contacts.insert(position, contact);
-                self.contacts.truncate(keep);
+                if self.contacts.iter().filter(|known| alike(known)).count() > keep
+                    && let Some(oldest) = self.contacts.iter().rposition(alike)
+                {
+                    self.contacts.remove(oldest);
+                }
                 Effect::Changed
             }
         }

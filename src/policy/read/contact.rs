@@ -11,17 +11,19 @@ use crate::domain::events::ConsentPurpose;
 use crate::domain::words::Word;
 use crate::policy::contact::{CONTACT_CHANNELS, Calendar, Cap, Contact, Quiet};
 
-/// Most candidates or contacts a cap may allow in its window.
-const CAP_COUNT_MAX: i64 = 10_000;
+/// Most candidates, and most contacts, a cap may allow: a customer's record keeps no more of them.
+const OFFERED_COUNT_MAX: i64 = 32;
+const CONTACTS_COUNT_MAX: i64 = 64;
 /// Most days of a holiday table.
 const HOLIDAYS_MAX: usize = 1_000;
 
 pub fn read(root: &Fields<'_, '_>) -> Option<Contact> {
     let contact = root.group("contact", "`contact`")?;
-    let admitted = cap(&contact, "cap");
+    let admitted = cap(&contact, "cap", OFFERED_COUNT_MAX);
     let cool_down = contact.required("cool_down", duration);
     let calendar = calendar(&contact);
-    let contacts = if contact.has("contacts") { cap(&contact, "contacts").map(Some) } else { Some(None) };
+    let contacts =
+        if contact.has("contacts") { cap(&contact, "contacts", CONTACTS_COUNT_MAX).map(Some) } else { Some(None) };
     let zone = contact.or("zone", None, |text| zone(text).map(Some));
     let quiet = if contact.has("quiet_hours") { quiet(&contact).map(Some) } else { Some(None) };
     let permissions = each(&contact, ("permissions", "a permission", CONTACT_CHANNELS.len()), permission);
@@ -39,9 +41,9 @@ pub fn read(root: &Fields<'_, '_>) -> Option<Contact> {
     })
 }
 
-fn cap(contact: &Fields<'_, '_>, key: &'static str) -> Option<Cap> {
+fn cap(contact: &Fields<'_, '_>, key: &'static str, most: i64) -> Option<Cap> {
     let cap = contact.group(key, "a cap")?;
-    let (count, window) = (cap.required("count", whole(0, CAP_COUNT_MAX)), cap.required("window", duration));
+    let (count, window) = (cap.required("count", whole(0, most)), cap.required("window", duration));
     cap.finish();
     Some(Cap { count: count?, window_ms: window? })
 }
@@ -53,7 +55,7 @@ fn calendar(contact: &Fields<'_, '_>) -> Option<Vec<(Calendar, i64)>> {
     }
     let group = contact.group_if_any("calendar", "`calendar`")?;
     let read = Calendar::ALL.iter().map(|unit| {
-        let most = group.or(unit.name(), None, |text| whole(0, CAP_COUNT_MAX)(text).map(Some));
+        let most = group.or(unit.name(), None, |text| whole(0, OFFERED_COUNT_MAX)(text).map(Some));
         most.map(|most| most.map(|most| (*unit, most)))
     });
     let read: Vec<Option<Option<(Calendar, i64)>>> = read.collect();

@@ -6,11 +6,19 @@ use super::contracts::dates;
 use super::fields::{Fields, Wrong, word};
 use super::offers::PERCENT_MAX;
 use super::quantity::{currency, percentage_up_to, sentence, share, token, whole};
+use super::rules::bounded;
 use crate::domain::{AMOUNT_MINOR_MAX, Text};
 use crate::policy::cost::{Basis, Charge};
 use crate::policy::exposure::{Cap, ExposureRule, StandsIn};
 use crate::policy::offer::{PriceCap, Prices, Product};
 use crate::policy::{Contract, Dates, ProblemCode};
+
+/// Most rows of a table of products or of exposure caps: every answer looks through them.
+const ROWS_MAX: usize = 256;
+/// Most charges of a product.
+const CHARGES_MAX: usize = 64;
+/// Most price caps: each contract holds their averages.
+const PRICE_CAPS_MAX: usize = 64;
 
 /// What the lender is licensed as; needed where a table is about licences.
 pub fn licence(root: &Fields<'_, '_>) -> Option<Option<Text>> {
@@ -27,7 +35,7 @@ pub fn exposure(root: &Fields<'_, '_>, licence: Option<&Text>) -> Option<Option<
         return Some(None);
     }
     let fields = root.group_if_any("exposure", "`exposure`")?;
-    let rows = fields.need("caps").and_then(|node| rows(&fields, node, "a cap", cap));
+    let rows = fields.need("caps").and_then(|node| rows(&fields, node, ("a cap", ROWS_MAX), cap));
     let place = fields.place_of("caps");
     fields.finish();
     let mut caps: Vec<Cap> = rows?;
@@ -74,12 +82,12 @@ pub fn average_caps(contracts: &mut [Contract], prices: &Prices) {
 
 pub fn prices(root: &Fields<'_, '_>, licence: Option<&Text>) -> Option<Prices> {
     let products = match root.find("costs") {
-        Some(node) => rows(root, node, "a product", product).map(Some),
+        Some(node) => rows(root, node, ("a product", ROWS_MAX), product).map(Some),
         None if root.has("costs") => None,
         None => Some(None),
     };
     let caps = match root.find("price_caps") {
-        Some(node) => rows(root, node, "a price cap", price_cap),
+        Some(node) => rows(root, node, ("a price cap", PRICE_CAPS_MAX), price_cap),
         None if root.has("price_caps") => None,
         None => Some(Vec::new()),
     };
@@ -99,7 +107,7 @@ fn price_cap(fields: &Fields<'_, '_>) -> Option<(Text, PriceCap)> {
 fn product(fields: &Fields<'_, '_>) -> Option<Product> {
     let product = fields.required("product", token);
     let currency = fields.required("currency", currency);
-    let charges = fields.need("charges").and_then(|node| rows(fields, node, "a charge", charge));
+    let charges = fields.need("charges").and_then(|node| rows(fields, node, ("a charge", CHARGES_MAX), charge));
     Some(Product { product: product?, currency: currency?, charges: charges? })
 }
 
@@ -127,19 +135,14 @@ fn charge(fields: &Fields<'_, '_>) -> Option<Charge> {
     Some(Charge { name: name?, charged_by: charged_by?, basis: basis? })
 }
 
-/// The rows of a table, none of them empty; every row is read before a wrong one ends it.
+/// The rows of a table: what one is, and how many at most; every row is read before a wrong one ends it.
 fn rows<T>(
     fields: &Fields<'_, '_>,
     node: &super::tree::Node,
-    what: &'static str,
+    (what, most): (&'static str, usize),
     read: impl Fn(&Fields<'_, '_>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let items = fields.problems.items(node)?;
-    if items.is_empty() {
-        let wrong = Wrong::new("at least one row", "add one, or remove the key");
-        fields.problems.report(node.place, "an empty list", wrong);
-        return None;
-    }
+    let items = bounded(node, most, fields.problems)?;
     let row = |item| {
         let row = Fields::of(item, what, fields.problems)?;
         let value = read(&row);

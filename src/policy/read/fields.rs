@@ -290,8 +290,8 @@ impl<'n, 'd> Fields<'n, 'd> {
     }
 }
 
-/// The key that was likely meant: the one that is spelt most alike.
-fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The word that was likely meant: the one that is spelt most alike.
+pub fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     if written.len() > NEAR_BYTES_MAX {
         return None;
     }

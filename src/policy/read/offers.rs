@@ -2,17 +2,23 @@
 
 use rustc_hash::FxHashMap;
 
-use super::fields::{Fields, Problems, Wrong, word};
+use super::fields::{Fields, Problems, Wrong, nearest, word};
 use super::quantity::{currency, percentage_up_to, sentence, share, token, whole};
+use super::rules::bounded;
 use super::segments::{barred, compare};
 use super::tree::{Node, Value};
 use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
 use crate::domain::words::Word;
 use crate::domain::{AMOUNT_MINOR_MAX, ReasonCode, Text};
 use crate::policy::ProblemCode;
+use crate::policy::contact::{CONTACT_CHANNELS, OWN_CHANNELS};
 use crate::policy::offer::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
 use crate::words;
 
+/// Most offers: every answer tries them in turn, and a review tries each on made-up customers.
+const OFFERS_MAX: usize = 128;
+/// Most grades, channels and coupons of one offer.
+const OFFER_LIST_MAX: usize = 32;
 /// Longest term, months.
 const TERM_MONTHS_MAX: i64 = 600;
 /// Highest annualised cost, and highest raise of a limit, a policy may state, percent.
@@ -38,7 +44,10 @@ words! {
 }
 
 pub fn read(node: &Node, problems: &Problems<'_>) -> Option<Vec<OfferRule>> {
-    let items = problems.items(node)?;
+    let items = match problems.items(node)? {
+        [] => &[],
+        _ => bounded(node, OFFERS_MAX, problems)?,
+    };
     let mut seen: FxHashMap<Text, usize> = FxHashMap::default();
     let mut offers = Vec::with_capacity(items.len());
     for item in items {
@@ -83,9 +92,21 @@ fn offer(fields: Fields<'_, '_>) -> Option<OfferRule> {
         _ => word(text).map(|method| Some(MethodRule::Fixed(method))),
     });
     let coupons = if fields.has("coupons") { coupons(&fields) } else { Some(Vec::new()) };
-    let channels = fields.list_needed("channels", token);
+    let channels = fields.list_needed("channels", channel);
     let [touchpoint, template, deep_link] =
         ["touchpoint", "template", "deep_link"].map(|key| fields.or(key, None, |text| token(text).map(Some)));
+    let lengths = [
+        ("grades", grades.as_ref().map(Vec::len)),
+        ("channels", channels.as_ref().map(Vec::len)),
+        ("coupons", coupons.as_ref().map(Vec::len)),
+    ];
+    for (key, length) in lengths {
+        if let Some(length) = length.filter(|length| *length > OFFER_LIST_MAX) {
+            let wrong = Wrong::new(format!("at most {OFFER_LIST_MAX} items"), "leave some out, or make two offers");
+            let place = fields.place_of(key);
+            fields.problems.report(place, format!("a list of {length}"), wrong.coded(ProblemCode::TooLarge));
+        }
+    }
     barred(&fields);
     fields.finish();
     Some(OfferRule {
@@ -127,6 +148,19 @@ fn kind(text: &str) -> Result<CandidateKind, Wrong> {
         let names = KINDS.map(CandidateKind::name).join(", ");
         Wrong::new(format!("one of {names}"), "choose a kind that a real-time trigger can have")
     })
+}
+
+/// One of the channels that are known: what a channel is called decides whether it is a contact.
+fn channel(text: &str) -> Result<Text, Wrong> {
+    let known: Vec<&str> = OWN_CHANNELS.into_iter().chain(CONTACT_CHANNELS).collect();
+    if known.contains(&text) {
+        return Ok(Text::from(text));
+    }
+    let next = match nearest(&text.to_lowercase(), &known) {
+        Some(meant) => format!("perhaps `{meant}` is meant"),
+        None => "choose one of these: each is known as a page of ours or as a contact".to_owned(),
+    };
+    Err(Wrong::new(format!("one of {}", known.join(", ")), next))
 }
 
 /// `same`, `own`, `{plus: 20 %}`, `{fixed_minor: 5000000}` or `{by_repeat_minor: [300000, 500000]}`.

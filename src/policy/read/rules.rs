@@ -66,10 +66,12 @@ pub fn each<T>(
     (taken.len() == items.len()).then_some(taken)
 }
 
-fn bounded<'n>(node: &'n Node, most: usize, problems: &Problems<'_>) -> Option<&'n [Node]> {
+/// The items of a list that is neither empty nor too long; nothing of a longer one is read.
+pub fn bounded<'n>(node: &'n Node, most: usize, problems: &Problems<'_>) -> Option<&'n [Node]> {
     let items = problems.items(node)?;
     if items.is_empty() || items.len() > most {
-        let wrong = Wrong::new(format!("one to {most} items"), "remove the key, or join some of them");
+        let code = if items.is_empty() { ProblemCode::Value } else { ProblemCode::TooLarge };
+        let wrong = Wrong::new(format!("one to {most} items"), "remove the key, or join some of them").coded(code);
         problems.report(node.place, format!("a list of {}", items.len()), wrong);
         return None;
     }

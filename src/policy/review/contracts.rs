@@ -125,7 +125,6 @@ fn basis(review: &mut Review<'_>, contract: &Contract) {
         let place = review.in_contract(partner, &["guard", "hold_on_limit_approval_below"]);
         (place, format!("the guard of {partner} holds on `limit_approval` below {least} ppm and on nothing else"))
     });
-    let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
     let clause = review.contract(partner).and_then(|node| {
         node.texts().find(|(text, _)| {
             let text = text.to_lowercase();
@@ -171,6 +170,10 @@ fn unheld(review: &mut Review<'_>, contract: &Contract) {
     review.find(place, said);
 }
 
+fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
 /// What reads as a promised minimum approval, in the words of contracts.
 const PROMISES: [&str; 8] = [
     "minimum approval",
@@ -202,7 +205,10 @@ fn floor(review: &mut Review<'_>, contract: &Contract) {
         review.find(place, said);
     }
     let promise = review.contract(partner).and_then(|node| {
-        node.texts().find(|(text, _)| PROMISES.iter().any(|promise| text.to_lowercase().contains(promise)))
+        node.texts().find(|(text, _)| {
+            let text = text.to_lowercase();
+            has(&text, &PROMISES)
+        })
     });
     if let Some((text, place)) = promise {
         let said = Said {

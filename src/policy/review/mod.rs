@@ -9,6 +9,10 @@ mod offers;
 mod persons;
 mod probe;
 
+use std::cell::Cell;
+
+use rustc_hash::FxHashMap;
+
 use super::document::Document;
 use super::problem::{Place, Problem, ProblemCode};
 use super::read::{self, Node, Value};
@@ -17,6 +21,10 @@ use crate::domain::EventTime;
 
 /// Most findings of one policy; further ones are dropped.
 const FINDINGS_MAX: usize = 200;
+
+/// Most made-up customers on whom the offers of a policy are tried, shared out among them: a review takes about a second at
+/// most. An offer whose share ends before something is found of it is said nothing of.
+const TRIED_MAX: usize = 60_000;
 
 /// One finding about a policy that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +39,15 @@ pub struct Finding {
 /// Everything that stands out in a policy as of a moment, in the order of the document.
 pub fn review(document: &Document, policy: &Policy, at: EventTime) -> Vec<Finding> {
     let Ok(root) = read::outline(document) else { return Vec::new() };
-    let mut review = Review { document, policy, root: &root, at, findings: Vec::new() };
+    let mut contracts = FxHashMap::default();
+    if let Some(Value::List(items)) = root.key("contracts").map(|entry| &entry.node.value) {
+        contracts.extend(items.iter().filter_map(|item| match &item.key("partner")?.node.value {
+            Value::Text(partner) => Some((partner.as_str(), item)),
+            _ => None,
+        }));
+    }
+    let (root, arms) = (&root, &probe::arms(&probe::narrowed(policy, at)));
+    let mut review = Review { document, policy, root, contracts, arms, at, left: Cell::new(0), findings: Vec::new() };
     dates::look(&mut review);
     contracts::look(&mut review);
     persons::look(&mut review);
@@ -45,7 +61,13 @@ struct Review<'a> {
     document: &'a Document,
     policy: &'a Policy,
     root: &'a Node,
+    /// By partner.
+    contracts: FxHashMap<&'a str, &'a Node>,
+    /// The policy as each arm of its experiments meets it, with one contract of each kind.
+    arms: &'a [Policy],
     at: EventTime,
+    /// How many more customers may be tried.
+    left: Cell<usize>,
     findings: Vec<Finding>,
 }
 
@@ -71,7 +93,14 @@ impl<'a> Review<'a> {
 
     /// A partner's contract in the document.
     fn contract(&self, partner: &Text) -> Option<&'a Node> {
-        self.root.item("contracts", "partner", partner)
+        self.contracts.get(partner.as_str()).copied()
+    }
+
+    /// Takes one customer of those that may still be tried.
+    fn take(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Where a key of a partner's contract stands; where its contract begins when it is not written.

@@ -1,36 +1,50 @@
 //! Offers that are never made, that stand in the shadow of another, or that are worse than what the customer has.
 
-use super::{Review, Said, probe};
+use super::{Review, Said, TRIED_MAX, probe};
 use crate::domain::words::Word;
-use crate::domain::{Check, ReasonCode, Text};
+use crate::domain::{Check, ReasonCode};
+use crate::policy::offer::OfferRule;
 use crate::policy::problem::ProblemCode::{CostAboveCap, NeverFires, Shadowed, WorseOffer};
-use crate::policy::{Facts, Policy, Terms};
+use crate::policy::{Contract, Facts, Judgement, Policy, Terms};
 
 pub fn look(review: &mut Review<'_>) {
-    if !review.policy.contracts().iter().any(|contract| contract.real_time) {
+    if review.arms.iter().all(|arm| arm.contracts().is_empty()) {
         return;
     }
-    let arms = probe::arms(review.policy);
-    for (number, offer) in review.policy.offer_names().into_iter().enumerate() {
-        let mine: Vec<&Policy> = arms.iter().filter(|arm| probe::admits(arm, &offer)).collect();
-        let alone: Vec<Policy> = mine.iter().map(|arm| arm.with_only_offer(number)).collect();
-        made(review, &mine, &alone, &offer);
-        terms(review, &alone, &offer);
+    let (arms, offers) = (review.arms, &review.policy.offers);
+    for rule in offers {
+        review.left.set(TRIED_MAX / offers.len());
+        let mine: Vec<&Policy> = arms.iter().filter(|arm| probe::admits(arm, &rule.offer)).collect();
+        let only = |arm: &&Policy| Policy { offers: vec![rule.clone()], ..(*arm).clone() };
+        let alone: Vec<Policy> = mine.iter().map(only).collect();
+        made(review, &mine, &alone, rule);
+        terms(review, &alone, rule);
     }
 }
 
 /// The first probe customer of any arm for whom a policy does what is asked for.
-fn first_of<T>(arms: &[Policy], review: &Review<'_>, find: impl Fn(&Facts<'_>, &Policy) -> Option<T>) -> Option<T> {
-    arms.iter().find_map(|arm| first(arm, review, &find))
+fn first_of<T>(
+    arms: &[Policy],
+    review: &Review<'_>,
+    rule: &OfferRule,
+    mut find: impl FnMut(&Facts<'_>, &Policy) -> Option<T>,
+) -> Option<T> {
+    arms.iter().find_map(|arm| first(arm, review, rule, &mut find))
 }
 
-/// The first probe customer for whom a policy does what is asked for.
-fn first<'a, T>(policy: &'a Policy, review: &Review<'_>, find: impl Fn(&Facts<'a>, &Policy) -> Option<T>) -> Option<T> {
-    for contract in policy.contracts().iter().filter(|contract| contract.real_time) {
-        let at = contract.listed.dates.from.into_iter().chain(contract.contract.from).chain([review.at]).max()?;
-        for kind in probe::KINDS {
+/// The first probe customer for whom a policy does what is asked for, of those of the offer's kinds and currency.
+fn first<T>(
+    policy: &Policy,
+    review: &Review<'_>,
+    rule: &OfferRule,
+    mut find: impl FnMut(&Facts<'_>, &Policy) -> Option<T>,
+) -> Option<T> {
+    for contract in policy.contracts().iter().filter(|contract| contract.currency == rule.currency) {
+        let at = probe::moment(contract, review.at);
+        for kind in probe::KINDS.into_iter().filter(|kind| rule.kinds.contains(kind)) {
             let good = probe::good(policy, contract, kind, at);
-            if let Some(found) = probe::variations(policy, &good).find_map(|facts| find(&facts, policy)) {
+            let mut customers = probe::variations(policy, &good).take_while(|_| review.take());
+            if let Some(found) = customers.find_map(|facts| find(&facts, policy)) {
                 return Some(found);
             }
         }
@@ -39,21 +53,23 @@ fn first<'a, T>(policy: &'a Policy, review: &Review<'_>, find: impl Fn(&Facts<'a
 }
 
 /// Some customer gets this offer; else no customer fits it, or each who does gets an earlier one.
-fn made(review: &mut Review<'_>, arms: &[&Policy], alone: &[Policy], offer: &Text) {
+fn made(review: &mut Review<'_>, arms: &[&Policy], alone: &[Policy], rule: &OfferRule) {
+    let offer = &rule.offer;
     let gets = |facts: &Facts<'_>, policy: &Policy| {
         (probe::offered(&policy.judge(facts)) == Some(offer.as_str())).then_some(())
     };
-    if arms.iter().any(|policy| first(policy, review, gets).is_some()) {
+    if arms.iter().any(|policy| first(policy, review, rule, gets).is_some()) {
         return;
     }
     let instead = arms.iter().zip(alone).find_map(|(policy, alone)| {
-        first(alone, review, |facts, alone| {
+        first(alone, review, rule, |facts, alone| {
             probe::offered(&alone.judge(facts))?;
             let other = policy.judge(facts);
             Some((probe::told(facts), probe::offered(&other).unwrap_or("nothing").to_owned()))
         })
     });
-    if instead.is_none() && first_of(alone, review, |facts, alone| stopped(alone, facts)).is_some() {
+    let stops = |facts: &Facts<'_>, alone: &Policy| stopped(&alone.judge(facts), facts);
+    if instead.is_none() && (first_of(alone, review, rule, stops).is_some() || review.left.get() == 0) {
         return;
     }
     let place = review.in_offer(offer, &["offer"]);
@@ -79,8 +95,7 @@ fn made(review: &mut Review<'_>, arms: &[&Policy], alone: &[Policy], offer: &Tex
 }
 
 /// A customer whom an offer would fit but for the cap on a loan's all-in cost.
-fn stopped(alone: &Policy, facts: &Facts<'_>) -> Option<String> {
-    let judgement = alone.judge(facts);
+fn stopped(judgement: &Judgement, facts: &Facts<'_>) -> Option<String> {
     let capped = |check: &&Check| !check.passed && check.code == ReasonCode::GatePriceCap.name();
     let check = judgement.checks.iter().find(capped)?;
     let ppm = |value: Option<i64>| value.unwrap_or_default();
@@ -88,29 +103,55 @@ fn stopped(alone: &Policy, facts: &Facts<'_>) -> Option<String> {
     Some(format!("{}: would be offered {gets} ppm, the cap is {cap} ppm", probe::told(facts)))
 }
 
-/// A lower limit, a higher price, or a price above the cap.
-fn terms(review: &mut Review<'_>, alone: &[Policy], offer: &Text) {
-    let with = |worse: fn(&Facts<'_>, &Terms) -> Option<String>| {
-        first_of(alone, review, |facts, alone| {
-            let judgement = alone.judge(facts);
-            let why = worse(facts, judgement.proposal()?)?;
-            Some(format!("{}: {why}", probe::told(facts)))
-        })
+/// A lower limit than the customer has.
+fn lower(facts: &Facts<'_>, terms: &Terms) -> Option<String> {
+    let (has, gets) = (facts.limit.limit_minor?, terms.offer.limit_minor?);
+    (gets < has).then(|| format!("{}: is offered {gets} minor units", probe::told(facts)))
+}
+
+/// A higher price; one over another term says nothing.
+fn dearer(facts: &Facts<'_>, terms: &Terms) -> Option<String> {
+    let (has, gets) = (facts.limit.all_in_cost_ppm?, terms.offer.all_in_cost_ppm?);
+    let alike = facts.limit.term_months.zip(terms.offer.term_months).is_none_or(|(has, gets)| has == gets);
+    (alike && gets > has).then(|| format!("{}: is offered {gets} ppm", probe::told(facts)))
+}
+
+/// An offer that states no price to anybody is never admitted where an average of prices is kept.
+fn unpriced(review: &mut Review<'_>, rule: &OfferRule, customer: String) {
+    let at = review.at;
+    let capped = |contract: &&Contract| contract.currency == rule.currency;
+    let mut contracts = review.arms.iter().flat_map(|arm| arm.contracts()).filter(capped);
+    let Some(most) = contracts.find_map(|contract| contract.budgets.avg_cost_max_ppm(at)) else { return };
+    let place = review.in_offer(&rule.offer, &["product"]);
+    let said = Said {
+        code: NeverFires,
+        note: false,
+        found: format!("`{}` states no price, and an average of {most} ppm is kept", rule.offer),
+        expected: "charges of its product, a term and a repayment method, or a `cost` where no charges are stated",
+        next: "state what it costs, or remove `portfolio_avg_max`",
+        counter_example: Some(format!("{customer}: is never admitted, HOLD_AVG_COST")),
     };
-    let lower = with(|facts, terms| {
-        let (has, gets) = (facts.limit.limit_minor?, terms.offer.limit_minor?);
-        (gets < has).then(|| format!("is offered {gets} minor units"))
+    review.find(place, said);
+}
+
+/// A lower limit, a higher price, or a price above the cap, each with its first customer.
+fn terms(review: &mut Review<'_>, alone: &[Policy], rule: &OfferRule) {
+    let offer = &rule.offer;
+    let [mut less, mut more, mut above] = [None, None, None];
+    let (mut priced, mut silent) = (false, None);
+    let _all: Option<()> = first_of(alone, review, rule, |facts, alone| {
+        let judgement = alone.judge(facts);
+        let terms = judgement.proposal();
+        less = less.take().or_else(|| lower(facts, terms?));
+        more = more.take().or_else(|| dearer(facts, terms?));
+        above = above.take().or_else(|| stopped(&judgement, facts));
+        priced |= terms.is_some_and(|terms| terms.offer.all_in_cost_ppm.is_some());
+        silent = silent.take().or_else(|| terms.filter(|_| !priced).map(|_| probe::told(facts)));
+        (less.is_some() && more.is_some() && above.is_some()).then_some(())
     });
-    let dearer = with(|facts, terms| {
-        let (has, gets) = (facts.limit.all_in_cost_ppm?, terms.offer.all_in_cost_ppm?);
-        // A price over another term says nothing.
-        let alike = facts.limit.term_months.zip(terms.offer.term_months).is_none_or(|(has, gets)| has == gets);
-        (alike && gets > has).then(|| format!("is offered {gets} ppm"))
-    });
-    let above = first_of(alone, review, |facts, alone| stopped(alone, facts));
     let found = [
-        (WorseOffer, lower, "limit", "less than the customer has already", "a limit of at least `same`"),
-        (WorseOffer, dearer, "cost", "dearer than what the customer has already", "a price below the partner's"),
+        (WorseOffer, less, "limit", "less than the customer has already", "a limit of at least `same`"),
+        (WorseOffer, more, "cost", "dearer than what the customer has already", "a price below the partner's"),
         (CostAboveCap, above, "cost", "dearer than the cap on a loan's all-in cost", "at most 24 %"),
     ];
     for (code, example, key, what, expected) in found {
@@ -120,5 +161,8 @@ fn terms(review: &mut Review<'_>, alone: &[Policy], offer: &Text) {
             let next = "let it depend on what the customer has, or offer it to fewer";
             review.find(place, Said { code, note: false, found, expected, next, counter_example: Some(example) });
         }
+    }
+    if let Some(customer) = silent.filter(|_| !priced && review.left.get() > 0) {
+        unpriced(review, rule, customer);
     }
 }

@@ -7,7 +7,7 @@ use crate::policy::exclusions::FLAGS;
 use crate::policy::facts::Standing;
 use crate::policy::problem::{Place, ProblemCode};
 use crate::policy::rules::{Rule, Severity};
-use crate::policy::{Facts, Policy};
+use crate::policy::{Contract, Facts, Policy};
 
 /// Severe by the definition of `docs/policy.md`: just beyond each of its limits.
 const SEVERE: [(&str, &str, Standing); 4] = [
@@ -34,21 +34,20 @@ const FORGOTTEN: [fn(&mut Facts<'_>); 10] = [
 ];
 
 pub fn look(review: &mut Review<'_>) {
-    let arms = probe::arms(review.policy);
     for (flag, _) in FLAGS {
         let place = review.at_key(&["exclusions", "flags"]);
         let what = format!("a customer with the flag {}", flag.name());
-        reachable(review, &arms, place, &what, |facts| facts.flags = 1 << Flag::ordinal(flag));
+        reachable(review, place, &what, |facts| facts.flags = 1 << Flag::ordinal(flag));
     }
     for (key, what, standing) in SEVERE {
         let place = review.at_key(&["exclusions", "severe", key]);
-        reachable(review, &arms, place, &format!("a customer {what}"), |facts| facts.standing = standing);
+        reachable(review, place, &format!("a customer {what}"), |facts| facts.standing = standing);
     }
-    open_to_the_unknown(review, &arms);
+    open_to_the_unknown(review);
 }
 
 /// Hard rules that pass whoever is not known well enough to be judged by them.
-fn open_to_the_unknown(review: &mut Review<'_>, arms: &[Policy]) {
+fn open_to_the_unknown(review: &mut Review<'_>) {
     let (policy, root) = (review.policy, review.root);
     let rules = policy.rules.rules.iter();
     for rule in rules.filter(|rule| rule.severity == Severity::Hard && rule.when.lets_the_unknown_through()) {
@@ -60,16 +59,15 @@ fn open_to_the_unknown(review: &mut Review<'_>, arms: &[Policy]) {
             found: format!("{} is passed by whoever is not known", rule.code),
             expected: "a hard rule that holds back whom it cannot judge",
             next: "take `known(…) &&` away: what is not known is `DATA_MISSING` then; or make the rule soft",
-            counter_example: unknown(review, arms, rule),
+            counter_example: unknown(review, rule),
         };
         review.find(place, said);
     }
 }
 
 /// Somebody who is made an offer although the rule asked for something that is not known of them.
-fn unknown(review: &Review<'_>, arms: &[Policy], rule: &Rule) -> Option<String> {
-    let met = arms.iter().flat_map(|arm| arm.contracts().iter().map(move |contract| (arm, contract)));
-    for (policy, contract) in met.filter(|(_, contract)| contract.real_time) {
+fn unknown(review: &Review<'_>, rule: &Rule) -> Option<String> {
+    for (policy, contract) in met(review.arms) {
         for kind in probe::KINDS {
             for forget in FORGOTTEN {
                 let mut facts = probe::good(policy, contract, kind, review.at);
@@ -84,10 +82,14 @@ fn unknown(review: &Review<'_>, arms: &[Policy], rule: &Rule) -> Option<String> 
     None
 }
 
+/// Every contract of every arm.
+fn met(arms: &[Policy]) -> impl Iterator<Item = (&Policy, &Contract)> {
+    arms.iter().flat_map(|arm| arm.contracts().iter().map(move |contract| (arm, contract)))
+}
+
 /// Finds a partner at which the changed customer is made an offer all the same.
-fn reachable(review: &mut Review<'_>, arms: &[Policy], place: Place, what: &str, change: impl Fn(&mut Facts<'_>)) {
-    let met = arms.iter().flat_map(|arm| arm.contracts().iter().map(move |contract| (arm, contract)));
-    for (policy, contract) in met.filter(|(_, contract)| contract.real_time) {
+fn reachable(review: &mut Review<'_>, place: Place, what: &str, change: impl Fn(&mut Facts<'_>)) {
+    for (policy, contract) in met(review.arms) {
         for kind in probe::KINDS {
             let at = review.at;
             let mut facts = probe::good(policy, contract, kind, at);

@@ -1,10 +1,13 @@
 //! Customers made up to try a policy on: one that every rule lets pass, and variations of it.
 
+use rustc_hash::FxHashSet;
+
 use crate::domain::candidate::Source;
 use crate::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
 use crate::domain::{CandidateKind, EventTime};
+use crate::policy::contract::Contracts;
 use crate::policy::experiments::Challenger;
 use crate::policy::facts::{ConsentFact, History, Holdings, KnownAt, PartnerLimit, Person, Standing};
 use crate::policy::models::Purpose;
@@ -33,6 +36,38 @@ static SOURCE: Source = Source {
     offset: 0,
     event_id: crate::domain::Text::const_new(""),
 };
+
+/// Most partners tried.
+const PARTNERS_MAX: usize = 64;
+
+/// The policy with the first contract of each kind that permits real_time: a probe customer is answered alike at all partners
+/// of a kind. At most [`PARTNERS_MAX`] contracts.
+pub fn narrowed(policy: &Policy, at: EventTime) -> Policy {
+    let rules = &policy.rules.rules;
+    let named = rules.iter().any(|rule| rule.when.reads().iter().any(|read| read.name == "partner"));
+    let mut seen = FxHashSet::default();
+    let mut first = Vec::new();
+    for contract in policy.contracts().iter().filter(|contract| contract.real_time) {
+        let (listed, term, from) = (contract.listed.dates, contract.contract, moment(contract, at));
+        let channels: Vec<_> = contract.api_channels.iter().map(|(channel, ms)| (channel.name(), *ms)).collect();
+        let kind = (
+            (&contract.currency, contract.regions.first(), contract.enhancers.is_empty()),
+            (from, [at, from].map(|at| (listed.hold(at), term.hold(at)))),
+            (contract.answer_within_ms, contract.valid_for_ms, channels),
+            rules.iter().map(|rule| rule.partners.has(&contract.partner)).collect::<Vec<_>>(),
+            named.then_some(&contract.partner),
+        );
+        if seen.insert(kind) && first.len() < PARTNERS_MAX {
+            first.push(contract.clone());
+        }
+    }
+    Policy { contracts: Contracts::new(first), ..policy.clone() }
+}
+
+/// When an offer of a partner is tried: not before its contract and its listing begin.
+pub fn moment(contract: &Contract, at: EventTime) -> EventTime {
+    contract.listed.dates.from.into_iter().chain(contract.contract.from).fold(at, EventTime::max)
+}
 
 /// A customer at a moment who gives no rule a reason to say no: consenting, never late, with a verdict, in a permitted region.
 pub fn good<'a>(policy: &'a Policy, contract: &'a Contract, kind: CandidateKind, at: EventTime) -> Facts<'a> {
@@ -230,4 +265,32 @@ pub fn told(facts: &Facts<'_>) -> String {
         part("all-in cost", limit.all_in_cost_ppm.map(|ppm| format!("{}.{} %", ppm / 10_000, ppm % 10_000 / 1_000))),
         part("term", limit.term_months.map(|months| format!("{months} months"))),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Text;
+
+    /// What a review costs does not grow with contracts that are alike.
+    #[test]
+    fn contracts_of_a_kind_are_tried_once() {
+        let minimal = Policy::parse("p.yaml", include_str!("../../../policies/minimal.yaml")).unwrap();
+        let first = minimal.contracts().first().unwrap().clone();
+        let at = EventTime(1_717_405_200_000);
+        let of = |change: fn(usize, &mut Contract)| {
+            let contracts = (0..10_000).map(|n| {
+                let mut contract = Contract { partner: Text::from(format!("p{n:05}")), ..first.clone() };
+                change(n, &mut contract);
+                contract
+            });
+            narrowed(&Policy { contracts: Contracts::new(contracts.collect()), ..minimal.clone() }, at)
+                .contracts()
+                .len()
+        };
+        assert_eq!(of(|n, contract| contract.quota_per_day = n as i64), 1);
+        assert_eq!(of(|n, contract| contract.currency = if n == 7_000 { "HKD".into() } else { "CNY".into() }), 2);
+        assert_eq!(of(|n, contract| contract.real_time = n > 9_998), 1);
+        assert_eq!(of(|n, contract| contract.valid_for_ms = n as i64), PARTNERS_MAX);
+    }
 }
