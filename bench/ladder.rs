@@ -15,7 +15,11 @@ mod child;
 #[path = "parts/client.rs"]
 mod client;
 #[path = "parts/counting.rs"]
+#[expect(dead_code, reason = "the benchmark of the stages watches")]
 mod counting;
+#[path = "parts/drive.rs"]
+#[expect(dead_code, reason = "the benchmark of policies reads in one go")]
+mod drive;
 #[path = "parts/fill.rs"]
 mod fill;
 #[path = "parts/latency.rs"]

@@ -12,10 +12,12 @@
 #[path = "parts/asked.rs"]
 mod asked;
 #[path = "parts/counting.rs"]
+#[expect(dead_code, reason = "the benchmark of the stages watches")]
 mod counting;
 #[path = "parts/cpu.rs"]
 mod cpu;
 #[path = "parts/drive.rs"]
+#[expect(dead_code, reason = "the benchmark of the stages drives both")]
 mod drive;
 #[path = "parts/load.rs"]
 #[expect(dead_code, reason = "the ladder makes populations too")]

@@ -154,7 +154,7 @@ fn verdict(band: &'static str, decided_at: EventTime, valid_days: i32) -> RiskVe
 
 fn reasons(policy: &Policy, facts: &Facts<'_>) -> Vec<String> {
     let judgement = policy.judge(facts);
-    assert_eq!(judgement.proposal.is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
+    assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
     let failed: Vec<&Text> = judgement.checks.iter().filter(|check| !check.passed).map(|check| &check.code).collect();
     assert!(judgement.reasons.iter().all(|reason| failed.contains(&reason)), "each reason has a failed check");
     assert!(failed.iter().all(|name| judgement.reasons.contains(name)), "each failed check gives its reason");
@@ -484,8 +484,8 @@ fn a_proposal_carries_what_the_policy_says() {
     assert!(contract.triggers_on_risk_passed);
 
     let judgement = policy.judge(&good());
-    let terms = judgement.proposal.unwrap();
-    assert_eq!((terms.kind, judgement.arm), (CandidateKind::NewRt, Arm::Treatment));
+    let terms = judgement.proposal().cloned().unwrap();
+    assert_eq!(judgement.arm, Arm::Treatment);
     assert_eq!((terms.decide_by, terms.valid_for_ms), (AT.plus_ms(800), 1_800_000));
     assert_eq!((terms.offer.limit_minor, terms.offer.all_in_cost_ppm), (Some(1_200_001), Some(224_000)));
     assert_eq!(
@@ -524,7 +524,7 @@ fn the_example_judges_its_market() {
         facts.enhancer = (partner == "p04").then_some("guarantor-1");
         let judgement = policy.judge(&facts);
         let codes = judgement.reasons.iter().map(Text::to_string).collect::<Vec<_>>().join(" ");
-        judgement.proposal.map_or(codes, |terms| terms.offer.offer.to_string())
+        judgement.proposal().map_or(codes, |terms| terms.offer.offer.to_string())
     };
     let (new, returning) = (CandidateKind::NewRt, CandidateKind::ReturningRt);
     assert_eq!(at("p01", new, Some("CNY")), "welcome");

@@ -165,11 +165,11 @@ fn read(text: &str, facts: &Facts<'_>) -> Result<bool, TestCaseError> {
         Ok(policy) => {
             for contract in policy.contracts().iter().take(3) {
                 let judgement = policy.judge(&Facts { partner: contract.partner.as_str(), ..facts.clone() });
-                prop_assert_eq!(judgement.proposal.is_some(), judgement.reasons.is_empty());
+                prop_assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty());
             }
             let judgement = policy.judge(facts);
-            prop_assert_eq!(judgement.proposal.is_some(), judgement.reasons.is_empty());
-            prop_assert!(judgement.checks.iter().any(|check| !check.passed) == judgement.proposal.is_none());
+            prop_assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty());
+            prop_assert!(judgement.checks.iter().any(|check| !check.passed) == judgement.proposal().is_none());
             Ok(true)
         }
         Err(problems) => {
@@ -494,7 +494,7 @@ fn holdings() -> impl Strategy<Value = Holdings<'static>> {
     let exposure = (amount(), amount(), amount(), amount(), maybe(word(&["shares"])));
     let history = (any::<[u32; 2]>(), any::<[bool; 3]>(), maybe(moment()), maybe(moment()));
     (exposure, history).prop_map(|((total, here, used, own, unknown), (disbursed, known, last, active))| Holdings {
-        doors: Vec::new(),
+        doors: &[],
         exposure: Exposure { total_minor: total, here_minor: here, here_used_minor: used, own_minor: own, unknown },
         history: History {
             disbursed_here: disbursed[0],

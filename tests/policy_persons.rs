@@ -104,7 +104,7 @@ fn with(change: impl FnOnce(&mut Facts<'static>)) -> Facts<'static> {
 
 fn judged(policy: &Policy, facts: &Facts<'_>) -> Judgement {
     let judgement = policy.judge(facts);
-    assert_eq!(judgement.proposal.is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
+    assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
     let failed: Vec<&Text> = judgement.checks.iter().filter(|check| !check.passed).map(|check| &check.code).collect();
     assert!(judgement.reasons.iter().all(|reason| failed.contains(&reason)), "each reason has a failed check");
     assert!(failed.iter().all(|code| judgement.reasons.contains(code)), "each failed check gives its reason");
@@ -554,7 +554,7 @@ fn grades_take_the_worst_of_strong_rules_points_and_score() {
 fn the_grade_decides_who_is_offered_something_and_how_others_are_treated() {
     let policy = policy("", "", GRADING);
     let offered = judged(&policy, &with(|f| f.lenders = Some(5)));
-    assert_eq!(offered.proposal.and_then(|terms| terms.grade).as_deref(), Some("B"));
+    assert_eq!(offered.proposal().and_then(|terms| terms.grade.clone()).as_deref(), Some("B"));
     assert_eq!(reasons(&policy, &with(|f| f.standing.dpd_now = 11)), ["EXC_GRADE"]);
     let treated = |change: fn(&mut Facts<'static>)| -> Vec<String> {
         policy.treatments(&with(change)).iter().map(|treatment| treatment.treatment.to_string()).collect()
@@ -642,13 +642,13 @@ fn contacts_are_held_where_nothing_else_leads_to_the_customer() {
 #[test]
 fn a_candidate_says_when_and_by_what_it_may_reach_out() {
     let both = reaching("[page, sms]");
-    let terms = judged(&both, &good()).proposal.unwrap();
+    let terms = judged(&both, &good()).proposal().cloned().unwrap();
     assert_eq!(terms.delivery.channels, ["page", "sms"]);
     let windows: Vec<_> = terms.send_windows.iter().map(|window| (window.from, window.to)).collect();
     assert_eq!(windows, [(AT.plus_ms(100), AT.plus_ms(100 + HOUR_MS / 2))]);
     // At night the page alone is left.
     let night = with(|f| (f.event_time, f.now) = (AT.plus_ms(4 * HOUR_MS), AT.plus_ms(4 * HOUR_MS)));
-    let terms = judged(&both, &night).proposal.unwrap();
+    let terms = judged(&both, &night).proposal().cloned().unwrap();
     assert_eq!((terms.delivery.channels, terms.send_windows), (vec![Text::from("page")], Vec::new()));
 }
 
@@ -710,7 +710,7 @@ fn a_challenger_is_offered_its_variation_and_the_arm_is_recorded() {
         let facts = Facts { customer, ..good() };
         let judgement = judged(&policy, &facts);
         arms[judgement.arm.ordinal()] += 1;
-        let offer = judgement.proposal.map(|terms| terms.offer.offer);
+        let offer = judgement.proposal().map(|terms| terms.offer.offer.clone());
         match judgement.arm {
             Arm::Challenger => assert_eq!(offer.as_deref(), Some("special")),
             Arm::Treatment => assert_eq!(offer.as_deref(), Some("welcome")),

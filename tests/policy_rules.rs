@@ -70,7 +70,7 @@ fn good() -> Facts<'static> {
         risk_bearing: None,
         enhancer: None,
         holdings: Holdings {
-            doors: vec![Door { partner: "p01", terms: limit }],
+            doors: Box::leak(Box::new([Door { partner: "p01", terms: limit }])),
             exposure: Exposure { total_minor: 1_200_000, here_minor: 1_200_000, ..Exposure::default() },
             history: History::default(),
         },
@@ -98,11 +98,14 @@ fn reasons(policy: &Policy, facts: &Facts<'_>) -> Vec<String> {
 
 fn terms(policy: &Policy, facts: &Facts<'_>) -> Terms {
     let judgement = policy.judge(facts);
-    judgement.proposal.unwrap_or_else(|| panic!("{:?}", judgement.reasons))
+    judgement.proposal().cloned().unwrap_or_else(|| panic!("{:?}", judgement.reasons))
 }
 
 fn offer(policy: &Policy, facts: &Facts<'_>) -> String {
-    policy.judge(facts).proposal.map_or_else(|| reasons(policy, facts).join(" "), |terms| terms.offer.offer.to_string())
+    policy
+        .judge(facts)
+        .proposal()
+        .map_or_else(|| reasons(policy, facts).join(" "), |terms| terms.offer.offer.to_string())
 }
 
 // --- contracts --------------------------------------------------------------------------------------------------------
@@ -216,8 +219,7 @@ fn without_a_page_one_channel_carries_the_candidate_with_its_deadline() {
         let judgement = policy.judge(&facts);
         let codes = || judgement.reasons.iter().map(Text::to_string).collect::<Vec<_>>().join(" ");
         judgement
-            .proposal
-            .as_ref()
+            .proposal()
             .map_or_else(|| (codes(), 0), |terms| (terms.delivery.channels.join(" "), terms.decide_by.ms_since(AT)))
     };
     assert_eq!(carried(2 * MINUTE_MS), ("push".to_owned(), 2 * MINUTE_MS));
@@ -310,7 +312,8 @@ fn the_cap_never_makes_a_smaller_offer() {
     assert_eq!(offer(&policy(&[("offers:", CAPS), ("limit: same", same)]), &facts), "stay");
     // What the customer has at another door counts as well: then 12,000 are less.
     let better = PartnerLimit { limit_minor: Some(1_500_000), ..facts.limit };
-    facts.holdings.doors.push(Door { partner: "p02", terms: better });
+    let doors = [facts.holdings.doors[0], Door { partner: "p02", terms: better }];
+    facts.holdings.doors = &doors;
     assert_eq!(offer(&policy(&[("offers:", CAPS), ("limit: same", same)]), &facts), "EXC_EXPOSURE_CAP");
 }
 
@@ -521,7 +524,8 @@ fn a_price_is_compared_at_the_same_term_and_method_with_the_best_door() {
     let elsewhere = |cost, months| {
         let mut facts = good();
         let terms = PartnerLimit { all_in_cost_ppm: Some(cost), term_months: Some(months), ..facts.limit };
-        facts.holdings.doors.push(Door { partner: "p02", terms });
+        let doors = [facts.holdings.doors[0], Door { partner: "p02", terms }];
+        facts.holdings.doors = &doors;
         offer(&policy, &facts)
     };
     assert_eq!(elsewhere(199_400, 12), "EXC_NO_OFFER");
@@ -529,7 +533,7 @@ fn a_price_is_compared_at_the_same_term_and_method_with_the_best_door() {
     // Nothing to compare with: no offer that says it is cheaper.
     let mut facts = good();
     facts.limit.all_in_cost_ppm = None;
-    facts.holdings.doors.clear();
+    facts.holdings.doors = &[];
     assert_eq!(offer(&policy, &facts), "EXC_NO_OFFER DATA_MISSING");
 }
 

@@ -77,6 +77,7 @@ impl Source for Batches {
         {
             let record = match delivery {
                 Delivery::Record(record) => record,
+                Delivery::End { .. } => continue,
                 Delivery::Error(error) => panic!("consume: {error}"),
             };
             let mark = record.topic_mark();

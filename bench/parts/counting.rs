@@ -2,6 +2,7 @@
 //! The system's allocator, with a count of what Rust code asks of it while counting is on. C code (librdkafka) is not seen.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 pub struct Counting;
@@ -12,6 +13,7 @@ static ALLOCATOR: Counting = Counting;
 static ON: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicI64 = AtomicI64::new(0);
+static WATCH: OnceLock<fn()> = OnceLock::new();
 
 // SAFETY: every call goes to the system's allocator as it came; only numbers are added up beside it.
 unsafe impl GlobalAlloc for Counting {
@@ -42,6 +44,9 @@ unsafe impl GlobalAlloc for Counting {
 
 fn count(allocations: u64, bytes: i64) {
     if ON.load(Relaxed) {
+        if let Some(watch) = WATCH.get().filter(|_| allocations > 0) {
+            watch();
+        }
         ALLOCATIONS.fetch_add(allocations, Relaxed);
         BYTES.fetch_add(bytes, Relaxed);
     }
@@ -60,4 +65,9 @@ pub fn allocations() -> u64 {
 /// Bytes asked for and not given back while counting was on.
 pub fn bytes() -> i64 {
     BYTES.load(Relaxed)
+}
+
+/// Calls somebody with every allocation that is counted.
+pub fn watch(by: fn()) {
+    WATCH.set(by).expect("one watches");
 }

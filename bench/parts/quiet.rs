@@ -1,6 +1,7 @@
 //! The customer stage with and without a policy: what a question costs all in all, and that nothing else pays for one.
 
 use reflow::config::{ClockKind, Config, Shards as Counts};
+use reflow::domain::decision::StageName;
 use reflow::domain::events::{ApplicationKind, Event};
 use reflow::policy::PolicySet;
 use reflow::wire::{Schema, SchemaIds, decode_event};
@@ -78,7 +79,7 @@ pub fn measure(rules: &PolicySet, large: &PolicySet) -> Found {
 
 /// CPU nanoseconds to read the records into empty shards.
 fn nanos(records: &Records, policies: PolicySet) -> f64 {
-    let mut shards = Shards::new(SHARDS.customer, &shared(policies));
+    let mut shards = Shards::new(StageName::Customer, SHARDS.customer, &shared(policies));
     let began = thread_nanos();
     shards.read(records, BATCH_RECORDS, |_| {});
     (thread_nanos() - began) as f64

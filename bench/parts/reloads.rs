@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use reflow::bus::{Outbox, Topic};
+use reflow::domain::decision::StageName;
 use reflow::domain::policy_record::PolicyFile;
 use reflow::domain::time::SECOND_MS;
 use reflow::domain::{Candidate, Decision, EventTime, FactBundle, PolicyRecord, Text};
@@ -75,7 +76,7 @@ pub fn measure(text: &str) -> Found {
             times
         });
         let mut seen = Seen { ids: SchemaIds::default(), hashes, met: BTreeSet::new(), proposals: 0, noes: 0 };
-        let (mut shards, mut load) = (Shards::new(SHARDS.customer, &shared), load());
+        let (mut shards, mut load) = (Shards::new(StageName::Customer, SHARDS.customer, &shared), load());
         // The last batches begin when the last version is known.
         let mut last = false;
         while !last {

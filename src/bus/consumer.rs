@@ -279,6 +279,7 @@ impl Inbox {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
         Some(match queue.pull()? {
             Delivery::Error(error) => Next::Error(error),
+            Delivery::End { partition, .. } => Next::Error(KafkaError::PartitionEOF(partition)),
             Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
                 Some(topic) => Next::Record(topic, record),
                 None => Next::Error(KafkaError::Subscription(format!("a record of {} came", record.topic()))),

@@ -49,6 +49,11 @@ pub struct LaneQueue<C: ConsumerContext> {
 /// What one place of the queue holds.
 pub enum Delivery<'a> {
     Record(Record<'a>),
+    /// What its broker calls the end of a partition was reached: the next offset there. Only where ends are asked for.
+    End {
+        partition: i32,
+        offset: i64,
+    },
     /// A partition has something to say instead of a record.
     Error(KafkaError),
 }
@@ -164,7 +169,7 @@ impl<C: ConsumerContext> LaneQueue<C> {
         // SAFETY: the message is ours until `give_back`, which needs `&mut self` and so ends what is lent here.
         let content = unsafe { message.as_ref() };
         Some(if content.err == raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-            Delivery::Error(KafkaError::PartitionEOF(content.partition))
+            Delivery::End { partition: content.partition, offset: content.offset }
         } else if content.err.is_error() {
             Delivery::Error(KafkaError::MessageConsumption(content.err.into()))
         } else {

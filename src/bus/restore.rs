@@ -123,7 +123,7 @@ impl<'a> Restorer<'a> {
         loop {
             let (_, stable) = ends(&self.committed, self.topic, shard).map_err(|error| self.kafka(shard, error))?;
             if stable >= high || planted::is(Bug::RestoreToTheLso) {
-                return Ok(Extent { low, high });
+                return Ok(Extent { low, high: high.min(stable) });
             }
             if began.elapsed() > self.silence {
                 return Err(self.stuck(shard, stable, high));
@@ -170,8 +170,11 @@ impl<'a> Restorer<'a> {
                         continue;
                     }
                 }
-                // The end fires at the last stable offset, which was seen at or above the watermark before reading began.
-                Some(Delivery::Error(KafkaError::PartitionEOF(at))) => open.retain(|stretch| stretch.shard != at),
+                // The last stable offset was seen at or above the watermark before reading began; a leader that has come since
+                // may know less of it for a while, and its end is none.
+                Some(Delivery::End { partition, offset }) => {
+                    open.retain(|stretch| stretch.shard != partition || offset < stretch.high);
+                }
                 Some(Delivery::Error(error)) if lost_offset(&error) => return Err(self.kafka(waiting.shard, error)),
                 Some(Delivery::Error(error)) => {
                     tracing::warn!(%error, topic = self.topic, "restore");

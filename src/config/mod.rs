@@ -112,7 +112,7 @@ pub struct Transaction {
     /// Longest a transaction may stay open before the broker aborts it, milliseconds. Not above the session time-out: who
     /// takes a dead worker's shards over waits until its transaction has ended.
     pub timeout_ms: u64,
-    /// Largest record that is decoded, bytes.
+    /// Largest record of an input that is decoded, bytes; what the stages tell each other has no such limit.
     pub record_bytes_max: usize,
 }
 

@@ -1,6 +1,7 @@
 //! What a transaction has to say to the partner stage: one bundle per partition, its deltas added up.
 
 use std::collections::BTreeMap;
+use std::mem::swap;
 
 use rustc_hash::FxHashMap;
 
@@ -13,10 +14,12 @@ use crate::domain::fact::{BundleHeader, PartnerClock, Scored};
 use crate::domain::fate::FateCounts;
 use crate::domain::partition::partition_of;
 use crate::domain::time::SECOND_MS;
-use crate::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use crate::domain::{
+    CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, List, Output, Proposal, Settlement, Text, set_text,
+};
 use crate::planted::{self, Bug};
 use crate::record;
-use crate::store::{Names, Number, Sorted};
+use crate::store::{Names, Number, Sorted, Spares};
 
 /// How far the shard has spoken to one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,14 +33,19 @@ record!(Line { sequence, sent_at });
 
 /// Most partners whose numbers are kept from one transaction to the next.
 const PARTNERS_KEPT_MAX: usize = 4_096;
+/// Most bundles that are kept to write others in.
+const SPARE_BUNDLES_MAX: usize = 64;
+
+/// A partner's number, a counter, and where its cell starts.
+type DeltaKey = (Number, Counter, i64);
 
 /// What one partition is to hear at the end of the transaction.
 #[derive(Debug, Default)]
 struct Parts {
     /// By the partner's number.
-    deltas: FxHashMap<(Number, Counter, i64), Tally>,
-    settlements: Vec<Settlement>,
-    proposals: Vec<Proposal>,
+    deltas: FxHashMap<DeltaKey, Tally>,
+    settlements: List<Settlement>,
+    proposals: List<Proposal>,
     clocks: Vec<PartnerClock>,
     /// By partner, model, version, day and tenth.
     scored: BTreeMap<(Text, Text, Text, CalendarDay, i32), i64>,
@@ -50,12 +58,22 @@ pub struct Bundles {
     parts: Vec<Parts>,
     fates: FateCounts,
     partners: Names,
+    /// Deltas on their way into a bundle, behind the rank of their partner.
+    said: Vec<(u128, DeltaKey, Tally)>,
+    spares: Spares<Box<FactBundle>>,
 }
 
 impl Bundles {
     pub fn new(partitions: i32) -> Self {
         let parts = (0..partitions.max(1)).map(|_| Parts::default()).collect();
-        Self { lines: Sorted::default(), parts, fates: FateCounts::default(), partners: Names::default() }
+        Self {
+            lines: Sorted::default(),
+            parts,
+            fates: FateCounts::default(),
+            partners: Names::default(),
+            said: Vec::new(),
+            spares: Spares::new(SPARE_BUNDLES_MAX),
+        }
     }
 
     fn parts_of(&mut self, partner: &str) -> Option<&mut Parts> {
@@ -86,16 +104,23 @@ impl Bundles {
         *parts.scored.entry(key).or_default() += 1;
     }
 
-    pub fn settle(&mut self, settlement: Settlement) {
+    /// Takes a settlement and leaves another one, that was said before, to be written over.
+    pub fn settle(&mut self, settlement: &mut Settlement) {
         if let Some(parts) = self.parts_of(&settlement.partner) {
-            parts.settlements.push(settlement);
+            swap(parts.settlements.next(), settlement);
         }
     }
 
-    pub fn propose(&mut self, proposal: Proposal) {
+    /// Takes a proposal, and leaves another one likewise.
+    pub fn propose(&mut self, proposal: &mut Proposal) {
         if let Some(parts) = self.parts_of(&proposal.partner) {
-            parts.proposals.push(proposal);
+            swap(parts.proposals.next(), proposal);
         }
+    }
+
+    /// Takes a bundle back that is written, to write another in it.
+    pub fn take_back(&mut self, bundle: Box<FactBundle>) {
+        self.spares.keep(bundle);
     }
 
     /// True when a proposal or a settlement waits to go out.
@@ -105,33 +130,31 @@ impl Bundles {
 
     /// True when some partition has not heard from the shard for `heartbeat_secs`, or never.
     pub fn due(&self, now: EventTime, settings: &Settings) -> bool {
-        (0..self.parts.len() as i32).any(|partition| self.owed(partition, now, settings))
-    }
-
-    fn owed(&self, partition: i32, now: EventTime, settings: &Settings) -> bool {
-        let silence_max = settings.heartbeat_secs.saturating_mul(SECOND_MS);
-        self.lines.get(&partition).is_none_or(|line| now.ms_since(line.sent_at) >= silence_max)
+        (0..self.parts.len() as i32).any(|partition| owed(&self.lines, partition, now, settings))
     }
 
     /// Closes the transaction's bundles: to every partition that has something to hear or is owed a heartbeat.
-    pub fn seal(&mut self, header: &BundleHeader, clocks: &Clocks, settings: &Settings, out: &mut Vec<Output>) {
+    pub fn seal(&mut self, header: &BundleHeader, clocks: &mut Clocks, settings: &Settings, out: &mut Vec<Output>) {
         for (partner, newest) in clocks.newest.changed().filter(|(partner, _)| !partner.is_empty()) {
             if let (Some(parts), Some(event_time)) = (self.parts_of(partner), newest) {
                 parts.clocks.push(PartnerClock { partner: partner.clone(), event_time: *event_time });
             }
         }
-        let ranks = self.partners.ranks();
-        for partition in 0..self.parts.len() as i32 {
-            let owed = self.owed(partition, header.now, settings);
-            let Some(parts) = self.parts.get_mut(partition as usize) else { continue };
-            let bundle = parts.take(header, &self.partners, |number| ranks.of(number));
+        let partners = self.partners.ranked();
+        for (partition, parts) in (0..).zip(&mut self.parts) {
+            let owed = owed(&self.lines, partition, header.now, settings);
+            let mut bundle = self.spares.take().unwrap_or_default();
+            parts.take(partners, &mut self.said, &mut bundle);
             if !owed && bundle.is_silent() {
+                self.spares.keep(bundle);
                 continue;
             }
             let line = self.lines.edit_or(&partition, Line::default);
             *line = Line { sequence: line.sequence + 1, sent_at: header.now };
-            let header = BundleHeader { sequence: line.sequence, fates: self.fates, ..bundle.header };
-            out.push(Output::Bundle { partition, bundle: Box::new(FactBundle { header, ..bundle }) });
+            let mut policy_version = std::mem::take(&mut bundle.header.policy_version);
+            set_text(&mut policy_version, &header.policy_version);
+            bundle.header = BundleHeader { policy_version, sequence: line.sequence, fates: self.fates, ..*header };
+            out.push(Output::Bundle { partition, bundle });
         }
         self.fates = FateCounts::default();
         self.tidy();
@@ -148,28 +171,30 @@ impl Bundles {
     pub fn undo(&mut self) {
         self.lines.undo();
         self.fates = FateCounts::default();
-        for parts in &mut self.parts {
-            parts.deltas.clear();
-            parts.settlements.clear();
-            parts.proposals.clear();
-            parts.clocks.clear();
-            parts.scored.clear();
-        }
+        self.parts.iter_mut().for_each(Parts::forget);
         self.tidy();
     }
 }
 
+/// True when a partition has not heard from the shard for `heartbeat_secs`, or never.
+fn owed(lines: &Sorted<i32, Line>, partition: i32, now: EventTime, settings: &Settings) -> bool {
+    let silence_max = settings.heartbeat_secs.saturating_mul(SECOND_MS);
+    lines.get(&partition).is_none_or(|line| now.ms_since(line.sent_at) >= silence_max)
+}
+
 impl Parts {
-    /// Everything said so far, in an order that does not depend on how it was gathered.
-    fn take(&mut self, header: &BundleHeader, partners: &Names, rank: impl Fn(Number) -> u32) -> FactBundle {
-        let said = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        let mut said: Vec<_> = said.map(|(key, change)| (order(rank(key.0), key.1, key.2), key, change)).collect();
+    /// Writes everything said so far over a bundle that was written before, in an order that does not depend on how it was
+    /// gathered. What the bundle said is room for what is said next.
+    fn take(&mut self, partners: &Names, said: &mut Vec<(u128, DeltaKey, Tally)>, bundle: &mut FactBundle) {
+        said.clear();
+        let changed = self.deltas.drain().filter(|(_, change)| !change.is_zero());
+        said.extend(changed.map(|(key, change)| (order(partners.rank(key.0), key.1, key.2), key, change)));
         said.sort_unstable_by_key(|(order, ..)| *order);
-        let deltas = said.into_iter().map(|(_, (number, counter, at), change)| {
-            let partner = partners.text(number).clone();
-            Delta { partner, counter, at, change }
-        });
-        let deltas = deltas.collect();
+        bundle.deltas.clear();
+        bundle.deltas.extend(said.iter().map(|(_, (number, counter, at), change)| {
+            let partner = partners.text(*number).clone();
+            Delta { partner, counter: *counter, at: *at, change: *change }
+        }));
         let scored = std::mem::take(&mut self.scored).into_iter();
         let scored = scored.map(|((partner, model, version, day, tenth), count)| Scored {
             partner,
@@ -179,14 +204,21 @@ impl Parts {
             tenth,
             count,
         });
-        FactBundle {
-            header: header.clone(),
-            clocks: std::mem::take(&mut self.clocks),
-            deltas,
-            settlements: std::mem::take(&mut self.settlements),
-            proposals: std::mem::take(&mut self.proposals),
-            scored: scored.collect(),
-        }
+        bundle.scored.clear();
+        bundle.scored.extend(scored);
+        swap(&mut bundle.clocks, &mut self.clocks);
+        swap(&mut bundle.settlements, &mut self.settlements);
+        swap(&mut bundle.proposals, &mut self.proposals);
+        self.forget();
+    }
+
+    /// Says nothing any more.
+    fn forget(&mut self) {
+        self.deltas.clear();
+        self.settlements.clear();
+        self.proposals.clear();
+        self.clocks.clear();
+        self.scored.clear();
     }
 }
 

@@ -22,7 +22,7 @@ pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
 impl Shard {
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
     pub fn changes(&mut self, entry: &mut Entry<'_>) {
-        let (mut key, mut value) = (Vec::new(), Vec::new());
+        let (mut key, mut value) = std::mem::take(&mut self.entry);
         self.customers.changed(|token, packed| {
             set_key(&mut key, CUSTOMER, token);
             entry(&key, Some(packed));
@@ -36,6 +36,7 @@ impl Shard {
             set_key(&mut key, LINE, &partition.to_be_bytes());
             entry(&key, line.map(|line| set_value(&mut value, line)));
         }
+        self.entry = (key, value);
     }
 
     /// Shows up to `most` committed entries, as the changelog holds them, from the cursor on; true when all were shown.

@@ -1,14 +1,15 @@
 //! What a trigger's answer is written into: the candidate's draft in its proposal, and the decision that says what was checked.
 
+use std::mem::swap;
+
 use super::record::Customer;
-use super::trigger::Trigger;
-use crate::domain::candidate::{
-    Arm, Candidate, CandidateKind, CandidateStatus, Friction, Grounds, ModelUse, RightToAct, Source,
-};
+use super::trigger::{Room, Trigger};
+use crate::domain::candidate::{CandidateStatus, Friction, ModelUse, Source};
 use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::events::RiskVerdict;
 use crate::domain::words::Word;
-use crate::domain::{Decision, EventTime, Proposal, Text, content_id, set_content_id, set_text};
-use crate::policy::{Facts, Judgement, Terms};
+use crate::domain::{Decision, EventTime, Text, set_content_id, set_text};
+use crate::policy::Facts;
 
 /// The version of a candidate draft.
 const DRAFT_VERSION: i32 = 1;
@@ -21,80 +22,61 @@ impl Trigger<'_> {
         set_content_id(id, &parts);
     }
 
-    pub fn draft(
-        &self,
-        facts: &Facts<'_>,
-        customer: &Customer,
-        (version, hash): (&Text, &Text),
-        terms: Terms,
-        arm: Arm,
-    ) -> Candidate {
-        let models =
-            facts.verdict.iter().map(|v| ModelUse { model: v.model.into(), version: v.version.into() }).collect();
-        let mut candidate = Text::default();
-        self.set_candidate_id(facts, &mut candidate);
-        Candidate {
-            candidate,
-            customer: facts.customer.into(),
-            kind: terms.kind,
-            status: CandidateStatus::Active,
-            version: DRAFT_VERSION,
-            supersedes: None,
-            campaign: None,
-            arm,
-            origin_ref: origin_ref(facts.partner, facts.customer),
-            decided_at: self.now,
-            decide_by: terms.decide_by,
-            valid_from: self.now,
-            expires_at: self.now.plus_ms(terms.valid_for_ms),
-            act_within_ms: terms.valid_for_ms,
-            send_windows: terms.send_windows,
-            revocable_until: None,
-            end_reasons: Vec::new(),
-            offer: terms.offer,
-            delivery: terms.delivery,
-            friction: dated(terms.friction, customer, facts.event_time),
-            right_to_act: RightToAct {
-                consent: facts.consent.map(|consent| consent.consent.into()).unwrap_or_default(),
-                source_disclosure: terms.source_disclosure,
-                opt_out_link: terms.opt_out_link,
-                non_personalised_alternative: terms.non_personalised_alternative,
-            },
-            grounds: Grounds {
-                reasons: terms.marks.iter().map(|mark| Text::const_new(mark.name())).collect(),
-                grade: terms.grade,
-                models,
-                policy_version: version.clone(),
-                policy_hash: hash.clone(),
-                source: self.source.clone(),
-                ..Grounds::default()
-            },
-        }
+    /// Writes the proposal that the judgement's terms make.
+    pub fn draft(&self, facts: &Facts<'_>, customer: &Customer, (version, hash): (&Text, &Text), room: &mut Room) {
+        let (proposal, terms) = (&mut room.proposal, &mut room.judgement.terms);
+        set_text(&mut proposal.partner, facts.partner);
+        set_text(&mut proposal.drawdown, facts.drawdown);
+        proposal.requested_at = facts.requested_at;
+        proposal.amount_minor = facts.amount_minor.unwrap_or(0);
+        proposal.triggered_at = facts.event_time;
+        let draft = &mut proposal.candidate;
+        self.set_candidate_id(facts, &mut draft.candidate);
+        set_text(&mut draft.customer, facts.customer);
+        (draft.kind, draft.status, draft.version) = (facts.kind, CandidateStatus::Active, DRAFT_VERSION);
+        (draft.supersedes, draft.campaign, draft.revocable_until) = (None, None, None);
+        draft.arm = room.judgement.arm;
+        set_origin_ref(&mut draft.origin_ref, facts.partner, facts.customer);
+        (draft.decided_at, draft.decide_by) = (self.now, terms.decide_by);
+        (draft.valid_from, draft.expires_at) = (self.now, self.now.plus_ms(terms.valid_for_ms));
+        draft.act_within_ms = terms.valid_for_ms;
+        draft.end_reasons.clear();
+        // What was there before is room for the next terms.
+        swap(&mut draft.send_windows, &mut terms.send_windows);
+        swap(&mut draft.offer, &mut terms.offer);
+        swap(&mut draft.delivery, &mut terms.delivery);
+        swap(&mut draft.friction, &mut terms.friction);
+        date(&mut draft.friction, customer, facts.event_time);
+        let right = &mut draft.right_to_act;
+        set_text(&mut right.consent, facts.consent.map_or("", |consent| consent.consent));
+        swap(&mut right.source_disclosure, &mut terms.source_disclosure);
+        swap(&mut right.opt_out_link, &mut terms.opt_out_link);
+        swap(&mut right.non_personalised_alternative, &mut terms.non_personalised_alternative);
+        let grounds = &mut draft.grounds;
+        grounds.reasons.clear();
+        grounds.reasons.extend(terms.marks.iter().map(|mark| Text::const_new(mark.name())));
+        grounds.grade = terms.grade.take();
+        grounds.models.clear();
+        let model = |v: &RiskVerdict<'_>| ModelUse { model: v.model.into(), version: v.version.into() };
+        grounds.models.extend(facts.verdict.iter().map(model));
+        set_text(&mut grounds.policy_version, version);
+        set_text(&mut grounds.policy_hash, hash);
+        (grounds.expected_value_minor, grounds.expected_cost_minor) = (None, None);
+        set_source(&mut grounds.source, self.source);
     }
 
-    pub fn proposal(&self, facts: &Facts<'_>, candidate: Candidate) -> Proposal {
-        Proposal {
-            partner: facts.partner.into(),
-            drawdown: facts.drawdown.into(),
-            requested_at: facts.requested_at,
-            amount_minor: facts.amount_minor.unwrap_or(0),
-            triggered_at: facts.event_time,
-            candidate,
-        }
-    }
-
-    /// What this stage says of the trigger, with every check: a no, or that it was proposed. In one that was written before.
+    /// What this stage says of the trigger, with every check of the judgement: a no, or that it was proposed.
     pub fn decision(
         &self,
         facts: &Facts<'_>,
         (version, hash): (&Text, &Text),
         kind: DecisionKind,
-        judgement: Judgement,
-        spare: Option<Box<Decision>>,
+        room: &mut Room,
     ) -> Box<Decision> {
-        let mut boxed = spare.unwrap_or_else(|| Box::new(blank(facts.kind)));
-        let said = &mut *boxed;
-        said.kind = kind;
+        // What it said before is written over; shard, sequence and hash are the worker's.
+        let mut boxed = room.decisions.take().unwrap_or_default();
+        let (said, judgement) = (&mut *boxed, &mut room.judgement);
+        (said.kind, said.stage) = (kind, StageName::Customer);
         let draft = compact_str::format_compact!("{DRAFT_VERSION}");
         self.set_candidate_id(facts, &mut said.candidate);
         let parts = [said.candidate.as_str(), said.stage.name(), said.kind.name(), &draft].map(str::as_bytes);
@@ -103,50 +85,31 @@ impl Trigger<'_> {
         set_text(&mut said.partner, facts.partner);
         set_text(said.drawdown.get_or_insert_default(), facts.drawdown);
         said.candidate_kind = facts.kind;
-        (said.reasons, said.checks, said.arm) = (judgement.reasons, judgement.checks, judgement.arm);
+        swap(&mut said.reasons, &mut judgement.reasons);
+        swap(&mut said.checks, &mut judgement.checks);
+        said.arm = judgement.arm;
         set_text(&mut said.policy_version, version);
         set_text(&mut said.policy_hash, hash);
         (said.event_time, said.decided_at) = (facts.event_time, self.now);
-        set_text(&mut said.source.topic, &self.source.topic);
-        set_text(&mut said.source.event_id, &self.source.event_id);
-        (said.source.partition, said.source.offset) = (self.source.partition, self.source.offset);
+        set_source(&mut said.source, self.source);
         boxed
     }
 }
 
-/// A decision of this stage that says nothing yet. Shard, sequence and hash are the worker's.
-fn blank(candidate_kind: CandidateKind) -> Decision {
-    Decision {
-        decision: Text::default(),
-        candidate: Text::default(),
-        customer: Text::default(),
-        partner: Text::default(),
-        drawdown: None,
-        candidate_kind,
-        kind: DecisionKind::No,
-        stage: StageName::Customer,
-        reasons: Vec::new(),
-        checks: Vec::new(),
-        arm: Arm::Treatment,
-        policy_version: Text::default(),
-        policy_hash: Text::default(),
-        event_time: EventTime(0),
-        decided_at: EventTime(0),
-        source: Source::default(),
-        shard: 0,
-        sequence: 0,
-        prev_hash: Text::default(),
-    }
+fn set_source(source: &mut Source, to: &Source) {
+    set_text(&mut source.topic, &to.topic);
+    set_text(&mut source.event_id, &to.event_id);
+    (source.partition, source.offset) = (to.partition, to.offset);
 }
 
 /// An opaque reference to the partner's door: it tells two doors of a customer apart and names neither.
-fn origin_ref(partner: &str, customer: &str) -> Text {
-    let id = content_id(&[b"origin", partner.as_bytes(), customer.as_bytes()]);
-    id.chars().take(16).collect()
+fn set_origin_ref(origin: &mut Text, partner: &str, customer: &str) {
+    set_content_id(origin, &[b"origin", partner.as_bytes(), customer.as_bytes()]);
+    origin.truncate(16);
 }
 
 /// Prefilled fields with the age of what fills them; what is not known better is as of the trigger.
-fn dated(mut friction: Friction, customer: &Customer, event_time: EventTime) -> Friction {
+fn date(friction: &mut Friction, customer: &Customer, event_time: EventTime) {
     let traits = &customer.traits;
     for field in friction.fields.iter_mut().filter(|field| field.as_of == EventTime::default()) {
         let known = match field.field.as_str() {
@@ -156,5 +119,4 @@ fn dated(mut friction: Friction, customer: &Customer, event_time: EventTime) -> 
         };
         field.as_of = known.map_or(event_time, |dated| dated.at);
     }
-    friction
 }

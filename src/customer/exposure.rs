@@ -28,12 +28,8 @@ pub struct Asking<'a> {
 }
 
 /// Everything the policy may know of what the customer holds.
-pub fn holdings<'a>(customer: &'a Customer, asking: &Asking<'a>) -> Holdings<'a> {
-    Holdings {
-        doors: doors(customer, asking),
-        exposure: exposure(customer, asking),
-        history: history(customer, asking),
-    }
+pub fn holdings<'a>(customer: &'a Customer, asking: &Asking<'a>, doors: &'a [Door<'a>]) -> Holdings<'a> {
+    Holdings { doors, exposure: exposure(customer, asking), history: history(customer, asking) }
 }
 
 fn own_state(customer: &Customer) -> Option<OwnProductState> {
@@ -48,9 +44,13 @@ fn own_limit(customer: &Customer) -> Option<i64> {
     profile.own_limit_minor.filter(|_| held).map(|limit| limit.value)
 }
 
+/// Doors of one customer; few have more than a handful.
+pub type Doors<'a> = SmallVec<[Door<'a>; 4]>;
+
 /// The partner asked, the own door, and every other partner whose limit has not ended.
-fn doors<'a>(customer: &'a Customer, asking: &Asking<'a>) -> Vec<Door<'a>> {
-    let mut doors = vec![Door { partner: asking.partner, terms: asking.terms }];
+pub fn doors<'a>(customer: &'a Customer, asking: &Asking<'a>) -> Doors<'a> {
+    let mut doors = Doors::new();
+    doors.push(Door { partner: asking.partner, terms: asking.terms });
     if let Some(limit) = own_limit(customer) {
         let terms = PartnerLimit { limit_minor: Some(limit), ..PartnerLimit::default() };
         doors.push(Door { partner: "", terms });

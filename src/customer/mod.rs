@@ -25,10 +25,11 @@ mod tests;
 pub use codec::{Entry, FORMAT};
 
 use crate::domain::candidate::{Arm, Source};
+use crate::domain::decision::DecisionKind;
 use crate::domain::events::{ApplicationEvent, Event, RepaymentKind};
 use crate::domain::fact::BundleHeader;
 use crate::domain::fate::{DeadLetterClass, FateCounts, IgnoreReason};
-use crate::domain::{CalendarDay, Decision, EventTime, Fate, Output, Proposal, Reply, Text, set_text};
+use crate::domain::{CalendarDay, EventTime, Fate, Id, Output, Proposal, Reply, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::{At, Records};
@@ -36,11 +37,8 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, find, find_mut, section};
-use trigger::{Answer, Judge, Rules, Trigger};
-
-/// Most decisions that are kept to write others in.
-const SPARE_DECISIONS_MAX: usize = 1_024;
+use record::{Customer, Pending, Spare, find, find_mut, section};
+use trigger::{Judge, Room, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
 #[derive(Clone, Debug)]
@@ -80,9 +78,10 @@ pub struct Shard {
     source: Source,
     /// Of whom nothing is known.
     nobody: Customer,
-    /// Decisions that are written, to write others in.
-    #[expect(clippy::vec_box, reason = "a box moves between here and an output without its contents")]
-    spares: Vec<Box<Decision>>,
+    /// Where the policy is asked.
+    room: Room,
+    /// To write changelog entries in: key and value.
+    entry: (Vec<u8>, Vec<u8>),
 }
 
 /// An event on its way through a step.
@@ -125,7 +124,8 @@ impl Shard {
             after: Cells::new(),
             source: Source::default(),
             nobody: Customer::default(),
-            spares: Vec::new(),
+            room: Room::default(),
+            entry: (Vec::new(), Vec::new()),
         }
     }
 
@@ -207,9 +207,9 @@ impl Shard {
         let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);
         self.contribute(at, target);
-        if let Some(settlement) = written.settlement {
-            self.customers.edit(at, section::OFFERING);
-            self.bundles.settle(settlement);
+        if written.settled {
+            let (_, spare) = self.customers.edit(at, section::OFFERING);
+            self.bundles.settle(&mut spare.settlement);
         }
         if let (true, Event::Application(event)) = (written.asked, arrival.event) {
             self.ask(at, event, arrival, rules, out);
@@ -229,22 +229,17 @@ impl Shard {
         arrival.read.write(&mut self.source);
         let trigger = Trigger { event, source: &self.source, now: arrival.now, age_secs_max };
         self.customers.open(at, section::ALL);
-        let answer = trigger.ask(self.customers.get(at), rules, &mut self.spares);
-        if answer.is_some() {
-            self.count_scores(at, event, rules);
+        let Some(decision) = trigger.ask(self.customers.get(at), rules, &mut self.room) else { return };
+        self.count_scores(at, event, rules);
+        if decision.kind == DecisionKind::Proposed {
+            let proposal = &mut self.room.proposal;
+            let (customer, spare) = self.customers.edit(at, section::FUNNEL | section::OFFERING);
+            customer.wait_for(proposal, spare);
+            self.bundles.propose(proposal);
+        } else {
+            self.note_arm(at, event, decision.arm == Arm::Holdout);
         }
-        match answer {
-            None => {}
-            Some(Answer::No(decision)) => {
-                self.note_arm(at, event, decision.arm == Arm::Holdout);
-                out.push(Output::Decision(decision));
-            }
-            Some(Answer::Proposal(proposal, record)) => {
-                out.push(Output::Decision(record));
-                self.customers.edit(at, section::FUNNEL | section::OFFERING).0.wait_for(&proposal);
-                self.bundles.propose(*proposal);
-            }
-        }
+        out.push(Output::Decision(decision));
     }
 
     /// Counts the scores that stood when the policy was asked, of the models whose reference population it states.
@@ -317,15 +312,15 @@ impl Shard {
             fates: FateCounts::default(),
             policy_offset: None,
         };
-        self.bundles.seal(&header, &self.clocks, &self.settings, out);
+        self.bundles.seal(&header, &mut self.clocks, &self.settings, out);
     }
 
     /// Takes back what was said and is written by now: its buffers are used again.
     pub fn take_back(&mut self, output: Output) {
-        if let Output::Decision(decision) = output
-            && self.spares.len() < SPARE_DECISIONS_MAX
-        {
-            self.spares.push(decision);
+        match output {
+            Output::Decision(decision) => self.room.decisions.keep(decision),
+            Output::Bundle { bundle, .. } => self.bundles.take_back(bundle),
+            Output::Reply { .. } | Output::Candidate(_) | Output::View(_) | Output::Pane(_) | Output::Alert(_) => {}
         }
     }
 
@@ -389,14 +384,14 @@ impl Shard {
 
 impl Customer {
     /// Notes a proposal: the drawdown has its candidate, and the customer waits for the reply.
-    fn wait_for(&mut self, proposal: &Proposal) {
+    fn wait_for(&mut self, proposal: &Proposal, spare: &mut Spare) {
         if let Some(drawdown) = find_mut(&mut self.drawdowns, &proposal.partner, &proposal.drawdown) {
-            drawdown.candidate = proposal.candidate.candidate.clone();
+            drawdown.candidate = Id::from(&proposal.candidate.candidate);
             drawdown.offered_minor = proposal.candidate.offer.limit_minor;
             drawdown.held_out = false;
         }
-        self.offering.get_or_insert_default().pending = Some(Pending {
-            candidate: proposal.candidate.candidate.clone(),
+        self.offering.get_or_insert_with(|| spare.offering()).pending = Some(Pending {
+            candidate: Id::from(&proposal.candidate.candidate),
             partner: proposal.partner.clone(),
             drawdown: proposal.drawdown.clone(),
             settled: false,

@@ -1,10 +1,10 @@
 //! The end of a candidate: said once, as soon as it is known; after it the candidate is *closing* until it is released.
 
-use super::record::{Customer, find};
+use super::record::{Customer, Offering, find};
 use crate::domain::events::ApplicationKind;
 use crate::domain::fact::SettlementKind;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, ReasonCode, Settlement, Text};
+use crate::domain::{EventTime, ReasonCode, Settlement, Text, set_text};
 
 /// How and when a candidate ended.
 #[derive(Clone, Copy, Debug)]
@@ -32,24 +32,23 @@ impl End {
     }
 }
 
-/// Ends the standing candidate, live or pending; nothing when there is none or its end is said already.
-pub fn end(customer: &mut Customer, token: &str, end: End) -> Option<Settlement> {
-    let standing = customer.offering.as_deref_mut()?.standing()?;
+/// Ends the standing candidate, live or pending, and writes the settlement that says so; false when there is none or its end
+/// is said already.
+pub fn end(customer: &mut Customer, token: &str, end: End, said: &mut Settlement) -> bool {
+    let Some(standing) = customer.offering.as_deref_mut().and_then(Offering::standing) else { return false };
     if std::mem::replace(standing.settled, true) {
-        return None;
+        return false;
     }
-    Some(Settlement {
-        candidate: standing.candidate.clone(),
-        customer: Text::from(token),
-        partner: standing.partner.clone(),
-        kind: end.kind,
-        reason: Text::const_new(end.reason.name()),
-        at: end.at,
-    })
+    set_text(&mut said.candidate, standing.candidate);
+    set_text(&mut said.customer, token);
+    set_text(&mut said.partner, standing.partner);
+    (said.kind, said.at) = (end.kind, end.at);
+    said.reason = Text::const_new(end.reason.name());
+    true
 }
 
-/// Ends the standing candidate when it belongs to this drawdown and the drawdown has an outcome.
-pub fn ended_drawdown(customer: &mut Customer, token: &str, partner: &str, drawdown: &str) -> Option<Settlement> {
+/// How the standing candidate ends: when it belongs to this drawdown and the drawdown has an outcome.
+pub fn ended_drawdown(customer: &mut Customer, partner: &str, drawdown: &str) -> Option<End> {
     let standing = customer.offering.as_deref_mut()?.standing()?;
     if standing.partner != partner || standing.drawdown != drawdown {
         return None;
@@ -69,5 +68,5 @@ pub fn ended_drawdown(customer: &mut Customer, token: &str, partner: &str, drawd
         _ if drawdown.chose_own() => SettlementKind::Diverted,
         _ => SettlementKind::Revoked,
     };
-    end(customer, token, End { kind, reason, at: outcome.at })
+    Some(End { kind, reason, at: outcome.at })
 }

@@ -11,14 +11,19 @@ use crate::domain::decision::DecisionKind;
 use crate::domain::events::{ApplicationEvent, ApplicationKind, ConsentPurpose, OwnProductState, RiskVerdict};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{Decision, EventTime, Proposal, Text};
-use crate::policy::facts::{ConsentFact, PartnerLimit, Person, Standing};
-use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet, Room};
+use crate::policy::facts::{ConsentFact, Holdings, PartnerLimit, Person, Standing};
+use crate::policy::{Contract, Facts, Judgement, Policy, PolicySet};
+use crate::store::Spares;
+
+/// Most decisions that are kept to write others in.
+const SPARE_DECISIONS_MAX: usize = 1_024;
 
 /// One policy, as far as this stage asks it.
 pub trait Judge {
     fn stamp(&self) -> (&Text, &Text);
     fn contract(&self, partner: &str) -> Option<&Contract>;
-    fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement;
+    /// Judges over a judgement that was acted upon.
+    fn judge(&self, facts: &Facts<'_>, judgement: &mut Judgement);
     /// The tenth of a model's reference population that a score falls into, where the policy states them.
     fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize>;
 }
@@ -36,8 +41,8 @@ impl Judge for Policy {
     fn contract(&self, partner: &str) -> Option<&Contract> {
         Policy::contract(self, partner)
     }
-    fn judge(&self, facts: &Facts<'_>, room: Room) -> Judgement {
-        self.judge_within(facts, room)
+    fn judge(&self, facts: &Facts<'_>, judgement: &mut Judgement) {
+        self.judge_over(facts, judgement);
     }
     fn tenth(&self, model: &str, version: &str, score: i64) -> Option<usize> {
         self.deciles(model, version).map(|deciles| deciles.tenth(score))
@@ -61,19 +66,27 @@ pub struct Trigger<'a> {
     pub age_secs_max: i64,
 }
 
-/// What came of a trigger.
+/// Where triggers are judged and answered: what was said before, to be written over.
 #[derive(Debug)]
-pub enum Answer {
-    /// What asks for room at the partner, and the record of the checks that it passed here.
-    Proposal(Box<Proposal>, Box<Decision>),
-    No(Box<Decision>),
+pub struct Room {
+    pub judgement: Judgement,
+    pub proposal: Proposal,
+    /// Decisions that are written.
+    pub decisions: Spares<Box<Decision>>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let (judgement, proposal) = (Judgement::default(), Proposal::default());
+        Self { judgement, proposal, decisions: Spares::new(SPARE_DECISIONS_MAX) }
+    }
 }
 
 impl Trigger<'_> {
-    /// Asks the policy in force at the event. No policy, no trigger under the contract, a drawdown that has ended or was
-    /// proposed for, or history: no decision at all. `spares` are decisions that are written, to judge and decide in.
-    #[expect(clippy::vec_box, reason = "a box moves between there and an output without its contents")]
-    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R, spares: &mut Vec<Box<Decision>>) -> Option<Answer> {
+    /// Asks the policy in force at the event; the answer is a decision with every check. When it was proposed, the proposal
+    /// lies on the room. No policy, no trigger under the contract, a drawdown that has ended or was proposed for, or history:
+    /// no decision at all.
+    pub fn ask<R: Rules>(&self, customer: &Customer, rules: &R, room: &mut Room) -> Option<Box<Decision>> {
         let at = self.event.event_time;
         let policy = rules.in_force(at)?;
         let contract = policy.contract(self.event.partner);
@@ -93,23 +106,18 @@ impl Trigger<'_> {
         let overdue = person::overdue(customer, today);
         let person = person::of(customer, at, &contacts, &overdue);
         let currency = contract.map_or("", |contract| contract.currency.as_str());
-        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person, currency);
-        let mut spare = spares.pop();
-        let room = spare.as_mut().map_or_else(Room::default, |spare| Room {
-            reasons: std::mem::take(&mut spare.reasons),
-            checks: std::mem::take(&mut spare.checks),
-        });
-        let judgement = policy.judge(&facts, room);
+        let asking = self.asking(customer, drawdown, currency);
+        let doors = exposure::doors(customer, &asking);
+        let holdings = exposure::holdings(customer, &asking, &doors);
+        let facts = self.facts(customer, drawdown, &employers, standing::of(customer, today), person, holdings);
+        policy.judge(&facts, &mut room.judgement);
         let free = !facts.live && !facts.pending;
-        Some(match judgement {
-            Judgement { reasons, checks, proposal: Some(terms), arm } if reasons.is_empty() && free => {
-                let draft = self.draft(&facts, customer, policy.stamp(), terms, arm);
-                let passed = Judgement { reasons, checks, proposal: None, arm };
-                let record = self.decision(&facts, policy.stamp(), DecisionKind::Proposed, passed, spare);
-                Answer::Proposal(Box::new(self.proposal(&facts, draft)), record)
-            }
-            judgement => Answer::No(self.decision(&facts, policy.stamp(), DecisionKind::No, judgement, spare)),
-        })
+        let proposes = room.judgement.proposes && free;
+        if proposes {
+            self.draft(&facts, customer, policy.stamp(), room);
+        }
+        let kind = if proposes { DecisionKind::Proposed } else { DecisionKind::No };
+        Some(self.decision(&facts, policy.stamp(), kind, room))
     }
 
     fn facts<'f>(
@@ -119,21 +127,12 @@ impl Trigger<'_> {
         employers: &'f [&'f str],
         standing: Standing,
         person: Person<'f>,
-        currency: &'f str,
+        holdings: Holdings<'f>,
     ) -> Facts<'f> {
         let event = self.event;
         let profile = customer.profile.as_deref();
         let traits = &customer.traits;
         let offering = customer.offering.as_deref();
-        let limit = self.limit(customer);
-        let asking = Asking {
-            partner: event.partner,
-            drawdown: &drawdown.drawdown,
-            application: event.application,
-            terms: limit,
-            currency: limit.currency.unwrap_or(currency),
-            at: event.event_time,
-        };
         Facts {
             now: self.now,
             event_time: event.event_time,
@@ -144,7 +143,7 @@ impl Trigger<'_> {
             drawdown: &drawdown.drawdown,
             amount_minor: event.amount_minor.or(drawdown.requested.and_then(|asked| asked.amount_minor)),
             kind: kind_of(customer),
-            limit,
+            limit: self.limit(customer),
             consent: profile.and_then(|profile| cross_marketing(&profile.consents, event.event_time)),
             flags: profile.map_or(0, |profile| profile.flag_bits()),
             staff: drawdown.staff,
@@ -161,9 +160,21 @@ impl Trigger<'_> {
             own_product: profile.and_then(|profile| profile.own_state()),
             risk_bearing: event.risk_bearing,
             enhancer: event.enhancer,
-            holdings: exposure::holdings(customer, &asking),
+            holdings,
             source: self.source,
             person,
+        }
+    }
+
+    fn asking<'f>(&'f self, customer: &'f Customer, drawdown: &'f Drawdown, currency: &'f str) -> Asking<'f> {
+        let (event, terms) = (self.event, self.limit(customer));
+        Asking {
+            partner: event.partner,
+            drawdown: &drawdown.drawdown,
+            application: event.application,
+            terms,
+            currency: terms.currency.unwrap_or(currency),
+            at: event.event_time,
         }
     }
 

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::codec::{Avro, CodecError, Reader};
 use super::{EventTime, Text};
 use crate::{record, words};
 
 words! {
+    #[derive(Default)]
     pub enum CandidateKind {
         /// Real time, no disbursement at this funder through any door yet.
+        #[default]
         NewRt = "new_rt",
         /// Real time, an existing customer comes back to borrow.
         ReturningRt = "returning_rt",
@@ -22,7 +25,9 @@ words! {
 }
 
 words! {
+    #[derive(Default)]
     pub enum CandidateStatus {
+        #[default]
         Active = "active",
         Superseded = "superseded",
         Revoked = "revoked",
@@ -41,7 +46,9 @@ words! {
 }
 
 words! {
+    #[derive(Default)]
     pub enum Arm {
+        #[default]
         Treatment = "treatment",
         Holdout = "holdout",
         Challenger = "challenger",
@@ -205,7 +212,7 @@ record!(Grounds {
 });
 
 /// A reflow candidate (`reflow.candidates.*`, keyed by customer).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// A hash of what caused it: the same input never makes two ids.
     pub candidate: Text,
@@ -258,3 +265,15 @@ record!(Candidate {
     right_to_act,
     grounds
 });
+
+impl<'a> Avro<'a> for Box<Candidate> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_ref().put(out);
+    }
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Candidate::get(reader).map(Self::new)
+    }
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
+        self.as_mut().read(reader)
+    }
+}

@@ -5,7 +5,7 @@
 //! apache-avro remains the authority; tests compare both, byte by byte.
 
 use super::words::Word;
-use super::{CalendarDay, EventTime, Text};
+use super::{CalendarDay, EventTime, Text, set_text};
 
 /// Most items one array may hold; a longer one is refused before it is read.
 pub const ARRAY_ITEMS_MAX: usize = 1 << 20;
@@ -53,6 +53,11 @@ impl<'a> Reader<'a> {
     pub fn position(&self) -> usize {
         // What is left is never longer than the whole.
         self.whole.wrapping_sub(self.left.len())
+    }
+
+    /// What was read since it stood as `before`.
+    pub fn since(&self, before: &Self) -> &'a [u8] {
+        &before.left[..before.left.len().saturating_sub(self.left.len())]
     }
 
     /// Errs unless everything was read.
@@ -159,6 +164,11 @@ pub fn put_uint(mut rest: u64, out: &mut Vec<u8>) {
 pub trait Avro<'a>: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError>;
+    /// The same over a value that was used before: its buffers are used again. After an error it says nothing that counts.
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
+        *self = Self::get(reader)?;
+        Ok(())
+    }
 }
 
 /// Encodes a whole record.
@@ -175,6 +185,26 @@ pub fn decode<'a, T: Avro<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     Ok(value)
 }
 
+/// Decodes a whole record over one that was used before; bytes left over are an error.
+pub fn decode_over<'a, T: Avro<'a>>(value: &mut T, bytes: &'a [u8]) -> Result<(), CodecError> {
+    let mut reader = Reader::new(bytes);
+    value.read(&mut reader)?;
+    reader.end()
+}
+
+/// Copies records by their bytes, over what was used before.
+#[derive(Debug, Default)]
+pub struct Copying(Vec<u8>);
+
+impl Copying {
+    pub fn copy<T: for<'a> Avro<'a>>(&mut self, from: &T, over: &mut T) {
+        self.0.clear();
+        from.put(&mut self.0);
+        let read = decode_over(over, &self.0);
+        debug_assert!(read.is_ok(), "what was just written is read back: {read:?}");
+    }
+}
+
 /// Implements [`Avro`] for a struct whose schema has these fields in this order:
 /// `record!(Coupon { code, amount_minor })` or, when it borrows, `record!(Payment<'a> { loan, … })`.
 #[macro_export]
@@ -189,6 +219,10 @@ macro_rules! record {
         fn put(&self, out: &mut Vec<u8>) { $($crate::domain::codec::Avro::put(&self.$field, out);)+ }
         fn get(reader: &mut $crate::domain::codec::Reader<'a>) -> Result<Self, $crate::domain::codec::CodecError> {
             Ok(Self { $($field: $crate::domain::codec::Avro::get(reader)?),+ })
+        }
+        fn read(&mut self, reader: &mut $crate::domain::codec::Reader<'a>) -> Result<(), $crate::domain::codec::CodecError> {
+            $($crate::domain::codec::Avro::read(&mut self.$field, reader)?;)+
+            Ok(())
         }
     };
 }
@@ -259,6 +293,9 @@ impl<'a> Avro<'a> for Text {
     #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(Text::from)
+    }
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
+        <&str>::get(reader).map(|text| set_text(self, text))
     }
 }
 
@@ -334,48 +371,93 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
     }
     #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        let there = match reader.left {
-            [branch @ (0 | 2), left @ ..] => {
-                reader.left = left;
-                *branch != 0
+        if is_there(reader)? { T::get(reader).map(Some) } else { Ok(None) }
+    }
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
+        match self {
+            Some(value) if is_there(&mut reader.clone())? => {
+                is_there(reader)?;
+                value.read(reader)
             }
-            // Written at greater length than needed, or nothing that could be it.
-            _ => reader.ordinal(2)? == 1,
-        };
-        if there { T::get(reader).map(Some) } else { Ok(None) }
+            _ => Self::get(reader).map(|value| *self = value),
+        }
+    }
+}
+
+/// The branch of `[null, T]`.
+#[inline]
+fn is_there(reader: &mut Reader<'_>) -> Result<bool, CodecError> {
+    match reader.left {
+        [branch @ (0 | 2), left @ ..] => {
+            reader.left = left;
+            Ok(*branch != 0)
+        }
+        // Written at greater length than needed, or nothing that could be it.
+        _ => reader.ordinal(2).map(|branch| branch == 1),
+    }
+}
+
+/// Appends an array.
+pub fn put_array<'a, T: Avro<'a>>(items: &[T], out: &mut Vec<u8>) {
+    if !items.is_empty() {
+        put_long(items.len() as i64, out);
+        items.iter().for_each(|item| item.put(out));
+    }
+    out.push(0);
+}
+
+/// Shows every block of an array with the number of its items, which `block` reads; all of them are bounded.
+pub fn each_block<'a>(
+    reader: &mut Reader<'a>,
+    mut block: impl FnMut(usize, &mut Reader<'a>) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let mut items = 0;
+    loop {
+        let at = reader.position();
+        let length = reader.long()?;
+        if length == 0 {
+            return Ok(());
+        }
+        if length < 0 {
+            reader.long()?; // a negative count is followed by the block's size in bytes
+        }
+        let count = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
+        if count > ARRAY_ITEMS_MAX || items + count > ARRAY_ITEMS_MAX {
+            return Err(CodecError::Length { at, length });
+        }
+        items += count;
+        block(count, reader)?;
     }
 }
 
 impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        if !self.is_empty() {
-            put_long(self.len() as i64, out);
-            self.iter().for_each(|item| item.put(out));
-        }
-        out.push(0);
+        put_array(self, out);
     }
     #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let mut items = Vec::new();
-        loop {
-            let at = reader.position();
-            let length = reader.long()?;
-            if length == 0 {
-                return Ok(items);
-            }
-            if length < 0 {
-                reader.long()?; // a negative count is followed by the block's size in bytes
-            }
-            let count = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
-            if count > ARRAY_ITEMS_MAX || items.len() + count > ARRAY_ITEMS_MAX {
-                return Err(CodecError::Length { at, length });
-            }
+        each_block(reader, |count, reader| {
             items.reserve(count.min(reader.left.len()).min(ARRAY_RESERVED_MAX));
+            (0..count).try_for_each(|_| T::get(reader).map(|item| items.push(item)))
+        })?;
+        Ok(items)
+    }
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
+        let mut read = 0;
+        each_block(reader, |count, reader| {
             for _ in 0..count {
-                items.push(T::get(reader)?);
+                match self.get_mut(read) {
+                    Some(item) => item.read(reader)?,
+                    None => self.push(T::get(reader)?),
+                }
+                read += 1;
             }
-        }
+            Ok(())
+        })?;
+        self.truncate(read);
+        Ok(())
     }
 }
 
@@ -390,6 +472,29 @@ mod tests {
             value.put(&mut out);
             assert_eq!(decode::<i64>(&out), Ok(value));
         }
+    }
+
+    #[test]
+    fn what_was_used_before_is_written_over() {
+        type Both = (Vec<Text>, Option<Text>);
+        let long = |n: u8| Text::from(format!("{n} is longer than what a text holds in itself"));
+        let values: [Both; 4] = [
+            (vec![long(1), long(2)], None),
+            (vec![long(3)], Some(long(4))),
+            (vec![], None),
+            (vec![long(5)], Some("".into())),
+        ];
+        let mut over = Both::default();
+        for (list, option) in values {
+            let mut out = Vec::new();
+            list.put(&mut out);
+            option.put(&mut out);
+            let reader = &mut Reader::new(&out);
+            over.0.read(reader).unwrap();
+            over.1.read(reader).unwrap();
+            assert_eq!((&over.0, &over.1, reader.end()), (&list, &option, Ok(())));
+        }
+        assert!(matches!(over.0.read(&mut Reader::new(&[2, 8, b'a'])), Err(CodecError::Truncated { .. })));
     }
 
     #[test]

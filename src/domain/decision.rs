@@ -8,15 +8,19 @@ use super::{CandidateKind, EventTime, Text};
 use crate::{record, words};
 
 words! {
+    #[derive(Default)]
     pub enum StageName {
+        #[default]
         Customer = "customer",
         Partner = "partner",
     }
 }
 
 words! {
+    #[derive(Default)]
     pub enum DecisionKind {
         Yes = "yes",
+        #[default]
         No = "no",
         TooLate = "too_late",
         Revoked = "revoked",
@@ -27,7 +31,7 @@ words! {
 }
 
 /// One decision (`reflow.decisions`, keyed by customer).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     pub decision: Text,
     pub candidate: Text,

@@ -335,7 +335,7 @@ pub struct Income<'a> {
 record!(Income<'a> { monthly_minor, currency });
 
 /// What is known of the customer (`reflow.customers`). Null leaves a field as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerEvent<'a> {
     pub event_id: &'a str,
     pub event_time: EventTime,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counter::Tally;
 use super::fate::FateCounts;
-use super::{CalendarDay, Candidate, Counter, EventTime, Text};
+use super::{CalendarDay, Candidate, Counter, EventTime, List, Text};
 use crate::{record, words};
 
 /// A change of one counter in one cell: contribution after minus contribution before.
@@ -20,18 +20,20 @@ record!(Delta { partner, counter, at, change });
 
 words! {
     /// How a candidate ended, as the customer stage sees it.
+    #[derive(Default)]
     pub enum SettlementKind {
         /// The own offer was accepted and the partner drawdown cancelled by the customer.
         Diverted = "diverted",
         /// The partner drawdown went through.
         Kept = "kept",
         /// The drawdown ended otherwise (declined, cancelled, timed out, rerouted), or the right to act ended.
+        #[default]
         Revoked = "revoked",
     }
 }
 
 /// The end of a candidate; the pane change it implies is in the same bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     pub candidate: Text,
     pub customer: Text,
@@ -44,7 +46,7 @@ pub struct Settlement {
 record!(Settlement { candidate, customer, partner, kind, reason, at });
 
 /// What passed the customer stage and asks for room at the partner's guard, quota and ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     pub partner: Text,
     pub drawdown: Text,
@@ -67,7 +69,7 @@ pub struct PartnerClock {
 record!(PartnerClock { partner, event_time });
 
 /// Who speaks and as of when; a bundle with nothing else is a heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleHeader {
     pub source_shard: i32,
     /// How many customer shards there are: a partner is idle only when all of them are current.
@@ -98,13 +100,13 @@ record!(BundleHeader {
 });
 
 /// Everything one customer shard has to say to one partner-stage partition in one transaction (`reflow.partner-facts`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactBundle {
     pub header: BundleHeader,
     pub clocks: Vec<PartnerClock>,
     pub deltas: Vec<Delta>,
-    pub settlements: Vec<Settlement>,
-    pub proposals: Vec<Proposal>,
+    pub settlements: List<Settlement>,
+    pub proposals: List<Proposal>,
     /// Counts, not differences: nothing is ever taken back.
     pub scored: Vec<Scored>,
 }
@@ -125,8 +127,10 @@ pub struct Scored {
 record!(Scored { partner, model, version, day, tenth, count });
 
 words! {
+    #[derive(Default)]
     pub enum Verdict {
         Admitted = "admitted",
+        #[default]
         Refused = "refused",
         TooLate = "too_late",
         /// The candidate has ended and its tombstone is written: the customer is free for another one.
@@ -135,7 +139,7 @@ words! {
 }
 
 /// The partner stage's answer to a proposal, or the release of a candidate (`reflow.replies`, to the proposing shard's partition).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     pub candidate: Text,
     pub customer: Text,

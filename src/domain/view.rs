@@ -15,11 +15,13 @@ words! {
 
 words! {
     /// What a rate can be trusted for.
+    #[derive(Default)]
     pub enum DataState {
         Live = "live",
         /// All shards are current and the partner is silent.
         Idle = "idle",
         /// A shard's heartbeat is missing or behind.
+        #[default]
         Stale = "stale",
         /// Fewer than the minimum number of cases.
         TooFew = "too_few",
@@ -44,7 +46,7 @@ words! {
 }
 
 /// A rate with its n and its Wilson interval (Wilson 1927, z = 1.96), parts per million; null when n is 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// The exact name (`limit_approval`, `drawdown_pass`, `overdue_instalments_31_60`, …).
     pub name: Text,
@@ -151,7 +153,7 @@ pub struct ScoreShift {
 record!(ScoreShift { model, version, n, psi_ppm, psi_alert_ppm, state, tenths });
 
 /// The state of a partner (`reflow.partners`, compacted, keyed by partner).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerView {
     pub partner: Text,
     pub at: EventTime,

@@ -1,17 +1,19 @@
 //! From proposal to verdict: all failing codes, decision, candidate, reply.
 
+use smallvec::SmallVec;
+
 use super::Shard;
 use super::budget::{Allowance, Need};
-use super::guard::{self, Approval, Baseline, Judgement, Reading};
-use super::ledger::{ANSWER_KEPT_MS, Reservation};
+use super::guard::{self, Approval, Baseline, Codes, Judgement, Reading};
+use super::ledger::ANSWER_KEPT_MS;
 use super::rates::{Drawdowns, Ratio};
-use super::saying::{Case, decision, text_of};
+use super::saying::{Case, decide, text_of};
 use super::windows::Span;
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::decision::DecisionKind;
 use crate::domain::fact::Verdict;
 use crate::domain::{
-    Candidate, CandidateStatus, Counter, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
+    Candidate, CandidateStatus, Counter, Decision, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
 };
 use crate::policy::deciles::Deciles;
 use crate::policy::{Contract, GuardTerms, PolicySet};
@@ -59,14 +61,6 @@ impl Contracts for PolicySet {
     }
 }
 
-/// A verdict with everything that speaks against, and what was looked at.
-#[derive(Clone, Debug)]
-pub struct Ruling {
-    pub verdict: Verdict,
-    pub reasons: Vec<ReasonCode>,
-    pub checks: Vec<Check>,
-}
-
 /// What an admission is judged by besides the proposal.
 pub struct Situation<'a> {
     pub now: EventTime,
@@ -85,53 +79,48 @@ pub struct Terms<'a> {
     pub allowance: &'a Allowance,
 }
 
-/// Judges one proposal; every failing code is given.
-pub fn judge(candidate: &Candidate, situation: &Situation<'_>) -> Ruling {
+/// Judges one proposal: the verdict, every failing code, and in `checks` what was looked at.
+pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Vec<Check>) -> (Verdict, Codes) {
     let late = situation.now > candidate.decide_by;
-    let mut reasons: Vec<ReasonCode> = situation.terms.as_ref().err().copied().into_iter().collect();
+    let mut reasons: Codes = situation.terms.as_ref().err().copied().into_iter().collect();
     let simple = [
         (late, ReasonCode::GateDeadline),
         (situation.stale, ReasonCode::DataStale),
         (situation.paused, ReasonCode::HoldPartnerPaused),
     ];
     reasons.extend(simple.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code));
-    let mut checks = vec![
-        Check::number(
-            ReasonCode::GateDeadline,
-            "decide_by",
-            Unit::Moment,
-            situation.now.0,
-            Relation::AtMost,
-            candidate.decide_by.0,
-        ),
-        Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false),
-        Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false),
-    ];
+    checks.push(Check::number(
+        ReasonCode::GateDeadline,
+        "decide_by",
+        Unit::Moment,
+        situation.now.0,
+        Relation::AtMost,
+        candidate.decide_by.0,
+    ));
+    checks.push(Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false));
+    checks.push(Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false));
     match situation.terms {
         Err(code) => checks.push(Check::flag(code, "contract_known", false, true)),
-        Ok(terms) => judge_terms(terms, situation.ledger_full, &mut reasons, &mut checks),
+        Ok(terms) => judge_terms(terms, situation.ledger_full, &mut reasons, checks),
     }
     let verdict = match () {
         _ if reasons.is_empty() => Verdict::Admitted,
         _ if late => Verdict::TooLate,
         _ => Verdict::Refused,
     };
-    Ruling { verdict, reasons, checks }
+    (verdict, reasons)
 }
 
 /// Guard, quotas and budgets.
-fn judge_terms(terms: Terms<'_>, ledger_full: bool, reasons: &mut Vec<ReasonCode>, checks: &mut Vec<Check>) {
+fn judge_terms(terms: Terms<'_>, ledger_full: bool, reasons: &mut Codes, checks: &mut Vec<Check>) {
     let Terms { contract, guard, allowance } = terms;
     let mut held = guard.failing(&contract.guard);
     if ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {
         held.insert(0, ReasonCode::HoldReflowEffect);
     }
     reasons.extend(held);
-    checks.extend(guard.checks(&contract.guard));
-    for (code, check) in allowance.checks(contract) {
-        reasons.extend((!check.passed).then_some(code));
-        checks.push(check);
-    }
+    guard.tell(&contract.guard, checks);
+    allowance.tell(contract, reasons, checks);
 }
 
 impl Shard {
@@ -159,16 +148,11 @@ impl Shard {
     }
 
     /// The answer that a candidate was given before, if it is known still.
-    fn answered(&self, candidate: &Text) -> Option<Reply> {
-        let live = self.ledger.get(candidate).map(|reservation| Reply {
-            candidate: candidate.clone(),
-            customer: reservation.candidate.customer.clone(),
-            verdict: Verdict::Admitted,
-            reasons: Vec::new(),
-            at: reservation.candidate.decided_at,
-            expires_at: Some(reservation.candidate.expires_at),
-        });
-        live.or_else(|| self.answers.get(candidate))
+    fn answered(&mut self, candidate: &Text) -> Option<Reply> {
+        let Some(live) = self.ledger.read(candidate) else { return self.answers.get(candidate) };
+        let known = live.candidate;
+        let reply = self.spent.reply(candidate, &known.customer, Verdict::Admitted, known.decided_at);
+        Some(Reply { expires_at: Some(known.expires_at), ..reply })
     }
 
     fn propose_under(
@@ -185,11 +169,11 @@ impl Shard {
         self.close_horizons(partner, &guard, &contract.guard, now);
         let allowance = Allowance::of(contract, &self.quotas, self.ledger.held(partner), Need::of(proposal), now);
         let terms = Terms { contract, guard: &guard, allowance: &allowance };
-        let ruling = judge(&proposal.candidate, &self.situation(proposal, now, Ok(terms)));
-        if ruling.verdict == Verdict::Admitted {
-            self.admit(contract, &allowance, proposal, source_shard, ruling, now, out);
-        } else {
-            self.refuse(proposal, source_shard, ruling, now, out);
+        let mut said = self.spent.decision();
+        let situation = self.situation(proposal, now, Ok(terms));
+        match judge(&proposal.candidate, &situation, &mut said.checks) {
+            (Verdict::Admitted, _) => self.admit(contract, &allowance, proposal, source_shard, said, now, out),
+            (verdict, codes) => self.refuse(proposal, source_shard, verdict, &codes, said, now, out),
         }
     }
 
@@ -201,8 +185,10 @@ impl Shard {
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        let ruling = judge(&proposal.candidate, &self.situation(proposal, now, Err(missing)));
-        self.refuse(proposal, source_shard, ruling, now, out);
+        let mut said = self.spent.decision();
+        let situation = self.situation(proposal, now, Err(missing));
+        let (verdict, codes) = judge(&proposal.candidate, &situation, &mut said.checks);
+        self.refuse(proposal, source_shard, verdict, &codes, said, now, out);
     }
 
     fn situation<'a>(
@@ -224,7 +210,7 @@ impl Shard {
     /// Reads every horizon as it would stand with one candidate more.
     pub(super) fn guard(&mut self, partner: &str, terms: &GuardTerms, now: EventTime) -> Judgement {
         let baseline = self.baseline(partner, Some(terms), now);
-        let mut readings = Vec::with_capacity(terms.horizons.len());
+        let mut readings = SmallVec::new();
         for horizon in &terms.horizons {
             let drawdowns = self.drawdowns(partner, horizon.length_ms, now);
             let reserved = self.reserved(partner, horizon.length_ms, now);
@@ -270,67 +256,62 @@ impl Shard {
         allowance: &Allowance,
         proposal: &Proposal,
         source_shard: i32,
-        ruling: Ruling,
+        mut said: Box<Decision>,
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        let candidate = Candidate {
-            status: CandidateStatus::Active,
-            version: 1,
-            decided_at: now,
-            valid_from: now,
-            expires_at: now.plus_ms(contract.valid_for_ms),
-            ..proposal.candidate.clone()
-        };
-        let amounts = allowance.need.amounts();
-        let day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), amounts);
+        let mut admitted = self.ended.take().unwrap_or_default();
+        let candidate = &mut admitted.candidate;
+        self.copying.copy(&proposal.candidate, candidate);
+        (candidate.status, candidate.version) = (CandidateStatus::Active, 1);
+        (candidate.decided_at, candidate.valid_from) = (now, now);
+        candidate.expires_at = now.plus_ms(contract.valid_for_ms);
+        admitted.partner.clone_from(&proposal.partner);
+        admitted.drawdown.clone_from(&proposal.drawdown);
+        (admitted.requested_at, admitted.triggered_at) = (proposal.requested_at, proposal.triggered_at);
+        (admitted.source_shard, admitted.amounts) = (source_shard, allowance.need.amounts());
+        admitted.day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), admitted.amounts);
         self.use_stale_room(&proposal.partner, now);
-        self.reply(&candidate, source_shard, &ruling, Some(candidate.expires_at), now, out);
-        out.push(Output::Candidate(Box::new(candidate.clone())));
-        out.push(decision(&Case::of(proposal, &candidate), DecisionKind::Yes, Vec::new(), ruling.checks, now));
-        self.ledger.reserve(Reservation {
-            partner: proposal.partner.clone(),
-            drawdown: proposal.drawdown.clone(),
-            requested_at: proposal.requested_at,
-            triggered_at: proposal.triggered_at,
-            source_shard,
-            candidate,
-            day,
-            amounts,
-        });
+        self.ledger.reserve(&admitted);
+        let candidate = std::mem::replace(&mut admitted.candidate, self.spent.candidate());
+        self.ended = Some(admitted);
+        let verdict = (Verdict::Admitted, &[][..]);
+        self.reply(&candidate, source_shard, verdict, Some(candidate.expires_at), now, out);
+        decide(&mut said, &Case::of(proposal, &candidate), DecisionKind::Yes, now);
+        out.push(Output::Candidate(candidate));
+        out.push(Output::Decision(said));
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what is refused, on what grounds, and where it is told")]
     fn refuse(
         &mut self,
         proposal: &Proposal,
         source_shard: i32,
-        ruling: Ruling,
+        verdict: Verdict,
+        codes: &[ReasonCode],
+        mut said: Box<Decision>,
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        self.reply(&proposal.candidate, source_shard, &ruling, None, now, out);
-        let kind = if ruling.verdict == Verdict::TooLate { DecisionKind::TooLate } else { DecisionKind::No };
-        let reasons = ruling.reasons.iter().map(|code| text_of(*code)).collect();
-        out.push(decision(&Case::of(proposal, &proposal.candidate), kind, reasons, ruling.checks, now));
+        self.reply(&proposal.candidate, source_shard, (verdict, codes), None, now, out);
+        let kind = if verdict == Verdict::TooLate { DecisionKind::TooLate } else { DecisionKind::No };
+        said.reasons.extend(codes.iter().map(|code| text_of(*code)));
+        decide(&mut said, &Case::of(proposal, &proposal.candidate), kind, now);
+        out.push(Output::Decision(said));
     }
 
     fn reply(
         &mut self,
         candidate: &Candidate,
         source_shard: i32,
-        ruling: &Ruling,
+        (verdict, codes): (Verdict, &[ReasonCode]),
         expires_at: Option<EventTime>,
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        let reply = Reply {
-            candidate: candidate.candidate.clone(),
-            customer: candidate.customer.clone(),
-            verdict: ruling.verdict,
-            reasons: ruling.reasons.iter().map(|code| text_of(*code)).collect(),
-            at: now,
-            expires_at,
-        };
+        let mut reply = self.spent.reply(&candidate.candidate, &candidate.customer, verdict, now);
+        reply.reasons.extend(codes.iter().map(|code| text_of(*code)));
+        reply.expires_at = expires_at;
         self.answers.remember(&reply, candidate.decide_by.max(now).plus_ms(ANSWER_KEPT_MS));
         out.push(Output::Reply { shard: source_shard, reply });
     }

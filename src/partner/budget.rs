@@ -1,5 +1,6 @@
 //! Quotas, pace and budgets as they stand for one more candidate.
 
+use super::guard::Codes;
 use super::ledger::Held;
 use super::pace;
 use super::quota::{Account, Amounts, Period, Quotas};
@@ -76,10 +77,13 @@ impl Allowance {
 
     /// Every quota and budget that the contract states, in the order of `docs/semantics.md`, with the code that its failing
     /// gives.
-    pub fn checks(&self, contract: &Contract) -> Vec<(ReasonCode, Check)> {
-        let mut checks = Vec::with_capacity(6);
+    pub fn tell(&self, contract: &Contract, reasons: &mut Codes, checks: &mut Vec<Check>) {
+        let mut push = |code, check: Check| {
+            reasons.extend((!check.passed).then_some(code));
+            checks.push(check);
+        };
         let mut number = |code, subject, unit, observed, relation, required| {
-            checks.push((code, Check::number(code, subject, unit, observed, relation, required)));
+            push(code, Check::number(code, subject, unit, observed, relation, required));
         };
         let (admitted, quota) = (self.account.admitted, contract.quota_per_day);
         number(ReasonCode::HoldQuotaDay, "admitted_today", Unit::Count, admitted, Relation::Below, quota);
@@ -102,20 +106,19 @@ impl Allowance {
             let (code, unit) = (ReasonCode::HoldBudgetCoupon, Unit::MoneyMinor);
             let check = Check::maybe(code, "coupons_today", unit, with_this, Relation::AtMost, Some(most));
             let check = Check { passed: with_this.is_some_and(|sum| sum <= most), ..check };
-            checks.push((code, check));
+            push(code, check);
         }
         if let Some(most) = budgets.exposure_minor.filter(|_| self.need.exposure_minor > 0) {
             let with_this = self.held.exposure_minor.saturating_add(self.need.exposure_minor);
             let (code, unit) = (ReasonCode::HoldBudgetExposure, Unit::MoneyMinor);
-            checks.push((code, Check::number(code, "exposure_live", unit, with_this, Relation::AtMost, most)));
+            push(code, Check::number(code, "exposure_live", unit, with_this, Relation::AtMost, most));
         }
         if let Some(most) = budgets.avg_cost_max_ppm(self.now).filter(|_| self.need.exposure_minor > 0) {
             let average = self.average_cost_ppm();
             let code = ReasonCode::HoldAvgCost;
             let check = Check::maybe(code, "average_cost", Unit::Ppm, average, Relation::AtMost, Some(most));
-            checks.push((code, Check { passed: average.is_some_and(|average| average <= most), ..check }));
+            push(code, Check { passed: average.is_some_and(|average| average <= most), ..check });
         }
-        checks
     }
 
     /// What this month's candidates would cost on average with this one, weighed by exposure, rounded up; `None` when this
@@ -142,7 +145,7 @@ pub fn average_cost_ppm(account: &Account) -> Option<i64> {
 }
 
 /// The budgets that a contract states, and what they have been used for.
-pub fn view(contract: &Contract, account: &Account, held: Held) -> Vec<BudgetUse> {
+pub fn view(contract: &Contract, account: &Account, held: Held, uses: &mut Vec<BudgetUse>) {
     let budgets = &contract.budgets;
     let use_of = |budget, reserved, committed, max: Option<i64>| {
         max.map(|max| BudgetUse { budget: Text::const_new(budget), reserved, committed, max })
@@ -153,5 +156,5 @@ pub fn view(contract: &Contract, account: &Account, held: Held) -> Vec<BudgetUse
         use_of("coupon", coupon.reserved, coupon.committed, budgets.coupon_minor_per_day),
         use_of("exposure", held.exposure_minor, 0, budgets.exposure_minor),
     ];
-    all.into_iter().flatten().collect()
+    uses.extend(all.into_iter().flatten());
 }

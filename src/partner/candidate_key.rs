@@ -1,10 +1,11 @@
 //! A candidate's id as a key: ids are hashes, so nearly all lie in 16 bytes, which are compared and copied fast.
 
 use crate::domain::Text;
-use crate::domain::codec::{Avro, CodecError, Reader};
+use crate::domain::codec::{Avro, CodecError, Reader, put_long};
 
 /// Characters of an id that is a hash in lower-case hexadecimal.
 const HEX_CHARS: usize = 32;
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Equal keys are equal ids; hashes are in the order of their texts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,15 +21,6 @@ impl CandidateKey {
     pub fn of(candidate: &str) -> Self {
         let hash = hash_of(candidate.as_bytes());
         hash.map_or_else(|| Self::Text(Text::from(candidate)), |(high, low)| Self::Hash(high, low))
-    }
-
-    /// The id.
-    pub fn text(&self) -> Text {
-        match self {
-            Self::First => Text::default(),
-            Self::Hash(high, low) => compact_str::format_compact!("{high:016x}{low:016x}"),
-            Self::Text(text) => text.clone(),
-        }
     }
 }
 
@@ -52,7 +44,16 @@ fn half_of(hex: &[u8]) -> Option<u64> {
 /// As the text it stands for.
 impl<'a> Avro<'a> for CandidateKey {
     fn put(&self, out: &mut Vec<u8>) {
-        self.text().put(out);
+        match self {
+            Self::First => "".put(out),
+            Self::Hash(high, low) => {
+                put_long(HEX_CHARS as i64, out);
+                for half in [high, low] {
+                    out.extend((0..16).rev().map(|digit| HEX_DIGITS[(half >> (4 * digit)) as usize & 15]));
+                }
+            }
+            Self::Text(text) => text.put(out),
+        }
     }
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(Self::of)
@@ -73,8 +74,10 @@ mod tests {
         let others = ["", "candidate", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcde"];
         for id in hashes.iter().chain(&others) {
             let (key, mut bytes) = (CandidateKey::of(id), Vec::new());
-            assert_eq!((key.text().as_str(), matches!(key, CandidateKey::Hash(..))), (*id, hashes.contains(id)));
             key.put(&mut bytes);
+            let (text, mut as_text) = (Text::from(*id), Vec::new());
+            text.put(&mut as_text);
+            assert_eq!((&bytes, matches!(key, CandidateKey::Hash(..))), (&as_text, hashes.contains(id)));
             assert_eq!(CandidateKey::get(&mut Reader::new(&bytes)), Ok(key.clone()));
             assert!(CandidateKey::First < key);
         }

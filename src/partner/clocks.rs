@@ -1,7 +1,7 @@
 //! Who was heard when: the sequence and last word of each customer shard.
 
 use super::Settings;
-use super::codec::{self, Entry, tag};
+use super::codec::{self, Entry, Teller, tag};
 use crate::domain::EventTime;
 use crate::domain::fact::BundleHeader;
 use crate::domain::time::SECOND_MS;
@@ -61,7 +61,7 @@ impl Clocks {
         (0..settings.customer_shards).filter(silent)
     }
 
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::SHARD_CLOCK, &self.shards, entry);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        codec::changes(tag::SHARD_CLOCK, &mut self.shards, teller, entry);
     }
 }

@@ -152,12 +152,11 @@ where
 }
 
 /// Tells every entry of a table that the batch changed.
-pub fn changes<K, V>(tag: u8, table: &Sorted<K, V>, entry: &mut Entry<'_>)
+pub fn changes<K, V>(tag: u8, table: &mut Sorted<K, V>, teller: &mut Teller, entry: &mut Entry<'_>)
 where
     K: Ord + Clone + for<'a> Avro<'a>,
     V: Clone + for<'a> Avro<'a>,
 {
-    let mut teller = Teller::default();
     table.changed().for_each(|(key, value)| teller.tell(tag, |out| key.put(out), value, entry));
 }
 

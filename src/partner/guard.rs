@@ -5,6 +5,7 @@
 //! Everything is parts per million in integers and rounds against us.
 
 use compact_str::format_compact;
+use smallvec::SmallVec;
 
 use super::rates::{Drawdowns, ONE_PPM, Ratio, ppm_down, ppm_up, wilson_ppm};
 use crate::domain::check::{Check, Relation, Unit};
@@ -18,6 +19,9 @@ use crate::policy::{GuardTerms, Horizon};
 pub const BASELINE_MS: i64 = 28 * DAY_MS;
 /// The window of `limit_approval` that a contract may hold on; with few decisions in it, [`BASELINE_MS`].
 pub const APPROVAL_MS: i64 = DAY_MS;
+/// Codes that fail, few at a time.
+pub type Codes = SmallVec<[ReasonCode; 8]>;
+
 /// The codes of the guard in the order in which they are given.
 const ORDER: [ReasonCode; 5] = [
     ReasonCode::HoldReflowEffect,
@@ -137,11 +141,12 @@ impl Reading {
     }
 
     /// Why this horizon does not hold; empty when it does.
-    pub fn failing(&self, terms: &GuardTerms) -> Vec<ReasonCode> {
+    pub fn failing(&self, terms: &GuardTerms) -> Codes {
+        let mut failing = Codes::new();
         if !self.is_judged(terms) {
-            return if self.ours() > terms.below_min_n_max { vec![ReasonCode::HoldMinN] } else { Vec::new() };
+            failing.extend((self.ours() > terms.below_min_n_max).then_some(ReasonCode::HoldMinN));
+            return failing;
         }
-        let mut failing = Vec::new();
         if self.closed || self.exceeds(terms) {
             failing.push(ReasonCode::HoldReflowEffect);
         }
@@ -155,8 +160,8 @@ impl Reading {
     }
 
     /// The checks of this horizon, and what they are made of; their subjects end with its name.
-    fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
-        let mut checks = self.judged(terms);
+    fn tell(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
+        self.tell_judged(terms, checks);
         let Drawdowns { disbursed, declined, diverted, cancelled, timed_out, .. } = self.drawdowns;
         let counts = [
             ("disbursed", disbursed),
@@ -168,23 +173,23 @@ impl Reading {
         ];
         let figure = |(name, count)| figure(self.subject(name), Unit::Count, Some(count));
         checks.extend(counts.map(figure));
-        checks
     }
 
     fn subject(&self, name: &str) -> Text {
         format_compact!("{name}_{}", self.horizon.name)
     }
 
-    fn judged(&self, terms: &GuardTerms) -> Vec<Check> {
+    fn tell_judged(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
         use ReasonCode::{HoldDivertedShare, HoldDrawdownPassFloor, HoldMinN, HoldReflowEffect};
         let subject = |name: &str| self.subject(name);
         if !self.is_judged(terms) {
             let (ours, most) = (self.ours(), terms.below_min_n_max);
-            return vec![Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most)];
+            checks.push(Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most));
+            return;
         }
         let (effect, most) = (self.effect_ppm, self.horizon.effect_max_ppm);
         let name = subject("reflow_effect");
-        let mut checks = vec![Check::number(HoldReflowEffect, name, Unit::Ppm, effect, Relation::AtMost, most)];
+        checks.push(Check::number(HoldReflowEffect, name, Unit::Ppm, effect, Relation::AtMost, most));
         if self.closed {
             checks.push(Check::flag(HoldReflowEffect, subject("guard_closed"), true, false));
         }
@@ -197,7 +202,6 @@ impl Reading {
             Some(floor) => Check::number(HoldDrawdownPassFloor, name, Unit::Ppm, projected, Relation::AtLeast, floor),
             None => figure(name, Unit::Ppm, Some(projected)),
         });
-        checks
     }
 
     /// What the pass would be had we diverted nothing.
@@ -289,7 +293,7 @@ impl Approval {
 /// All horizons of a partner, how many reservations are live over all of them, and the rate the contract holds on.
 #[derive(Clone, Debug)]
 pub struct Judgement {
-    pub readings: Vec<Reading>,
+    pub readings: SmallVec<[Reading; 4]>,
     pub live: i64,
     pub approval: Option<Approval>,
 }
@@ -304,8 +308,9 @@ impl Judgement {
     }
 
     /// Every failing code once, in the order of `docs/semantics.md`; empty: the guard is open.
-    pub fn failing(&self, terms: &GuardTerms) -> Vec<ReasonCode> {
-        let mut found: Vec<ReasonCode> = self.readings.iter().flat_map(|reading| reading.failing(terms)).collect();
+    pub fn failing(&self, terms: &GuardTerms) -> Codes {
+        let mut found: SmallVec<[ReasonCode; 16]> =
+            self.readings.iter().flat_map(|reading| reading.failing(terms)).collect();
         if !self.has_room(terms) {
             found.push(ReasonCode::HoldReflowEffect);
         }
@@ -330,19 +335,19 @@ impl Judgement {
         room
     }
 
-    pub fn checks(&self, terms: &GuardTerms) -> Vec<Check> {
-        let mut checks: Vec<Check> = self.readings.iter().flat_map(|reading| reading.checks(terms)).collect();
+    /// Every check, and what it is made of.
+    pub fn tell(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
+        self.readings.iter().for_each(|reading| reading.tell(terms, checks));
         checks.extend(self.readings.first().into_iter().flat_map(|reading| reading.baseline.checks()));
         let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
         let code = ReasonCode::HoldReflowEffect;
         checks.push(Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
         checks.extend(self.approval.map(Approval::check));
-        checks
     }
 
-    pub fn view(&self, terms: &GuardTerms) -> Vec<GuardReading> {
+    pub fn view(&self, terms: &GuardTerms, readings: &mut Vec<GuardReading>) {
         let room = self.has_room(terms) && !self.holds_on_approval();
-        self.readings.iter().map(|reading| reading.view(terms, room)).collect()
+        readings.extend(self.readings.iter().map(|reading| reading.view(terms, room)));
     }
 }
 
@@ -370,7 +375,13 @@ mod tests {
     }
 
     fn judgement(readings: Vec<Reading>, live: i64) -> Judgement {
-        Judgement { readings, live, approval: None }
+        Judgement { readings: readings.into(), live, approval: None }
+    }
+
+    fn checks(judgement: &Judgement) -> Vec<Check> {
+        let mut checks = Vec::new();
+        judgement.tell(&terms(), &mut checks);
+        checks
     }
 
     fn reading(disbursed: i64, declined: i64, diverted: i64, reserved: i64, q: i64) -> Reading {
@@ -384,8 +395,8 @@ mod tests {
         let r = reading(80, 20, 0, 0, 800_000);
         assert_eq!((r.effect_ppm, r.projected_ppm), (7_921, 792_079));
         assert!(r.failing(&terms()).is_empty());
-        assert_eq!(reading(80, 20, 0, 2, 800_000).failing(&terms()), [ReasonCode::HoldReflowEffect]);
-        assert_eq!(reading(70, 30, 0, 0, 800_000).failing(&terms()), [ReasonCode::HoldDrawdownPassFloor]);
+        assert_eq!(reading(80, 20, 0, 2, 800_000).failing(&terms()).as_slice(), [ReasonCode::HoldReflowEffect]);
+        assert_eq!(reading(70, 30, 0, 0, 800_000).failing(&terms()).as_slice(), [ReasonCode::HoldDrawdownPassFloor]);
     }
 
     #[test]
@@ -407,7 +418,7 @@ mod tests {
     #[test]
     fn a_decision_tells_whose_pass_q_is() {
         let reading = reading(80, 20, 0, 0, 800_000);
-        let checks = judgement(vec![reading.clone(), reading], 0).checks(&terms());
+        let checks = checks(&judgement(vec![reading.clone(), reading], 0));
         let said: Vec<&Check> = checks.iter().filter(|check| check.subject.starts_with("counterfactual")).collect();
         let [whose, pass, n] = said[..] else { panic!("told once: {said:?}") };
         assert_eq!((whose.observed_word.as_deref(), pass.observed), (Some("undiverted"), Some(800_000)));
@@ -417,15 +428,17 @@ mod tests {
     #[test]
     fn below_min_n_only_a_few() {
         assert!(reading(10, 0, 0, 1, ONE_PPM).failing(&terms()).is_empty());
-        assert_eq!(reading(10, 0, 0, 2, ONE_PPM).failing(&terms()), [ReasonCode::HoldMinN]);
-        assert_eq!(reading(0, 0, 1, 1, ONE_PPM).failing(&terms()), [ReasonCode::HoldMinN]);
+        assert_eq!(reading(10, 0, 0, 2, ONE_PPM).failing(&terms()).as_slice(), [ReasonCode::HoldMinN]);
+        assert_eq!(reading(0, 0, 1, 1, ONE_PPM).failing(&terms()).as_slice(), [ReasonCode::HoldMinN]);
     }
 
     #[test]
     fn reservations_have_a_maximum_of_their_own() {
         let full = judgement(vec![reading(100_000, 0, 0, 50, ONE_PPM)], 50);
-        assert_eq!(full.failing(&terms()), [ReasonCode::HoldReflowEffect]);
-        assert_eq!(full.view(&terms())[0].state, GuardState::Closed);
+        assert_eq!(full.failing(&terms()).as_slice(), [ReasonCode::HoldReflowEffect]);
+        let mut view = Vec::new();
+        full.view(&terms(), &mut view);
+        assert_eq!(view[0].state, GuardState::Closed);
         assert!(Judgement { live: 49, ..full }.failing(&terms()).is_empty());
     }
 
@@ -435,7 +448,7 @@ mod tests {
         // 0.8·2/101 = 15,842 ppm: below the maximum of 20,000, and not yet 5,000 below.
         let closed = Reading { closed: true, ..reading(80, 19, 0, 1, 800_000) };
         assert_eq!((closed.effect_ppm, closed.exceeds(&terms), closed.reopens(&terms)), (15_842, false, false));
-        assert_eq!(closed.failing(&terms), [ReasonCode::HoldReflowEffect]);
+        assert_eq!(closed.failing(&terms).as_slice(), [ReasonCode::HoldReflowEffect]);
         assert!(reading(80, 20, 0, 0, 800_000).reopens(&terms));
         assert!(reading(10, 0, 0, 1, 800_000).reopens(&terms), "too few to judge: the cold start decides");
     }
@@ -444,7 +457,7 @@ mod tests {
     fn a_share_of_diverted_has_its_own_maximum() {
         let terms = GuardTerms { diverted_share_max_ppm: Some(10_000), ..terms() };
         assert!(reading(80, 20, 0, 0, 0).failing(&terms).is_empty(), "1 of 101");
-        assert_eq!(reading(80, 19, 1, 0, 0).failing(&terms), [ReasonCode::HoldDivertedShare], "2 of 101");
+        assert_eq!(reading(80, 19, 1, 0, 0).failing(&terms).as_slice(), [ReasonCode::HoldDivertedShare], "2 of 101");
     }
 
     #[test]
@@ -456,8 +469,8 @@ mod tests {
         assert!(!of((0, 29), (300, 1_000)).holds_back(), "too few today: the month counts");
         assert_eq!(of((0, 29), (29, 29)).ppm, None);
         let judgement = Judgement { approval: Some(of((0, 0), (0, 0))), ..judgement(vec![], 0) };
-        assert_eq!(judgement.failing(&terms()), [ReasonCode::HoldLimitApproval]);
-        assert_eq!((judgement.room(&terms()), judgement.checks(&terms()).last().map(|c| c.passed)), (0, Some(false)));
+        assert_eq!(judgement.failing(&terms()).as_slice(), [ReasonCode::HoldLimitApproval]);
+        assert_eq!((judgement.room(&terms()), checks(&judgement).last().map(|c| c.passed)), (0, Some(false)));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use smallvec::SmallVec;
 
 use super::candidate_key::CandidateKey;
-use super::codec::{self, Entry, tag};
+use super::codec::{Entry, Teller, changes, tag};
 use super::quota::Amounts;
+use crate::domain::codec::{Avro, CodecError, Reader};
 use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
-use crate::domain::{CalendarDay, Candidate, EventTime, Reply, Text};
+use crate::domain::{CalendarDay, Candidate, EventTime, Reply, Text, codec, set_text};
 use crate::record;
-use crate::store::Sorted;
+use crate::store::{Sorted, Spares};
 
 /// Most live reservations of a shard, over all partners; a further proposal is refused.
 pub const RESERVATIONS_MAX: usize = 1_000_000;
@@ -17,11 +18,13 @@ pub const RESERVATIONS_MAX: usize = 1_000_000;
 pub const ANSWERS_MAX: usize = 100_000;
 /// How long after `decide_by` an answer is remembered, milliseconds.
 pub const ANSWER_KEPT_MS: i64 = HOUR_MS;
+/// Most reservations, and most answers, that are kept to write others in.
+const SPARES_MAX: usize = 4_096;
 /// Outdated answers dropped with each new one: more than one, so that they do not pile up.
 const FORGOTTEN_PER_ANSWER: usize = 4;
 
 /// An admitted candidate that has not ended: its drawdown may still become a diversion.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reservation {
     pub partner: Text,
     pub drawdown: Text,
@@ -30,13 +33,85 @@ pub struct Reservation {
     /// The customer shard that proposed.
     pub source_shard: i32,
     /// Active, version 1; `expires_at` is the reservation's.
-    pub candidate: Candidate,
+    pub candidate: Box<Candidate>,
     /// The day of the partner's account that the admission counts for.
     pub day: CalendarDay,
     /// What it holds of that account.
     pub amounts: Amounts,
 }
 record!(Reservation { partner, drawdown, requested_at, triggered_at, source_shard, candidate, day, amounts });
+
+/// A reservation as it lies in the ledger: packed, but for what is asked again and again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Packed {
+    partner: Text,
+    requested_at: EventTime,
+    expires_at: EventTime,
+    exposure_minor: i64,
+    /// All of it, in its Avro form.
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    /// Says the same as a reservation.
+    fn set(&mut self, reservation: &Reservation) {
+        self.bytes.clear();
+        reservation.put(&mut self.bytes);
+        self.index(reservation);
+    }
+
+    fn index(&mut self, reservation: &Reservation) {
+        self.partner.clone_from(&reservation.partner);
+        (self.requested_at, self.expires_at) = (reservation.requested_at, reservation.candidate.expires_at);
+        self.exposure_minor = reservation.amounts.exposure_minor;
+    }
+
+    /// Reads all of it over another one.
+    fn unpack(&self, reservation: &mut Reservation) {
+        // They are this shard's own bytes, or were read in whole when they were restored.
+        let read = codec::decode_over(reservation, &self.bytes);
+        debug_assert!(read.is_ok(), "{read:?}");
+    }
+
+    fn by_expiry(&self, key: &CandidateKey) -> (EventTime, CandidateKey) {
+        (self.expires_at, key.clone())
+    }
+
+    fn by_partner(&self, key: &CandidateKey) -> (Text, EventTime, CandidateKey) {
+        (self.partner.clone(), self.requested_at, key.clone())
+    }
+}
+
+impl Clone for Packed {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Uses the room that is there.
+    fn clone_from(&mut self, other: &Self) {
+        self.partner.clone_from(&other.partner);
+        (self.requested_at, self.expires_at) = (other.requested_at, other.expires_at);
+        self.exposure_minor = other.exposure_minor;
+        self.bytes.clone_from(&other.bytes);
+    }
+}
+
+/// The reservation that it holds.
+impl<'a> Avro<'a> for Packed {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
+    }
+
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let before = reader.clone();
+        let reservation = Reservation::get(reader)?;
+        let mut packed = Self { bytes: reader.since(&before).to_vec(), ..Self::default() };
+        packed.index(&reservation);
+        Ok(packed)
+    }
+}
 
 /// What one partner's live reservations hold together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,24 +120,10 @@ pub struct Held {
     pub exposure_minor: i64,
 }
 
-impl Reservation {
-    fn key(&self) -> CandidateKey {
-        CandidateKey::of(&self.candidate.candidate)
-    }
-
-    fn by_expiry(&self) -> (EventTime, CandidateKey) {
-        (self.candidate.expires_at, self.key())
-    }
-
-    fn by_partner(&self) -> (Text, EventTime, CandidateKey) {
-        (self.partner.clone(), self.requested_at, self.key())
-    }
-}
-
 impl Held {
     /// With one reservation more or less; `sign` is 1 or -1.
-    fn with(self, reservation: &Reservation, sign: i64) -> Self {
-        let exposure_minor = reservation.amounts.exposure_minor.saturating_mul(sign);
+    fn with(self, reservation: &Packed, sign: i64) -> Self {
+        let exposure_minor = reservation.exposure_minor.saturating_mul(sign);
         Self {
             live: self.live.saturating_add(sign),
             exposure_minor: self.exposure_minor.saturating_add(exposure_minor),
@@ -71,49 +132,72 @@ impl Held {
 }
 
 /// Live reservations; everything else is derived from the first table.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
-    pub(super) by_candidate: Sorted<CandidateKey, Reservation>,
+    pub(super) by_candidate: Sorted<CandidateKey, Packed>,
     by_expiry: Sorted<(EventTime, CandidateKey), ()>,
     by_partner: Sorted<(Text, EventTime, CandidateKey), ()>,
     held: Sorted<Text, Held>,
+    /// Reservations that have ended, to pack others in.
+    spares: Spares<Packed>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            by_candidate: Sorted::with_spares(SPARES_MAX),
+            by_expiry: Sorted::default(),
+            by_partner: Sorted::default(),
+            held: Sorted::default(),
+            spares: Spares::new(SPARES_MAX),
+        }
+    }
 }
 
 impl Ledger {
-    pub fn get(&self, candidate: &str) -> Option<&Reservation> {
-        self.by_candidate.get(&CandidateKey::of(candidate))
+    /// A live reservation.
+    pub fn read(&self, candidate: &str) -> Option<Reservation> {
+        let packed = self.by_candidate.get(&CandidateKey::of(candidate))?;
+        let mut reservation = Reservation::default();
+        packed.unpack(&mut reservation);
+        Some(reservation)
     }
 
     pub fn is_full(&self) -> bool {
         self.by_candidate.len() >= RESERVATIONS_MAX
     }
 
-    pub fn reserve(&mut self, reservation: Reservation) {
-        self.by_expiry.put(reservation.by_expiry(), ());
-        self.by_partner.put(reservation.by_partner(), ());
-        let held = self.held(&reservation.partner).with(&reservation, 1);
-        self.held.put(reservation.partner.clone(), held);
-        self.by_candidate.put(reservation.key(), reservation);
+    pub fn reserve(&mut self, reservation: &Reservation) {
+        let mut packed = self.spares.take().unwrap_or_default();
+        packed.set(reservation);
+        let key = CandidateKey::of(&reservation.candidate.candidate);
+        self.by_expiry.put(packed.by_expiry(&key), ());
+        self.by_partner.put(packed.by_partner(&key), ());
+        let held = self.held(&packed.partner).with(&packed, 1);
+        self.held.put(packed.partner.clone(), held);
+        self.by_candidate.put(key, packed);
     }
 
-    /// Takes a reservation out.
-    pub fn end(&mut self, candidate: &str) -> Option<Reservation> {
-        let reservation = self.by_candidate.remove(&CandidateKey::of(candidate))?;
-        self.by_expiry.remove(&reservation.by_expiry());
-        self.by_partner.remove(&reservation.by_partner());
-        let held = self.held(&reservation.partner).with(&reservation, -1);
+    /// Takes a reservation out and reads it over another one; false: there is none.
+    pub fn end(&mut self, candidate: &CandidateKey, over: &mut Reservation) -> bool {
+        let Some(packed) = self.by_candidate.remove(candidate) else { return false };
+        self.by_expiry.remove(&packed.by_expiry(candidate));
+        self.by_partner.remove(&packed.by_partner(candidate));
+        let held = self.held(&packed.partner).with(&packed, -1);
         if held.live > 0 {
-            self.held.put(reservation.partner.clone(), held);
+            self.held.put(packed.partner.clone(), held);
         } else {
-            self.held.remove(&reservation.partner);
+            self.held.remove(&packed.partner);
         }
-        Some(reservation)
+        packed.unpack(over);
+        self.spares.keep(packed);
+        true
     }
 
-    /// The first `most` candidates that have expired, earliest first.
-    pub fn expired(&self, now: EventTime, most: usize) -> Vec<Text> {
-        let expired = self.by_expiry.iter().take_while(|((at, _), _)| *at <= now);
-        expired.take(most).map(|((_, candidate), _)| candidate.text()).collect()
+    /// The candidate that has expired first, when one has.
+    pub fn expired(&self, now: EventTime) -> Option<CandidateKey> {
+        let ((at, candidate), ()) = self.by_expiry.iter().next()?;
+        (*at <= now).then(|| candidate.clone())
     }
 
     pub fn is_due(&self, now: EventTime) -> bool {
@@ -133,20 +217,20 @@ impl Ledger {
         self.held(partner).live.saturating_sub(before)
     }
 
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::RESERVATION, &self.by_candidate, entry);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        changes(tag::RESERVATION, &mut self.by_candidate, teller, entry);
     }
 
-    pub fn load(&mut self, candidate: CandidateKey, reservation: Option<Reservation>) {
+    pub fn load(&mut self, candidate: CandidateKey, reservation: Option<Packed>) {
         if let Some(known) = self.by_candidate.get(&candidate) {
-            self.by_expiry.load(known.by_expiry(), None);
-            self.by_partner.load(known.by_partner(), None);
+            self.by_expiry.load(known.by_expiry(&candidate), None);
+            self.by_partner.load(known.by_partner(&candidate), None);
             let held = self.held(&known.partner).with(known, -1);
             self.held.load(known.partner.clone(), (held.live > 0).then_some(held));
         }
         if let Some(new) = &reservation {
-            self.by_expiry.load(new.by_expiry(), Some(()));
-            self.by_partner.load(new.by_partner(), Some(()));
+            self.by_expiry.load(new.by_expiry(&candidate), Some(()));
+            self.by_partner.load(new.by_partner(&candidate), Some(()));
             self.held.load(new.partner.clone(), Some(self.held(&new.partner).with(new, 1)));
         }
         self.by_candidate.load(candidate, reservation);
@@ -174,12 +258,27 @@ impl Ledger {
     }
 }
 
+/// Why an answer was no, without room of its own: nearly always for one reason or two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reasons(SmallVec<[Text; 2]>);
+
+/// An array.
+impl<'a> Avro<'a> for Reasons {
+    fn put(&self, out: &mut Vec<u8>) {
+        codec::put_array(&self.0, out);
+    }
+
+    fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Vec::get(reader).map(|reasons| Self(SmallVec::from_vec(reasons)))
+    }
+}
+
 /// An answer as it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     pub customer: Text,
     pub verdict: Verdict,
-    pub reasons: Vec<Text>,
+    pub reasons: Reasons,
     pub at: EventTime,
     pub expires_at: Option<EventTime>,
     pub forget_at: EventTime,
@@ -188,11 +287,20 @@ record!(Answer { customer, verdict, reasons, at, expires_at, forget_at });
 
 /// Answers given lately. Exactly-once and the bundle sequence already keep a proposal from coming twice; this is the
 /// second line, so that a customer shard that lost its memory of a proposal cannot spend the quota again.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Answers {
     pub(super) by_candidate: Sorted<CandidateKey, Answer>,
     /// Derived from `forget_at`.
     by_age: Sorted<(EventTime, CandidateKey), ()>,
+    /// Answers that are forgotten, to note others in.
+    spares: Spares<Answer>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let spares = Spares::new(SPARES_MAX);
+        Self { by_candidate: Sorted::with_spares(SPARES_MAX), by_age: Sorted::default(), spares }
+    }
 }
 
 impl Answers {
@@ -202,7 +310,7 @@ impl Answers {
             candidate: candidate.clone(),
             customer: answer.customer.clone(),
             verdict: answer.verdict,
-            reasons: answer.reasons.clone(),
+            reasons: answer.reasons.0.to_vec(),
             at: answer.at,
             expires_at: answer.expires_at,
         })
@@ -212,14 +320,12 @@ impl Answers {
         self.forget(reply.at);
         let key = CandidateKey::of(&reply.candidate);
         self.by_age.put((forget_at, key.clone()), ());
-        let answer = Answer {
-            customer: reply.customer.clone(),
-            verdict: reply.verdict,
-            reasons: reply.reasons.clone(),
-            at: reply.at,
-            expires_at: reply.expires_at,
-            forget_at,
-        };
+        let mut answer = self.spares.take().unwrap_or_default();
+        set_text(&mut answer.customer, &reply.customer);
+        answer.reasons.0.clear();
+        answer.reasons.0.extend(reply.reasons.iter().cloned());
+        (answer.verdict, answer.at) = (reply.verdict, reply.at);
+        (answer.expires_at, answer.forget_at) = (reply.expires_at, forget_at);
         self.by_candidate.put(key, answer);
     }
 
@@ -229,13 +335,13 @@ impl Answers {
         let gone: SmallVec<[_; FORGOTTEN_PER_ANSWER]> =
             old.filter(|(i, ((at, _), _))| *at <= now || full && *i == 0).map(|(_, (k, _))| k.clone()).collect();
         for key in gone {
-            self.by_candidate.remove(&key.1);
+            self.by_candidate.remove(&key.1).into_iter().for_each(|answer| self.spares.keep(answer));
             self.by_age.remove(&key);
         }
     }
 
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::ANSWER, &self.by_candidate, entry);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        changes(tag::ANSWER, &mut self.by_candidate, teller, entry);
     }
 
     pub fn load(&mut self, candidate: CandidateKey, answer: Option<Answer>) {

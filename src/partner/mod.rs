@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::domain::codec::{self as avro, Avro, CodecError};
+use crate::domain::codec::{self as avro, Avro, CodecError, Copying};
 use crate::domain::time::SECOND_MS;
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Settlement, Text};
 use crate::store::{Cursor, Sorted};
@@ -49,11 +49,12 @@ pub use staleness::STALE_HOLD_MS_MAX;
 pub use view::VIEWS_PER_SEAL_MAX;
 
 use clocks::Clocks;
-use codec::tag;
-use ledger::{Answers, Ledger};
+use codec::{Teller, tag};
+use ledger::{Answers, Ledger, Reservation};
 use panes::{Panes, Retention};
 use partners::Partners;
 use quota::Quotas;
+use saying::Spent;
 use scores::{ScoreKey, Tenths};
 use staleness::StageState;
 use stock::Snapshots;
@@ -103,6 +104,12 @@ pub struct Shard {
     answers: Answers,
     /// One record under the shard's number.
     stage: Sorted<i32, StageState>,
+    /// To write changelog entries in.
+    teller: Teller,
+    spent: Spent,
+    /// A reservation that has ended, or was packed, to read and write others over.
+    ended: Option<Box<Reservation>>,
+    copying: Copying,
 }
 
 impl Shard {
@@ -124,6 +131,10 @@ impl Shard {
             ledger: Ledger::default(),
             answers: Answers::default(),
             stage: Sorted::default(),
+            teller: Teller::default(),
+            spent: Spent::default(),
+            ended: None,
+            copying: Copying::default(),
         }
     }
 
@@ -196,8 +207,9 @@ impl Shard {
 
     /// Takes back what was said and is written by now: its buffers are used again.
     pub fn take_back(&mut self, output: Output) {
-        if let Output::Pane(pane) = output {
-            self.panes.take_back(pane);
+        match output {
+            Output::Pane(pane) => self.panes.take_back(pane),
+            other => self.spent.take_back(other),
         }
     }
 
@@ -212,16 +224,17 @@ impl Shard {
     }
 
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        self.panes.changes(entry);
-        codec::changes(tag::SNAPSHOT, &self.snapshots, entry);
-        codec::changes(tag::STAGE, &self.stage, entry);
-        codec::changes(tag::SCORES, &self.scores, entry);
-        self.partners.changes(entry);
-        self.clocks.changes(entry);
-        self.quotas.changes(entry);
-        self.ledger.changes(entry);
-        self.answers.changes(entry);
+    pub fn changes(&mut self, entry: &mut Entry<'_>) {
+        let teller = &mut self.teller;
+        self.panes.changes(teller, entry);
+        codec::changes(tag::SNAPSHOT, &mut self.snapshots, teller, entry);
+        codec::changes(tag::STAGE, &mut self.stage, teller, entry);
+        codec::changes(tag::SCORES, &mut self.scores, teller, entry);
+        self.partners.changes(teller, entry);
+        self.clocks.changes(teller, entry);
+        self.quotas.changes(teller, entry);
+        self.ledger.changes(teller, entry);
+        self.answers.changes(teller, entry);
     }
 
     /// Shows up to `most` committed entries, as the changelog holds them, from the cursor on; true when all were shown.

@@ -11,8 +11,8 @@ use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
-use crate::domain::{Counter, Delta, EventTime, Text};
-use crate::store::{Cursor, Names, Number, Sorted};
+use crate::domain::{Counter, Delta, EventTime, Text, set_text};
+use crate::store::{Cursor, Names, Number, Sorted, Spares};
 use crate::{record, words};
 
 /// Most saved cells that are kept to save others in.
@@ -135,7 +135,7 @@ const FAMILIES: usize = Family::ALL.len();
 const WIDTHS: usize = Width::ALL.len();
 
 /// Net changes of a tile; few have more than so many counters.
-type Changes = SmallVec<[(Counter, Tally); 8]>;
+type Changes = SmallVec<[(Counter, Tally); 16]>;
 
 /// The panes of every partner of a shard.
 #[derive(Clone, Debug)]
@@ -151,8 +151,9 @@ pub struct Panes {
     newest: [[i64; WIDTHS]; FAMILIES],
     /// Derived: net change per tile since the last seal.
     touched: FxHashMap<TileKey, Changes>,
-    #[expect(clippy::vec_box, reason = "a box moves between here and an output without its contents")]
-    spares: Vec<Box<PartnerPane>>,
+    /// Tiles that changed, behind the rank of their partner, on their way to be told.
+    changed: Vec<(u32, TileKey)>,
+    spares: Spares<Box<PartnerPane>>,
 }
 
 impl Panes {
@@ -164,7 +165,8 @@ impl Panes {
             folded: None,
             newest: [[i64::MIN; WIDTHS]; FAMILIES],
             touched: FxHashMap::default(),
-            spares: Vec::new(),
+            changed: Vec::new(),
+            spares: Spares::new(SPARE_PANES_MAX),
         }
     }
 
@@ -300,25 +302,24 @@ impl Panes {
     /// Tells the tiles whose content changed since the last call, by partner, with absolute values; a tile without cells has
     /// become all zero.
     pub fn changed_tiles(&mut self, mut tell: impl FnMut(Box<PartnerPane>)) {
-        let ranks = self.names.ranks();
+        let names = self.names.ranked();
         let changed = self.touched.drain().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
-        let mut changed: Vec<(u32, TileKey)> = changed.map(|(key, _)| (ranks.of(key.partner), key)).collect();
-        changed.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
-        for (_, key) in changed {
-            let mut pane = self.spares.pop().unwrap_or_else(|| Box::new(new_pane(Text::default(), key.tile)));
-            let mut cells = std::mem::take(&mut pane.cells);
-            self.fill(&key, &mut cells);
-            let partner = self.names.text(key.partner).clone();
-            *pane = PartnerPane { start: EventTime(key.start), cells, ..new_pane(partner, key.tile) };
+        let mut changed_tiles = std::mem::take(&mut self.changed);
+        changed_tiles.extend(changed.map(|(key, _)| (names.rank(key.partner), key)));
+        changed_tiles.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
+        for (_, key) in changed_tiles.drain(..) {
+            let mut pane = self.spares.take().unwrap_or_else(|| Box::new(new_pane(Text::default(), key.tile)));
+            set_text(&mut pane.partner, self.names.text(key.partner));
+            (pane.tile, pane.start) = (key.tile, EventTime(key.start));
+            self.fill(&key, &mut pane.cells);
             tell(pane);
         }
+        self.changed = changed_tiles;
     }
 
     /// Takes a pane back that was told, to tell another in it.
     pub fn take_back(&mut self, pane: Box<PartnerPane>) {
-        if self.spares.len() < SPARE_PANES_MAX {
-            self.spares.push(pane);
-        }
+        self.spares.keep(pane);
     }
 
     /// One tile of a partner as it stands.
@@ -361,11 +362,11 @@ impl Panes {
 
     /// Tells the cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the
     /// same.
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        let (ranks, mut teller) = (self.names.ranks(), Teller::default());
-        let place = |key: &CellKey| (ranks.of(key.partner), key.family, key.width, key.start);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        let names = self.names.ranked();
+        let place = |key: &CellKey| (names.rank(key.partner), key.family, key.width, key.start);
         let changed = self.cells.changed_by(|one, other| place(one).cmp(&place(other)));
-        changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| self.put_key(key, out), cell, entry));
+        changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| put_key(names, key, out), cell, entry));
     }
 
     /// Tells up to `most` committed cells from the cursor on, by the partners' names: the cursor is good for a restored shard
@@ -385,7 +386,7 @@ impl Panes {
                 _ => Bound::Included(CellKey { partner, family: *first, width: Width::Minute, start: i64::MIN }),
             };
             let mut tell = |key: &CellKey, cell: &Cell| {
-                teller.tell(tag::CELL, |out| self.put_key(key, out), Some(cell), entry);
+                teller.tell(tag::CELL, |out| put_key(&self.names, key, out), Some(cell), entry);
             };
             let range = (from.as_ref(), Bound::Included(&end));
             let (more, last) = self.cells.walk_in(range, most - looked, &mut tell);
@@ -393,7 +394,7 @@ impl Panes {
             if let Some(key) = last {
                 let bytes = cursor.after.get_or_insert_default();
                 bytes.clear();
-                self.put_key(key, bytes);
+                put_key(&self.names, key, bytes);
             }
             if looked == most {
                 return Ok(looked);
@@ -401,14 +402,6 @@ impl Panes {
         }
         cursor.next_table();
         Ok(looked)
-    }
-
-    /// Appends a cell's key as the changelog has it.
-    fn put_key(&self, key: &CellKey, out: &mut Vec<u8>) {
-        self.names.text(key.partner).put(out);
-        key.family.put(out);
-        key.width.put(out);
-        key.start.put(out);
     }
 
     pub fn load(&mut self, key: NamedKey, cell: Option<Cell>) {
@@ -433,6 +426,14 @@ impl Panes {
         self.touched.clear();
         self.folded = None;
     }
+}
+
+/// Appends a cell's key as the changelog has it.
+fn put_key(names: &Names, key: &CellKey, out: &mut Vec<u8>) {
+    names.text(key.partner).put(out);
+    key.family.put(out);
+    key.width.put(out);
+    key.start.put(out);
 }
 
 fn new_pane(partner: Text, tile: Tile) -> PartnerPane {

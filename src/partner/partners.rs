@@ -1,6 +1,6 @@
 //! What is remembered of each partner besides its panes: its clock, what was reported, and when its next view is owed.
 
-use super::codec::{self, Entry, tag};
+use super::codec::{self, Entry, Teller, tag};
 use crate::domain::{EventTime, Text};
 use crate::record;
 use crate::store::Sorted;
@@ -120,8 +120,8 @@ impl Partners {
         self.owed.iter().next().is_some_and(|((at, _), _)| *at <= now)
     }
 
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::PARTNER, &self.states, entry);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        codec::changes(tag::PARTNER, &mut self.states, teller, entry);
     }
 
     pub fn load(&mut self, partner: Text, state: Option<PartnerState>) {

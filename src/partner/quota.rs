@@ -1,6 +1,6 @@
 //! What a partner's admissions have used of the day and the hour of its contract: one record a partner.
 
-use super::codec::{self, Entry, tag};
+use super::codec::{self, Entry, Teller, tag};
 use crate::domain::time::HOUR_MS;
 use crate::domain::{CalendarDay, EventTime, Text};
 use crate::policy::Contract;
@@ -200,8 +200,8 @@ impl Quotas {
         }
     }
 
-    pub fn changes(&self, entry: &mut Entry<'_>) {
-        codec::changes(tag::QUOTA, &self.accounts, entry);
+    pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
+        codec::changes(tag::QUOTA, &mut self.accounts, teller, entry);
     }
 }
 

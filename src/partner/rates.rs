@@ -3,7 +3,7 @@
 use super::codec::Cell;
 use crate::domain::counter::Tally;
 use crate::domain::view::{DataState, Rate};
-use crate::domain::{CalendarDay, Counter, Text};
+use crate::domain::{CalendarDay, Counter, set_text};
 
 /// One, in parts per million.
 pub const ONE_PPM: i64 = 1_000_000;
@@ -57,19 +57,45 @@ impl Ratio {
         Self { hits: part, n: whole.amount_minor, cases: whole.count }
     }
 
-    /// The rate with its interval under a name; `state` is what the partner's data can be trusted for.
-    pub fn named(self, name: &str, window: &str, state: DataState, min_n: i64) -> Rate {
+    /// Says itself with its interval, over a rate that has its name already; `state` is what the partner's data can be
+    /// trusted for.
+    fn tell(self, rate: &mut Rate, state: DataState, min_n: i64) {
         let interval = share_of(self.hits, self.n, self.cases).and_then(|hits| wilson_ppm(hits, self.cases));
-        Rate {
-            name: Text::from(name),
-            window: Text::from(window),
-            hits: self.hits,
-            n: self.n,
-            rate_ppm: ppm_down(self.hits, self.n),
-            low_ppm: interval.map(|(low, _)| low),
-            high_ppm: interval.map(|(_, high)| high),
-            state: if self.cases < min_n { DataState::TooFew } else { state },
+        (rate.hits, rate.n, rate.rate_ppm) = (self.hits, self.n, ppm_down(self.hits, self.n));
+        (rate.low_ppm, rate.high_ppm) = (interval.map(|(low, _)| low), interval.map(|(_, high)| high));
+        rate.state = if self.cases < min_n { DataState::TooFew } else { state };
+    }
+}
+
+/// The rates of a view, written over those of another one.
+pub struct Told<'v> {
+    rates: &'v mut Vec<Rate>,
+    told: usize,
+    state: DataState,
+    min_n: i64,
+}
+
+impl<'v> Told<'v> {
+    pub fn new(rates: &'v mut Vec<Rate>, state: DataState, min_n: i64) -> Self {
+        Self { rates, told: 0, state, min_n }
+    }
+
+    /// Appends a rate, whose name has two parts.
+    pub fn push(&mut self, [name, end]: [&str; 2], window: &str, ratio: Ratio) {
+        if self.told == self.rates.len() {
+            self.rates.push(Rate::default());
         }
+        let rate = &mut self.rates[self.told];
+        set_text(&mut rate.name, name);
+        rate.name.push_str(end);
+        set_text(&mut rate.window, window);
+        ratio.tell(rate, self.state, self.min_n);
+        self.told += 1;
+    }
+
+    /// Forgets the rates of the other view.
+    pub fn end(&mut self) {
+        self.rates.truncate(self.told);
     }
 }
 
@@ -200,12 +226,12 @@ mod tests {
 
     #[test]
     fn an_amount_has_the_interval_of_its_loans() {
-        let rate = Ratio::of_amount(250_000, Tally { count: 40, amount_minor: 1_000_000 }).named(
-            "r",
-            "now",
-            DataState::Live,
-            30,
-        );
+        let mut rates = vec![Rate { name: "another".into(), ..Rate::default() }; 2];
+        let mut told = Told::new(&mut rates, DataState::Live, 30);
+        told.push(["r_", "0"], "now", Ratio::of_amount(250_000, Tally { count: 40, amount_minor: 1_000_000 }));
+        told.end();
+        let rate = &rates[0];
+        assert_eq!((rates.len(), rate.name.as_str(), rate.window.as_str()), (1, "r_0", "now"));
         assert_eq!((rate.rate_ppm, rate.n, rate.state), (Some(250_000), 1_000_000, DataState::Live));
         assert_eq!(rate.low_ppm.zip(rate.high_ppm), wilson_ppm(10, 40));
     }

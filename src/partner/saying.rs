@@ -1,11 +1,14 @@
 //! How the stage words what it says: decisions, releases, alerts.
 
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::check::Check;
 use crate::domain::decision::{DecisionKind, StageName};
 use crate::domain::fact::Verdict;
+use crate::domain::view::PartnerView;
 use crate::domain::words::Word;
-use crate::domain::{Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id};
+use crate::domain::{
+    Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id, set_content_id, set_text,
+};
+use crate::store::Spares;
 
 /// A reason code as schemas carry it.
 pub fn text_of(code: ReasonCode) -> Text {
@@ -26,39 +29,92 @@ impl<'a> Case<'a> {
     }
 }
 
-/// A decision of this stage; the worker puts in the chain (shard, sequence, previous hash).
-pub fn decision(case: &Case<'_>, kind: DecisionKind, reasons: Vec<Text>, checks: Vec<Check>, now: EventTime) -> Output {
+/// Fills in a decision of this stage but for its reasons and checks, over one that was said before; the worker puts in the
+/// chain (shard, sequence, previous hash).
+pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: EventTime) {
     let candidate = case.candidate;
     let version = compact_str::format_compact!("{}", candidate.version);
     let stage = StageName::Partner;
     let parts: [&[u8]; 4] =
         [candidate.candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), version.as_bytes()];
-    Output::Decision(Box::new(Decision {
-        decision: content_id(&parts),
-        candidate: candidate.candidate.clone(),
-        customer: candidate.customer.clone(),
-        partner: case.partner.clone(),
-        drawdown: Some(case.drawdown.clone()),
-        candidate_kind: candidate.kind,
-        kind,
-        stage,
-        reasons,
-        checks,
-        arm: candidate.arm,
-        policy_version: candidate.grounds.policy_version.clone(),
-        policy_hash: candidate.grounds.policy_hash.clone(),
-        event_time: case.event_time,
-        decided_at: now,
-        source: candidate.grounds.source.clone(),
-        shard: 0,
-        sequence: 0,
-        prev_hash: Text::default(),
-    }))
+    set_content_id(&mut said.decision, &parts);
+    said.candidate.clone_from(&candidate.candidate);
+    said.customer.clone_from(&candidate.customer);
+    said.partner.clone_from(case.partner);
+    said.drawdown.get_or_insert_default().clone_from(case.drawdown);
+    (said.candidate_kind, said.kind, said.stage) = (candidate.kind, kind, stage);
+    said.arm = candidate.arm;
+    said.policy_version.clone_from(&candidate.grounds.policy_version);
+    said.policy_hash.clone_from(&candidate.grounds.policy_hash);
+    (said.event_time, said.decided_at) = (case.event_time, now);
+    let source = &candidate.grounds.source;
+    said.source.topic.clone_from(&source.topic);
+    said.source.event_id.clone_from(&source.event_id);
+    (said.source.partition, said.source.offset) = (source.partition, source.offset);
 }
 
-/// The customer is free for another candidate.
-pub fn release(candidate: Text, customer: Text, reason: Text, now: EventTime) -> Reply {
-    Reply { candidate, customer, verdict: Verdict::Released, reasons: vec![reason], at: now, expires_at: None }
+/// Most outputs of one kind that are kept to write others in.
+const SPARES_MAX: usize = 4_096;
+
+/// What was said and is written by now, to say more in it. It still says what it said.
+#[derive(Debug)]
+pub struct Spent {
+    decisions: Spares<Box<Decision>>,
+    candidates: Spares<Box<Candidate>>,
+    replies: Spares<Reply>,
+    pub views: Spares<Box<PartnerView>>,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self {
+            decisions: Spares::new(SPARES_MAX),
+            candidates: Spares::new(SPARES_MAX),
+            replies: Spares::new(SPARES_MAX),
+            views: Spares::new(SPARES_MAX),
+        }
+    }
+}
+
+impl Spent {
+    /// A decision without reasons and checks.
+    pub fn decision(&mut self) -> Box<Decision> {
+        let mut decision = self.decisions.take().unwrap_or_default();
+        decision.reasons.clear();
+        decision.checks.clear();
+        decision
+    }
+
+    pub fn candidate(&mut self) -> Box<Candidate> {
+        self.candidates.take().unwrap_or_default()
+    }
+
+    /// A reply without reasons to a candidate.
+    pub fn reply(&mut self, candidate: &str, customer: &str, verdict: Verdict, now: EventTime) -> Reply {
+        let mut reply = self.replies.take().unwrap_or_default();
+        set_text(&mut reply.candidate, candidate);
+        set_text(&mut reply.customer, customer);
+        reply.reasons.clear();
+        (reply.verdict, reply.at, reply.expires_at) = (verdict, now, None);
+        reply
+    }
+
+    /// The customer is free for another candidate.
+    pub fn release(&mut self, candidate: &str, customer: &str, reason: &Text, now: EventTime) -> Reply {
+        let mut reply = self.reply(candidate, customer, Verdict::Released, now);
+        reply.reasons.push(reason.clone());
+        reply
+    }
+
+    pub fn take_back(&mut self, output: Output) {
+        match output {
+            Output::Decision(decision) => self.decisions.keep(decision),
+            Output::Candidate(candidate) => self.candidates.keep(candidate),
+            Output::Reply { reply, .. } => self.replies.keep(reply),
+            Output::View(view) => self.views.keep(view),
+            Output::Bundle { .. } | Output::Pane(_) | Output::Alert(_) => {}
+        }
+    }
 }
 
 /// An alert of this stage about one partner or, without one, about the shard.

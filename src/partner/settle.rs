@@ -1,12 +1,13 @@
 //! How a candidate ends: settled by the customer stage, or expired.
 
 use super::Shard;
+use super::candidate_key::CandidateKey;
 use super::ledger::Reservation;
 use super::quota::Ended;
-use super::saying::{Case, decision, release, text_of};
+use super::saying::{Case, decide, text_of};
 use crate::domain::decision::DecisionKind;
 use crate::domain::fact::SettlementKind;
-use crate::domain::{Candidate, CandidateStatus, EventTime, Output, ReasonCode, Settlement, Text};
+use crate::domain::{CandidateStatus, EventTime, Output, ReasonCode, Settlement, Text};
 use crate::planted::{self, Bug};
 
 /// Most candidates that one tick expires; the rest is due at the next one.
@@ -15,36 +16,38 @@ pub const EXPIRIES_PER_TICK_MAX: usize = 10_000;
 impl Shard {
     /// Ends the reservation a settlement names. Without one (the proposal was refused) the customer is only released.
     pub(super) fn settle(&mut self, settlement: &Settlement, source_shard: i32, now: EventTime, out: &mut Vec<Output>) {
-        match self.ledger.end(&settlement.candidate) {
-            Some(reservation) => {
-                let reservation = Reservation { source_shard, ..reservation };
-                self.give_back(
-                    &reservation,
-                    match settlement.kind {
-                        SettlementKind::Diverted => Ended::Taken,
-                        SettlementKind::Kept => Ended::Kept,
-                        SettlementKind::Revoked => Ended::Unused,
-                    },
-                );
-                self.end(reservation, CandidateStatus::Revoked, settlement.reason.clone(), settlement.at, now, out);
-            }
-            None => {
-                let (candidate, customer) = (settlement.candidate.clone(), settlement.customer.clone());
-                let reply = release(candidate, customer, settlement.reason.clone(), now);
-                out.push(Output::Reply { shard: source_shard, reply });
-            }
+        let mut ended = self.ended.take().unwrap_or_default();
+        if self.ledger.end(&CandidateKey::of(&settlement.candidate), &mut ended) {
+            ended.source_shard = source_shard;
+            self.give_back(
+                &ended,
+                match settlement.kind {
+                    SettlementKind::Diverted => Ended::Taken,
+                    SettlementKind::Kept => Ended::Kept,
+                    SettlementKind::Revoked => Ended::Unused,
+                },
+            );
+            self.end(&mut ended, CandidateStatus::Revoked, &settlement.reason, settlement.at, now, out);
+        } else {
+            let Settlement { candidate, customer, reason, .. } = settlement;
+            let reply = self.spent.release(candidate, customer, reason, now);
+            out.push(Output::Reply { shard: source_shard, reply });
         }
+        self.ended = Some(ended);
     }
 
     /// Ends what has expired by `now`. The drawdown simply stays pending.
     pub(super) fn expire(&mut self, now: EventTime, out: &mut Vec<Output>) {
-        for candidate in self.ledger.expired(now, EXPIRIES_PER_TICK_MAX) {
-            if let Some(reservation) = self.ledger.end(&candidate) {
-                self.give_back(&reservation, Ended::Unused);
-                let (reason, at) = (text_of(ReasonCode::EndExpired), reservation.candidate.expires_at);
-                self.end(reservation, CandidateStatus::Expired, reason, at, now, out);
+        let mut ended = self.ended.take().unwrap_or_default();
+        for _ in 0..EXPIRIES_PER_TICK_MAX {
+            let Some(candidate) = self.ledger.expired(now) else { break };
+            if self.ledger.end(&candidate, &mut ended) {
+                self.give_back(&ended, Ended::Unused);
+                let at = ended.candidate.expires_at;
+                self.end(&mut ended, CandidateStatus::Expired, &text_of(ReasonCode::EndExpired), at, now, out);
             }
         }
+        self.ended = Some(ended);
     }
 
     /// Commits what the budgets set aside for the candidate, or gives it back.
@@ -52,29 +55,35 @@ impl Shard {
         self.quotas.end(&reservation.partner, reservation.day, reservation.amounts, ended);
     }
 
+    /// Says the end of a reservation; its candidate goes out, and another one is left to be read over.
     fn end(
         &mut self,
-        reservation: Reservation,
+        ended: &mut Reservation,
         status: CandidateStatus,
-        reason: Text,
+        reason: &Text,
         at: EventTime,
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        let Reservation { partner, drawdown, source_shard, candidate, .. } = reservation;
-        let version = candidate.version.saturating_add(1);
-        let candidate = Candidate { status, version, end_reasons: vec![reason.clone()], ..candidate };
+        let mut candidate = std::mem::replace(&mut ended.candidate, self.spent.candidate());
+        candidate.status = status;
+        candidate.version = candidate.version.saturating_add(1);
+        candidate.end_reasons.clear();
+        candidate.end_reasons.push(reason.clone());
         let kind = match status {
             CandidateStatus::Expired => DecisionKind::Expired,
             _ => DecisionKind::Revoked,
         };
-        let case = Case { partner: &partner, drawdown: &drawdown, event_time: at, candidate: &candidate };
-        out.push(decision(&case, kind, vec![reason.clone()], Vec::new(), now));
-        let reply = release(candidate.candidate.clone(), candidate.customer.clone(), reason, now);
-        out.push(Output::Candidate(Box::new(candidate)));
+        let Reservation { partner, drawdown, source_shard, .. } = &*ended;
+        let mut said = self.spent.decision();
+        said.reasons.push(reason.clone());
+        decide(&mut said, &Case { partner, drawdown, event_time: at, candidate: &candidate }, kind, now);
+        out.push(Output::Decision(said));
+        let reply = self.spent.release(&candidate.candidate, &candidate.customer, reason, now);
+        out.push(Output::Candidate(candidate));
         if !planted::is(Bug::ReplyLost) {
-            out.push(Output::Reply { shard: source_shard, reply });
+            out.push(Output::Reply { shard: *source_shard, reply });
         }
-        self.partners.changed(&partner, self.settings.view_every_ms, now);
+        self.partners.changed(partner, self.settings.view_every_ms, now);
     }
 }

@@ -1,10 +1,11 @@
 //! The stock by days past due, and its daily snapshots, from which roll rates are read.
 
+use compact_str::format_compact;
+
 use super::panes::{Panes, Width};
-use super::rates::{BUCKETS, Bucket, Ratio};
+use super::rates::{BUCKETS, Bucket, Ratio, Told};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::DAY_MS;
-use crate::domain::view::{DataState, Rate};
 use crate::domain::{CalendarDay, Counter, Text};
 use crate::record;
 use crate::store::Sorted;
@@ -41,16 +42,16 @@ impl Stock {
     }
 
     /// `overdue_balance` for all payers and for customer payments only, and by bucket.
-    pub fn rates(&self, state: DataState, min_n: i64, out: &mut Vec<Rate>) {
+    pub fn rates(&self, told: &mut Told<'_>) {
         let (total, current) = (self.total(), self.loans[0].amount_minor);
         let overdue = total.amount_minor.saturating_sub(current);
         // A current loan that a guarantor paid for is overdue by the customer's own payments.
         let by_customer = overdue.saturating_add(self.compensated[0].amount_minor);
-        let mut push = |name: &str, part| out.push(Ratio::of_amount(part, total).named(name, "now", state, min_n));
-        push("overdue_balance", overdue);
-        push("overdue_balance_customer", by_customer);
+        let mut push = |name, part| told.push(name, "now", Ratio::of_amount(part, total));
+        push(["overdue_balance", ""], overdue);
+        push(["overdue_balance_customer", ""], by_customer);
         for (bucket, loans) in BUCKETS.iter().zip(&self.loans) {
-            push(&format!("overdue_balance_{}", bucket.name), loans.amount_minor);
+            push(["overdue_balance_", bucket.name], loans.amount_minor);
         }
     }
 }
@@ -84,15 +85,15 @@ impl Snapshots {
     ///
     /// What rolled is read off the first day of bucket b: a loan comes there from bucket a only. Two days without a
     /// snapshot between them say nothing about a day's roll, so then there is no rate.
-    pub fn rates(&self, state: DataState, min_n: i64, out: &mut Vec<Rate>) {
+    pub fn rates(&self, told: &mut Told<'_>) {
         let Some(before) = self.before.as_ref().filter(|before| self.last.day.days_since(before.day) == 1) else {
             return;
         };
         let steps = BUCKETS.windows(2).zip(&before.loans).zip(self.last.entered.iter().skip(1));
         for ((buckets, was), rolled) in steps {
             if let [from, to] = buckets {
-                let name = format!("roll_{}_{}", from.name, to.name);
-                out.push(Ratio::of_amount(rolled.amount_minor, *was).named(&name, "1d", state, min_n));
+                let name = format_compact!("roll_{}_", from.name);
+                told.push([&name, to.name], "1d", Ratio::of_amount(rolled.amount_minor, *was));
             }
         }
     }

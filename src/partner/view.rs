@@ -5,11 +5,11 @@ use super::admission::Contracts;
 use super::budget;
 use super::codec::Cell;
 use super::quota::{Period, day_in};
-use super::rates::{BUCKETS, Drawdowns, Ratio};
+use super::rates::{BUCKETS, Drawdowns, Ratio, Told};
 use super::stock::Stock;
-use super::windows::{due, due_older};
+use super::windows::due;
 use crate::domain::time::DAY_MS;
-use crate::domain::view::{DataState, PartnerView, Rate};
+use crate::domain::view::{DataState, PartnerView};
 use crate::domain::{CalendarDay, Counter, EventTime, Family, Output, Text};
 
 /// Most views that one transaction writes; the rest is due at the next one.
@@ -29,12 +29,13 @@ impl Shard {
         for partner in self.partners.due(now, VIEWS_PER_SEAL_MAX) {
             let terms = contracts.in_force(now, &partner).map(|contract| &contract.guard);
             self.report_foreign_decline(&partner, terms, now, out);
-            let view = self.view(&partner, now, contracts);
+            let mut view = self.spent.views.take().unwrap_or_default();
+            self.view(&partner, now, contracts, &mut view);
             self.report_shifts(&partner, &view.scores, now, out);
             self.partners.edit(&partner).view_at = Some(now);
             let next = self.falls_idle_at(&view).map(|at| at.max(now.plus_ms(self.settings.view_every_ms)));
             self.partners.owe(&partner, next);
-            out.push(Output::View(Box::new(view)));
+            out.push(Output::View(view));
         }
     }
 
@@ -44,8 +45,8 @@ impl Shard {
         Some(newest.plus_ms(self.idle_after_ms()).plus_ms(1))
     }
 
-    /// The view of one partner.
-    fn view(&mut self, partner: &Text, now: EventTime, contracts: &impl Contracts) -> PartnerView {
+    /// The view of one partner, over one that was written before.
+    fn view(&mut self, partner: &Text, now: EventTime, contracts: &impl Contracts, view: &mut PartnerView) {
         let contract = contracts.in_force(now, partner);
         let today = contract.map_or(now.utc_day(), |contract| day_in(&contract.zone, now));
         let state = self.data_state(partner, now);
@@ -54,44 +55,38 @@ impl Shard {
         let account = contract.map(|contract| self.quotas.at(partner, Period::of(contract, now)));
         let quota_hour_max = contract.and_then(|contract| contract.quota_per_hour);
         let average_cost_max_ppm = contract.and_then(|contract| contract.budgets.avg_cost_max_ppm(now));
-        PartnerView {
-            partner: partner.clone(),
-            at: now,
-            last_event_at: self.partners.get(partner).and_then(|known| known.newest_event_at),
-            state,
-            rates: self.rates(partner, &stock, today, state, now),
-            guard: contract
-                .map_or_else(Vec::new, |contract| self.guard(partner, &contract.guard, now).view(&contract.guard)),
-            quota_day_used: account.map_or(0, |account| account.admitted),
-            quota_day_max: contract.map(|contract| contract.quota_per_day),
-            live_candidates: held.live,
-            outstanding: stock.total(),
-            currency: contract.map(|contract| contract.currency.clone()),
-            policy_version: contracts.version_in_force(now),
-            quota_hour_used: quota_hour_max.and(account).map(|account| account.admitted_hour),
-            quota_hour_max,
-            budgets: contract
-                .zip(account)
-                .map_or_else(Vec::new, |(contract, account)| budget::view(contract, &account, held)),
-            average_cost_ppm: average_cost_max_ppm.and(account).and_then(|account| budget::average_cost_ppm(&account)),
-            average_cost_max_ppm,
-            scores: self.shifts(partner, now, contracts),
+        view.partner.clone_from(partner);
+        view.at = now;
+        view.last_event_at = self.partners.get(partner).and_then(|known| known.newest_event_at);
+        view.state = state;
+        self.rates(partner, &stock, today, now, &mut Told::new(&mut view.rates, state, self.settings.min_n));
+        view.guard.clear();
+        view.budgets.clear();
+        if let Some(contract) = contract {
+            self.guard(partner, &contract.guard, now).view(&contract.guard, &mut view.guard);
         }
+        if let Some((contract, account)) = contract.zip(account) {
+            budget::view(contract, &account, held, &mut view.budgets);
+        }
+        view.quota_day_used = account.map_or(0, |account| account.admitted);
+        view.quota_day_max = contract.map(|contract| contract.quota_per_day);
+        view.live_candidates = held.live;
+        view.outstanding = stock.total();
+        view.currency = contract.map(|contract| contract.currency.clone());
+        view.policy_version = contracts.version_in_force(now);
+        view.quota_hour_used = quota_hour_max.and(account).map(|account| account.admitted_hour);
+        view.quota_hour_max = quota_hour_max;
+        view.average_cost_ppm =
+            average_cost_max_ppm.and(account).and_then(|account| budget::average_cost_ppm(&account));
+        view.average_cost_max_ppm = average_cost_max_ppm;
+        view.scores = self.shifts(partner, now, contracts);
     }
 
-    fn rates(
-        &mut self,
-        partner: &Text,
-        stock: &Stock,
-        today: CalendarDay,
-        state: DataState,
-        now: EventTime,
-    ) -> Vec<Rate> {
-        let (mut rates, min_n) = (Vec::with_capacity(96), self.settings.min_n);
-        for (window, length_ms) in self.settings.windows.clone() {
+    fn rates(&mut self, partner: &Text, stock: &Stock, today: CalendarDay, now: EventTime, told: &mut Told<'_>) {
+        for (window, length_ms) in &self.settings.windows {
             let flows = [Family::DecisionFlow, Family::ApplicationCohort, Family::DrawdownCohort]
-                .map(|family| self.windows.sum(&self.panes, partner, family, length_ms, now));
-            let mut push = |name: &str, ratio: Ratio| rates.push(ratio.named(name, &window, state, min_n));
+                .map(|family| self.windows.sum(&self.panes, partner, family, *length_ms, now));
+            let mut push = |name: &str, ratio: Ratio| told.push([name, ""], window, ratio);
             flow_rates(&flows, &mut push);
             // A due date is a day: a shorter window has no instalments of its own.
             let days = i32::try_from(length_ms / DAY_MS).unwrap_or(i32::MAX);
@@ -99,20 +94,19 @@ impl Shard {
                 self.due_rates(partner, today, days, &mut push);
             }
         }
-        let mut push = |name: &str, ratio: Ratio| rates.push(ratio.named(name, "book", state, min_n));
-        self.bucket_rates(partner, today, &mut push);
-        stock.rates(state, min_n, &mut rates);
+        self.bucket_rates(partner, today, told);
+        stock.rates(told);
         if let Some(snapshots) = self.snapshots.get(partner) {
-            snapshots.rates(state, min_n, &mut rates);
+            snapshots.rates(told);
         }
-        rates
+        told.end();
     }
 
     /// Rates over due dates in the window up to yesterday, and over first due dates whose k days have passed in it.
     fn due_rates(&self, partner: &Text, today: CalendarDay, days: i32, push: &mut dyn FnMut(&str, Ratio)) {
         let back = |days: i32| CalendarDay(today.0.saturating_sub(days));
         let book = due(&self.panes, partner, back(days), back(1));
-        let count = |counter| book.get(counter).count;
+        let count = |counter| book.count(counter);
         let all = count(Counter::InstalmentsDue);
         let settled_late = LATE.iter().fold(0i64, |sum, counter| sum.saturating_add(count(*counter)));
         let late = count(Counter::InstalmentsOpen).saturating_add(settled_late);
@@ -125,25 +119,23 @@ impl Shard {
         push("compensation", Ratio::of(count(Counter::SettledCompensated), all));
         for (k, name, late) in FPD_DAYS {
             let firsts = due(&self.panes, partner, back(k.saturating_add(days).saturating_sub(1)), back(k));
-            let count = |counter| firsts.get(counter).count;
-            let bad = count(late).saturating_add(count(Counter::FirstOpen));
-            push(name, Ratio::of(bad, count(Counter::FirstDue)));
+            let bad = firsts.count(late).saturating_add(firsts.count(Counter::FirstOpen));
+            push(name, Ratio::of(bad, firsts.count(Counter::FirstDue)));
         }
     }
 
     /// Of the instalments that are so many days past their due date today: the share still open.
-    fn bucket_rates(&self, partner: &Text, today: CalendarDay, push: &mut dyn FnMut(&str, Ratio)) {
+    fn bucket_rates(&self, partner: &Text, today: CalendarDay, told: &mut Told<'_>) {
         for bucket in BUCKETS.iter().filter(|bucket| bucket.to > 0) {
             let (first, last) = bucket.due_dates(today);
             let mut book = due(&self.panes, partner, first, last);
             if bucket.to == i32::MAX {
-                book.merge(&due_older(&self.panes, partner));
+                book.add_older(&self.panes, partner);
             }
-            let count = |counter| book.get(counter).count;
-            let (open, all) = (count(Counter::InstalmentsOpen), count(Counter::InstalmentsDue));
-            push(&format!("overdue_instalments_{}", bucket.name), Ratio::of(open, all));
-            let by_customer = open.saturating_add(count(Counter::SettledCompensated));
-            push(&format!("overdue_instalments_customer_{}", bucket.name), Ratio::of(by_customer, all));
+            let (open, all) = (book.count(Counter::InstalmentsOpen), book.count(Counter::InstalmentsDue));
+            told.push(["overdue_instalments_", bucket.name], "book", Ratio::of(open, all));
+            let by_customer = open.saturating_add(book.count(Counter::SettledCompensated));
+            told.push(["overdue_instalments_customer_", bucket.name], "book", Ratio::of(by_customer, all));
         }
     }
 }

@@ -6,6 +6,7 @@ use super::codec::Cell;
 use super::panes::{CellKey, Panes, Width};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::time::MINUTE_MS;
+use crate::domain::words::Word;
 use crate::domain::{CalendarDay, Counter, EventTime};
 use crate::store::Number;
 
@@ -43,19 +44,27 @@ pub fn sum(panes: &Panes, partner: &str, family: Family, span: Span) -> Cell {
     sum
 }
 
-/// Adds up the due book over due dates, first and last included. `Older` is not part of any such range.
-pub fn due(panes: &Panes, partner: &str, first: CalendarDay, last: CalendarDay) -> Cell {
-    let mut sum = Cell::of(Family::DueBook);
+/// The due book over a range of due dates, added up.
+pub struct DueBook([Tally; Counter::ALL.len()]);
+
+/// Adds up the due book over due dates, first and last included. What is beyond retention is part of no such range.
+pub fn due(panes: &Panes, partner: &str, first: CalendarDay, last: CalendarDay) -> DueBook {
+    let mut book = DueBook([Tally::default(); Counter::ALL.len()]);
     let days = panes.range(partner, Family::DueBook, Width::Day, Family::day(first), Family::day(last));
-    days.for_each(|(_, cell)| sum.merge(cell));
-    sum
+    days.for_each(|(_, cell)| cell.add_to(Family::DueBook, &mut book.0));
+    book
 }
 
-/// The due book beyond retention.
-pub fn due_older(panes: &Panes, partner: &str) -> Cell {
-    let mut sum = Cell::of(Family::DueBook);
-    panes.range(partner, Family::DueBook, Width::Older, 0, 0).for_each(|(_, cell)| sum.merge(cell));
-    sum
+impl DueBook {
+    /// What is beyond retention too.
+    pub fn add_older(&mut self, panes: &Panes, partner: &str) {
+        let older = panes.range(partner, Family::DueBook, Width::Older, 0, 0);
+        older.for_each(|(_, cell)| cell.add_to(Family::DueBook, &mut self.0));
+    }
+
+    pub fn count(&self, counter: Counter) -> i64 {
+        self.0[counter.ordinal()].count
+    }
 }
 
 /// Running totals of the flow windows that are asked for; all of it is derived from the panes.

@@ -11,9 +11,9 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::conditions::ModelOf;
 use super::findings::{Case, Findings};
-use super::models;
+use super::{Terms, models};
 use crate::domain::ReasonCode::*;
-use crate::domain::candidate::{Delivery, SendWindow};
+use crate::domain::candidate::SendWindow;
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::ConsentPurpose;
 use crate::domain::words::Word;
@@ -91,25 +91,28 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 }
 
 /// Leaves the channels that may be used, and says when. Nothing left: no.
-pub(super) fn reach(case: &Case<'_>, delivery: &mut Delivery, found: &mut Findings) -> Vec<SendWindow> {
-    let contact = &case.policy.contact;
+pub(super) fn reach(case: &Case<'_>, terms: &mut Terms, found: &mut Findings) {
+    let (contact, channels) = (&case.policy.contact, &mut terms.delivery.channels);
+    terms.send_windows.clear();
     let reaches_out = |channel: &Text| CONTACT_CHANNELS.contains(&channel.as_str());
-    if !delivery.channels.iter().any(reaches_out) {
-        return Vec::new();
+    if !channels.iter().any(reaches_out) {
+        return;
     }
-    let has_page = delivery.channels.iter().any(|channel| !reaches_out(channel));
+    let has_page = channels.iter().any(|channel| !reaches_out(channel));
     // What closes a channel is a reason only where there is no other way to the customer.
     let mut closed = Findings::default();
-    delivery.channels.retain(|channel| !reaches_out(channel) || contact.permits(channel, case));
-    if !delivery.channels.iter().any(reaches_out) {
+    channels.retain(|channel| !reaches_out(channel) || contact.permits(channel, case));
+    if !channels.iter().any(reaches_out) {
         closed.flag(GateChannel, "channel_permitted", false, true);
     } else {
         wanted(case, &mut closed);
         rested(case, &mut closed);
     }
-    let windows = if closed.reasons.is_empty() { contact.windows(case, &mut closed) } else { Vec::new() };
+    if closed.reasons.is_empty() {
+        contact.windows(case, &mut terms.send_windows, &mut closed);
+    }
     if !closed.reasons.is_empty() {
-        delivery.channels.retain(|channel| !reaches_out(channel));
+        channels.retain(|channel| !reaches_out(channel));
     }
     if has_page {
         closed.checks.retain(|check| check.passed);
@@ -117,7 +120,6 @@ pub(super) fn reach(case: &Case<'_>, delivery: &mut Delivery, found: &mut Findin
     for check in closed.checks {
         found.push(check);
     }
-    windows
 }
 
 /// Customers without need are not disturbed.
@@ -155,24 +157,22 @@ impl Contact {
     }
 
     /// When contacts may be made while the candidate lives; none: a reason is given.
-    fn windows(&self, case: &Case<'_>, closed: &mut Findings) -> Vec<SendWindow> {
-        let Some(quiet) = &self.quiet else { return Vec::new() };
+    fn windows(&self, case: &Case<'_>, windows: &mut Vec<SendWindow>, closed: &mut Findings) {
+        let Some(quiet) = &self.quiet else { return };
         let now = case.facts.now;
         if quiet.expires.is_some_and(|expires| expires <= now) {
             closed.missing("holiday_table_current");
-            return Vec::new();
+            return;
         }
-        let windows = quiet.open(&self.zone_of(case), now, now.plus_ms(case.contract.valid_for_ms));
+        quiet.open(&self.zone_of(case), now, now.plus_ms(case.contract.valid_for_ms), windows);
         closed.flag(GateQuietHours, "contact_hours", !windows.is_empty(), true);
-        windows
     }
 }
 
 impl Quiet {
-    /// The open hours between two moments, in order.
-    fn open(&self, zone: &TimeZone, from: EventTime, until: EventTime) -> Vec<SendWindow> {
-        let (Some(mut day), Some(last)) = (date_in(zone, from), date_in(zone, until)) else { return Vec::new() };
-        let mut windows = Vec::new();
+    /// Appends the open hours between two moments, in order.
+    fn open(&self, zone: &TimeZone, from: EventTime, until: EventTime, windows: &mut Vec<SendWindow>) {
+        let (Some(mut day), Some(last)) = (date_in(zone, from), date_in(zone, until)) else { return };
         while day <= last && windows.len() < WINDOWS_MAX {
             let next = day.tomorrow().unwrap_or(Date::MAX);
             let (start, end) = (moment(zone, day, Time::midnight()), moment(zone, next, Time::midnight()));
@@ -191,7 +191,6 @@ impl Quiet {
             }
             day = next;
         }
-        windows
     }
 }
 
@@ -236,7 +235,8 @@ mod tests {
 
     fn open(quiet: &Quiet, zone: &str, from: &str, until: &str) -> Vec<(String, String)> {
         let zone = TimeZoneDatabase::bundled().get(zone).unwrap();
-        let windows = quiet.open(&zone, at(from), at(until));
+        let mut windows = Vec::new();
+        quiet.open(&zone, at(from), at(until), &mut windows);
         windows.iter().map(|window| (window.from.to_string(), window.to.to_string())).collect()
     }
 

@@ -81,7 +81,7 @@ pub struct History {
 /// What the record holds of the customer's business with this funder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings<'a> {
-    pub doors: Vec<Door<'a>>,
+    pub doors: &'a [Door<'a>],
     pub exposure: Exposure,
     pub history: History,
 }

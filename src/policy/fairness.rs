@@ -68,9 +68,9 @@ pub(super) struct Fairness {
 
 impl Fairness {
     /// What the grounds of a candidate with this offer say besides.
-    pub fn marks(&self, offer: &Offer) -> Vec<ReasonCode> {
+    pub fn mark(&self, offer: &Offer) -> Option<ReasonCode> {
         let above = self.review_above_minor.zip(offer.limit_minor).is_some_and(|(most, limit)| limit > most);
-        if above { vec![FairReviewRequired] } else { Vec::new() }
+        above.then_some(FairReviewRequired)
     }
 }
 

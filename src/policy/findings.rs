@@ -21,17 +21,9 @@ pub(super) struct Findings {
     pub checks: Vec<Check>,
 }
 
-/// Lists to judge in: those of a judgement that nobody needs any more.
-#[derive(Debug, Default)]
-pub struct Room {
-    pub reasons: Vec<Text>,
-    pub checks: Vec<Check>,
-}
-
 impl Findings {
     /// None yet, in lists that were used before, with room for that many checks.
-    pub fn within(room: Room, checks_usual: usize) -> Self {
-        let Room { mut reasons, mut checks } = room;
+    pub fn within(mut reasons: Vec<Text>, mut checks: Vec<Check>, checks_usual: usize) -> Self {
         reasons.clear();
         checks.clear();
         checks.reserve(checks_usual);

@@ -32,14 +32,14 @@ pub use contract::{Budgets, Contract, Dates, GuardTerms, Horizon, Listing};
 pub use document::{Document, Part};
 pub use facts::Facts;
 pub use fairness::{barred_from_terms, is_protected};
-pub use findings::{Room, Words};
+pub use findings::Words;
 pub use permission::{OfflinePermission, Tie};
 pub use problem::{Place, Problem, ProblemCode};
 pub use read::fields::PROBLEMS_MAX;
 pub use segments::{Activity, Segment};
 pub use set::{PolicySet, Rejected};
 
-use crate::domain::candidate::{Arm, CandidateKind, Delivery, Friction, Offer, SendWindow};
+use crate::domain::candidate::{Arm, Delivery, Friction, Offer, SendWindow};
 use crate::domain::words::Word;
 use crate::domain::{Check, EventTime, ReasonCode, Text};
 use findings::{Case, Findings};
@@ -47,21 +47,29 @@ use findings::{Case, Findings};
 /// Checks that the program's own rules leave at most, or nearly so: room that is asked for at once.
 const OWN_CHECKS: usize = 72;
 
-/// What the policy says of one trigger.
-#[derive(Clone, Debug)]
+/// What the policy says of one trigger. One that was acted upon is room for the next: its lists and texts are used again.
+#[derive(Clone, Debug, Default)]
 pub struct Judgement {
     /// All failing codes in the order of `docs/semantics.md`; empty: propose.
     pub reasons: Vec<Text>,
     pub checks: Vec<Check>,
     pub arm: Arm,
-    /// Set when nothing failed.
-    pub proposal: Option<Terms>,
+    /// Nothing failed: the terms are what is proposed.
+    pub proposes: bool,
+    /// Worth nothing unless something is proposed.
+    pub terms: Terms,
+}
+
+impl Judgement {
+    /// What is proposed.
+    pub fn proposal(&self) -> Option<&Terms> {
+        self.proposes.then_some(&self.terms)
+    }
 }
 
 /// What the policy fills into a candidate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
-    pub kind: CandidateKind,
     pub offer: Offer,
     pub delivery: Delivery,
     pub friction: Friction,
@@ -198,72 +206,66 @@ impl Policy {
 
     /// Judges one trigger: every rule is judged and every failing code is given.
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
-        self.judge_within(facts, Room::default())
+        let mut judgement = Judgement::default();
+        self.judge_over(facts, &mut judgement);
+        judgement
     }
 
-    /// The same in lists that were used before.
-    pub fn judge_within(&self, facts: &Facts<'_>, room: Room) -> Judgement {
+    /// The same over a judgement that was acted upon.
+    pub fn judge_over(&self, facts: &Facts<'_>, said: &mut Judgement) {
+        let usual = OWN_CHECKS + self.rules.rules.len();
+        let mut found = Findings::within(std::mem::take(&mut said.reasons), std::mem::take(&mut said.checks), usual);
+        (said.arm, said.proposes) = self.find(facts, &mut found, &mut said.terms);
+        (said.reasons, said.checks) = (found.reasons, found.checks);
+    }
+
+    /// The arm, and whether to propose by the terms.
+    fn find(&self, facts: &Facts<'_>, found: &mut Findings, terms: &mut Terms) -> (Arm, bool) {
         let Some(contract) = self.contract(facts.partner) else {
-            let mut found = Findings::default();
             found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
-            return found.no(Arm::Treatment);
+            return (Arm::Treatment, false);
         };
-        let mut found = Findings::within(room, OWN_CHECKS + self.rules.rules.len());
         let challenger = self.experiments.challenger(facts.customer);
         let arm = if challenger.is_some() { Arm::Challenger } else { Arm::Treatment };
         let case = Case { policy: self, contract, facts, challenger };
-        gates::judge(&case, &mut found);
-        exclusions::judge(&case, &mut found);
-        segments::judge(&case, &mut found);
-        exposure::judge(&case, &mut found);
-        let mut chosen = offer::judge(&case, &mut found);
-        contact::judge(&case, &mut found);
+        gates::judge(&case, found);
+        exclusions::judge(&case, found);
+        segments::judge(&case, found);
+        exposure::judge(&case, found);
+        let chosen = offer::judge(&case, terms, found);
+        contact::judge(&case, found);
         // What is written in CEL is asked only of those whom everything else lets pass.
         let mut grade = None;
         if found.reasons.is_empty() {
-            rules::judge(&case, &mut found);
-            grade = grading::judge(&case, &mut found);
+            rules::judge(&case, found);
+            grade = grading::judge(&case, found);
         }
-        let windows = match &mut chosen {
-            Some(chosen) if found.reasons.is_empty() => contact::reach(&case, &mut chosen.delivery, &mut found),
-            _ => Vec::new(),
-        };
-        let (Some(chosen), true) = (chosen, found.reasons.is_empty()) else {
-            return found.no(arm);
-        };
+        if chosen && found.reasons.is_empty() {
+            contact::reach(&case, terms, found);
+        }
+        if !chosen || !found.reasons.is_empty() {
+            return (arm, false);
+        }
         if self.holdout.as_ref().is_some_and(|holdout| holdout.holds(facts.customer)) {
             found.flag(ReasonCode::CtrlHoldout, "in_holdout", true, false);
-            return found.no(Arm::Holdout);
+            return (Arm::Holdout, false);
         }
-        let proposal = Some(Terms {
-            grade: grade.map(|grade| Text::const_new(grade.name())),
-            send_windows: windows,
-            ..self.terms(&case, chosen)
-        });
-        Judgement { reasons: Vec::new(), checks: found.checks, arm, proposal }
+        self.fill(contract, grade, terms);
+        (arm, true)
     }
 
-    fn terms(&self, case: &Case<'_>, chosen: offer::Chosen) -> Terms {
-        Terms {
-            kind: case.facts.kind,
-            marks: self.fairness.marks(&chosen.offer),
-            offer: chosen.offer,
-            delivery: chosen.delivery,
-            friction: self.friction.clone(),
-            grade: None,
-            send_windows: Vec::new(),
-            source_disclosure: self.texts.source_disclosure.clone(),
-            opt_out_link: self.texts.opt_out_link.clone(),
-            non_personalised_alternative: self.texts.non_personalised_alternative.clone(),
-            decide_by: case.facts.event_time.plus_ms(chosen.within_ms),
-            valid_for_ms: case.contract.valid_for_ms,
-        }
-    }
-}
-
-impl Findings {
-    /// A judgement without a proposal.
-    fn no(self, arm: Arm) -> Judgement {
-        Judgement { reasons: self.reasons, checks: self.checks, arm, proposal: None }
+    /// Fills in what does not depend on the offer chosen.
+    fn fill(&self, contract: &Contract, grade: Option<grading::Grade>, terms: &mut Terms) {
+        terms.friction.prefill.clone_from(&self.friction.prefill);
+        terms.friction.fields.clone_from(&self.friction.fields);
+        terms.friction.must_confirm.clone_from(&self.friction.must_confirm);
+        terms.friction.steps_skipped.clone_from(&self.friction.steps_skipped);
+        terms.grade = grade.map(|grade| Text::const_new(grade.name()));
+        terms.source_disclosure.clone_from(&self.texts.source_disclosure);
+        terms.opt_out_link.clone_from(&self.texts.opt_out_link);
+        terms.non_personalised_alternative.clone_from(&self.texts.non_personalised_alternative);
+        terms.valid_for_ms = contract.valid_for_ms;
+        terms.marks.clear();
+        terms.marks.extend(self.fairness.mark(&terms.offer));
     }
 }

@@ -16,6 +16,7 @@ pub mod packed;
 mod records;
 mod slab;
 mod sorted;
+mod spares;
 
 #[cfg(test)]
 mod image_tests;
@@ -25,3 +26,4 @@ pub use names::{Names, Number};
 pub use packed::{Packed, Sections};
 pub use records::{At, Records, SLOTS_MAX};
 pub use sorted::Sorted;
+pub use spares::Spares;

@@ -13,6 +13,8 @@ pub struct Number(u32);
 pub struct Names {
     numbers: FxHashMap<Text, Number>,
     texts: Vec<Text>,
+    /// The place of each number in the order of the texts, as far as they were [`Names::ranked`].
+    ranks: Vec<u32>,
 }
 
 impl Names {
@@ -52,21 +54,18 @@ impl Names {
         sorted
     }
 
-    /// The place of each number in that order.
-    pub fn ranks(&self) -> Ranks {
-        let mut ranks = vec![0; self.texts.len()];
-        (0..).zip(self.sorted()).for_each(|(rank, number)| ranks[number.0 as usize] = rank);
-        Ranks(ranks)
+    /// The same names, ranked: all that were met until now.
+    pub fn ranked(&mut self) -> &Self {
+        if self.ranks.len() != self.texts.len() {
+            self.ranks.resize(self.texts.len(), 0);
+            (0..).zip(self.sorted()).for_each(|(rank, number)| self.ranks[number.0 as usize] = rank);
+        }
+        self
     }
-}
 
-/// Numbers in the order of the texts they stand for.
-#[derive(Debug)]
-pub struct Ranks(Vec<u32>);
-
-impl Ranks {
-    pub fn of(&self, number: Number) -> u32 {
-        self.0[number.0 as usize]
+    /// The place of a number in the order of the texts; good as long as the names are ranked.
+    pub fn rank(&self, number: Number) -> u32 {
+        self.ranks[number.0 as usize]
     }
 }
 
@@ -80,7 +79,8 @@ mod tests {
         let numbers = ["p2", "p1", "p3", "p2"].map(|text| names.number(text));
         assert_eq!((numbers[0], names.len(), names.known("p4")), (numbers[3], 3, None));
         assert!(numbers.iter().zip(["p2", "p1", "p3"]).all(|(number, text)| names.text(*number) == text));
-        let ranks = names.ranks();
-        assert_eq!(numbers.map(|number| ranks.of(number)), [1, 0, 2, 1]);
+        assert_eq!(numbers.map(|number| names.ranked().rank(number)), [1, 0, 2, 1]);
+        let first = names.number("p0");
+        assert_eq!((names.ranked().rank(first), names.rank(numbers[0])), (0, 2), "ranked anew with a new name");
     }
 }

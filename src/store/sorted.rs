@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
 
-use super::Cursor;
+use super::{Cursor, Spares};
 use crate::domain::codec::{self, Avro, CodecError};
 
 use crate::planted::{self, Bug};
@@ -23,9 +23,10 @@ pub struct Sorted<K, V> {
     in_flight: bool,
     /// The number of the open generation, from 1.
     generation: u64,
-    /// Values that are no longer needed and whose buffers are, at most `spares_max`.
-    spares: Vec<V>,
-    spares_max: usize,
+    /// Values that are no longer needed and whose buffers are.
+    spares: Spares<V>,
+    /// Positions in the open generation, to bring its keys in order.
+    order: Vec<u32>,
 }
 
 /// A value, and the generation that has saved it last: it is not saved twice.
@@ -57,8 +58,8 @@ impl<K, V> Sorted<K, V> {
             flight: Vec::new(),
             in_flight: false,
             generation: 1,
-            spares: Vec::new(),
-            spares_max,
+            spares: Spares::new(spares_max),
+            order: Vec::new(),
         }
     }
 }
@@ -144,16 +145,23 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     }
 
     /// Every key that the open generation touched, once and in order, with its value now (`None`: removed).
-    pub fn changed(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
+    pub fn changed(&mut self) -> impl Iterator<Item = (&K, Option<&V>)> {
         self.changed_by(K::cmp)
     }
 
     /// The same in another order.
-    pub fn changed_by(&self, order: impl Fn(&K, &K) -> Ordering) -> impl Iterator<Item = (&K, Option<&V>)> {
-        let mut keys: Vec<&K> = self.open.iter().map(|(key, _)| key).collect();
-        keys.sort_unstable_by(|one, other| order(one, other));
-        keys.dedup();
-        keys.into_iter().map(|key| (key, self.get(key)))
+    pub fn changed_by(&mut self, order: impl Fn(&K, &K) -> Ordering) -> impl Iterator<Item = (&K, Option<&V>)> {
+        let open = &self.open;
+        let key = |at: u32| &open[at as usize].0;
+        self.order.clear();
+        self.order.extend(0..open.len() as u32);
+        self.order.sort_unstable_by(|one, other| order(key(*one), key(*other)));
+        self.order.dedup_by(|one, other| key(*one) == key(*other));
+        let values = &self.values;
+        self.order.iter().map(move |at| {
+            let key = &open[*at as usize].0;
+            (key, values.get(key).map(|kept| &kept.value))
+        })
     }
 
     /// Shows up to `most` values as they were at the last commit, in key order behind the cursor, and moves the cursor
@@ -224,8 +232,7 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     /// Accepts the generation in flight.
     pub fn commit(&mut self) {
         if !planted::is(Bug::DoubleUndo) {
-            let room = self.spares_max.saturating_sub(self.spares.len());
-            self.spares.extend(self.flight.drain(..).filter_map(|(_, before)| before).take(room));
+            self.flight.drain(..).filter_map(|(_, before)| before).for_each(|spare| self.spares.keep(spare));
         }
         self.in_flight = false;
     }
@@ -253,8 +260,8 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 }
 
 /// A copy of a value, in the buffers of an old one where there is one.
-fn copied<V: Clone>(value: &V, spares: &mut Vec<V>) -> V {
-    match spares.pop() {
+fn copied<V: Clone>(value: &V, spares: &mut Spares<V>) -> V {
+    match spares.take() {
         Some(mut spare) => {
             spare.clone_from(value);
             spare

@@ -1,7 +1,9 @@
 //! The records that a lender sends: five schemas, one [`Event`].
 
-use super::{Schema, SchemaIds, WireError, decode_body};
-use crate::domain::events::Event;
+use std::mem::take;
+
+use super::{Schema, SchemaIds, WireError, decode_body, decode_body_over};
+use crate::domain::events::{Consent, CustomerEvent, Event, FlagValue};
 
 /// Reads the record value of an input topic whose schema is `schema`. The event borrows from `bytes`.
 pub fn decode_event<'a>(schema: Schema, bytes: &'a [u8], ids: &SchemaIds) -> Result<Event<'a>, WireError> {
@@ -31,6 +33,40 @@ pub fn decode_event_body(schema: Schema, body: &[u8]) -> Result<Event<'_>, WireE
         | Schema::Journal
         | Schema::Policy => Err(WireError::NotAnEvent(schema)),
     }
+}
+
+/// The lists of an event that was taken, emptied for those of the next: an event borrows from its record, its lists need not.
+#[derive(Debug, Default)]
+pub struct Lists {
+    tags: Vec<&'static str>,
+    consents: Vec<Consent<'static>>,
+    flags: Vec<FlagValue>,
+}
+
+impl Lists {
+    /// Reads like [`decode_event_body`], and lends an event its lists.
+    pub fn decode<'a>(&mut self, schema: Schema, body: &'a [u8]) -> Result<Event<'a>, WireError> {
+        if schema != Schema::Customer {
+            return decode_event_body(schema, body);
+        }
+        let Self { tags, consents, flags } = take(self);
+        let mut event = CustomerEvent { tags, consents, flags, ..CustomerEvent::default() };
+        decode_body_over(schema, &mut event, body)?;
+        Ok(Event::Customer(event))
+    }
+
+    /// Takes the lists of an event back.
+    pub fn take_back(&mut self, event: &mut Event<'_>) {
+        if let Event::Customer(CustomerEvent { tags, consents, flags, .. }) = event {
+            flags.clear();
+            *self = Self { tags: emptied(take(tags)), consents: emptied(take(consents)), flags: take(flags) };
+        }
+    }
+}
+
+/// An empty list of what may live otherwise, in the room of a list: the standard library collects in place.
+fn emptied<T, U>(list: Vec<T>) -> Vec<U> {
+    list.into_iter().filter_map(|_| None).collect()
 }
 
 /// Appends the record value of an event and says which schema it has.

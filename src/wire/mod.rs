@@ -14,7 +14,7 @@ pub mod frame;
 pub mod events;
 pub mod plan;
 
-pub use events::{decode_event, decode_event_body, encode_event};
+pub use events::{Lists, decode_event, decode_event_body, encode_event};
 pub use ids::SchemaIds;
 pub use plan::{Plan, TranscodeError};
 pub use schemas::Schema;
@@ -68,4 +68,9 @@ impl SchemaIds {
 #[inline]
 pub fn decode_body<'a, T: Avro<'a>>(schema: Schema, body: &'a [u8]) -> Result<T, WireError> {
     codec::decode(body).map_err(|error| WireError::Decode { schema, error })
+}
+
+/// The same over a value that was used before, whose buffers are used again.
+pub fn decode_body_over<'a, T: Avro<'a>>(schema: Schema, value: &mut T, body: &'a [u8]) -> Result<(), WireError> {
+    codec::decode_over(value, body).map_err(|error| WireError::Decode { schema, error })
 }

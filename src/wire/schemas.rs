@@ -24,6 +24,11 @@ words! {
 }
 
 impl Schema {
+    /// True for what the stages tell each other: only workers write it.
+    pub fn is_between_stages(self) -> bool {
+        matches!(self, Schema::Reply | Schema::FactBundle)
+    }
+
     /// The schema as published, to be shown or registered.
     pub fn text(self) -> &'static str {
         match self {

@@ -109,7 +109,7 @@ impl ShardRunner {
             return false;
         }
         let (Some(value), Some(schema)) = (raw.value, raw.topic.layout().schema) else { return false };
-        if value.len() > self.shared.config.transaction.record_bytes_max {
+        if self.is_too_large(raw) {
             return false;
         }
         if registry && self.reading.must_wait(schema, value, &self.shared.ids) {

@@ -42,6 +42,8 @@ const FAILURES_MAX: u32 = 10;
 /// First pause after a failed transaction, milliseconds, doubled with each further one.
 const BACK_OFF_MS: u64 = 25;
 const BACK_OFF_MS_MAX: u64 = 3_000;
+/// A position that the log does not hold pauses the lane as so many failures do.
+const ANEW_FAILURES: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
@@ -65,15 +67,22 @@ pub enum LaneError {
 }
 
 impl LaneError {
-    /// True when shards that were not taken over may be taken over a little later: the cluster did not answer as it will.
+    /// True when shards that were not taken over may be taken over a little later: the cluster did not answer as it will, or
+    /// somebody who took them wrote between two answers, and the group has not said so yet.
     pub(super) fn may_pass(&self) -> bool {
         match self {
+            Self::NotTaken(Refusal::Torn { .. } | Refusal::Shortened { .. }) => true,
             Self::Kafka(error)
             | Self::NotTaken(Refusal::Kafka(error) | Refusal::Restore(RestoreError::Kafka { error, .. })) => {
                 passes(error)
             }
             _ => false,
         }
+    }
+
+    /// True when a log ends before what was read of it: a new leader may not know its end yet.
+    pub(super) fn is_of_an_end(&self) -> bool {
+        matches!(self, Self::NotTaken(Refusal::Shortened { .. }))
     }
 }
 
@@ -91,7 +100,8 @@ pub(super) struct Flight {
     closed: Vec<Closed>,
     shards: Vec<i32>,
     /// Outputs for the read models, once they are true.
-    seen: Vec<Output>,
+    /// With the shard that said it.
+    seen: Vec<(i32, Output)>,
 }
 
 /// One lane of one stage.
@@ -185,7 +195,7 @@ impl Lane {
             std::thread::park_timeout(Duration::from_millis(IDLE_MS_MAX));
             return Ok(());
         }
-        let Some(mut taken) = self.turn() else { return self.begin_anew() };
+        let Some(mut taken) = self.turn() else { return self.begin_anew_later() };
         if self.shared.registry.is_some() || self.shared.policies.is_followed() {
             taken += self.release()?;
         }
@@ -212,11 +222,13 @@ impl Lane {
                 self.take_over(&shards)
             }
             Some(Rebalanced::Revoked) => {
-                self.finish()?;
+                if self.end_flight()? && self.fences.note(Instant::now()) {
+                    return Err(self.fenced());
+                }
                 self.give_back();
                 Ok(())
             }
-            None if served.astray && !self.shards.is_empty() => self.begin_anew(),
+            None if served.astray && !self.shards.is_empty() => self.begin_anew_later(),
             None => Ok(()),
         }
     }
@@ -246,12 +258,12 @@ impl Lane {
         let mut next = TopicPartitionList::new();
         let mut flight = Flight { closed: Vec::new(), shards: Vec::new(), seen: Vec::new() };
         for runner in self.shards.values_mut().filter(|runner| runner.is_open()) {
-            let seen = &mut flight.seen;
+            let (shard, seen) = (runner.shard(), &mut flight.seen);
             flight.closed.push(runner.close(&mut outbox, |output| match output {
                 // Nobody looks at these.
                 Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => Some(output),
                 output => {
-                    seen.push(output);
+                    seen.push((shard, output));
                     None
                 }
             }));
@@ -289,24 +301,34 @@ impl Lane {
         if self.fences.note(Instant::now()) {
             return Err(self.fenced());
         }
-        if let Some(flight) = self.flight.take() {
-            let written = self.writer.wait()?;
-            self.models.phases.add(&written.phases);
-            self.outbox = written.outbox;
-            match written.ended {
-                Ended::Committed => self.committed(flight),
-                Ended::Hopeless(refused) => return Err(refused.into()),
-                // Of an end that is not known, what is taken over is compared with what the group has committed.
-                Ended::Aborted { .. } | Ended::Unknown { .. } => {
-                    self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
-                }
-            }
-        }
+        self.end_flight()?;
         self.give_back();
         let waker = std::thread::current();
         let config = self.shared.config.lane_consumer(self.stage, self.number);
         self.inbox = Inbox::open(&config, &self.shared.topics, self.stage, &waker)?;
         Ok(self.inbox.subscribe()?)
+    }
+
+    /// Waits for the transaction in flight when the shards are about to be given back; true when its producer was fenced.
+    ///
+    /// What is undone is not taken anew, whether it landed or not: the shards may be somebody else's, who writes to their logs.
+    /// Who takes them over next compares with what the group has committed.
+    fn end_flight(&mut self) -> Result<bool, LaneError> {
+        let Some(flight) = self.flight.take() else { return Ok(false) };
+        let written = self.writer.wait()?;
+        self.models.phases.add(&written.phases);
+        self.outbox = written.outbox;
+        match written.ended {
+            Ended::Committed => self.committed(flight),
+            Ended::Aborted { error, .. } => self.note_failure(error, false)?,
+            Ended::Unknown { error, fenced } => {
+                self.note_failure(error, true)?;
+                self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+                return Ok(fenced);
+            }
+            Ended::Hopeless(refused) => return Err(refused.into()),
+        }
+        Ok(false)
     }
 
     /// Another process has this one's place in the group, or its transactional id.
@@ -324,10 +346,8 @@ impl Lane {
         }
         flight.closed.iter().for_each(|closed| self.models.count(closed));
         let shards = &mut self.shards;
-        self.models.absorb(&mut flight.seen, |output| {
-            if let Output::Decision(decision) = &output
-                && let Some(runner) = shards.get_mut(&decision.shard)
-            {
+        self.models.absorb(&mut flight.seen, |shard, output| {
+            if let Some(runner) = shards.get_mut(&shard) {
                 runner.take_back(output);
             }
         });
@@ -339,12 +359,7 @@ impl Lane {
     /// Undoes the batch and what was stepped on top of it; after an unknown outcome the state is taken anew from the log, which
     /// knows what landed.
     fn failed(&mut self, error: KafkaError, unknown: bool) -> Result<(), LaneError> {
-        self.failures += 1;
-        self.models.aborted.fetch_add(1, Ordering::Relaxed);
-        events::transaction_failed(self.stage, self.number, &error, unknown);
-        if self.failures >= FAILURES_MAX {
-            return Err(LaneError::Failing(self.failures, error));
-        }
+        self.note_failure(error, unknown)?;
         self.forget_batch();
         self.back_off(self.failures);
         if !unknown {
@@ -352,6 +367,17 @@ impl Lane {
         }
         self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
         self.begin_anew()
+    }
+
+    /// Says that a transaction failed; errs when too many have in a row.
+    fn note_failure(&mut self, error: KafkaError, unknown: bool) -> Result<(), LaneError> {
+        self.failures += 1;
+        self.models.aborted.fetch_add(1, Ordering::Relaxed);
+        events::transaction_failed(self.stage, self.number, &error, unknown);
+        if self.failures >= FAILURES_MAX {
+            return Err(LaneError::Failing(self.failures, error));
+        }
+        Ok(())
     }
 
     /// Undoes what is not committed.
@@ -379,6 +405,12 @@ impl Lane {
         {
             std::thread::park_timeout(left);
         }
+    }
+
+    /// The same after a pause: what was wrong with the log may still be.
+    fn begin_anew_later(&mut self) -> Result<(), LaneError> {
+        self.back_off(ANEW_FAILURES);
+        self.begin_anew()
     }
 
     /// Takes state and positions from the log again; what was open is forgotten.

@@ -19,6 +19,7 @@ pub mod lane;
 pub mod models;
 pub mod open_batch;
 pub mod parking;
+mod placed;
 pub mod policies;
 pub mod progress;
 pub mod reading;

@@ -88,9 +88,9 @@ impl PhaseTotals {
 }
 
 impl Models {
-    /// Takes over what a committed batch said, and gives back what no listener gets.
-    pub fn absorb(&self, outputs: &mut Vec<Output>, mut back: impl FnMut(Output)) {
-        for output in outputs.drain(..) {
+    /// Takes over what shards said in a committed batch, and gives back what no listener gets.
+    pub fn absorb(&self, outputs: &mut Vec<(i32, Output)>, mut back: impl FnMut(i32, Output)) {
+        for (shard, output) in outputs.drain(..) {
             match &output {
                 Output::View(view) => {
                     self.partners.insert(view.partner.clone(), view.as_ref().clone());
@@ -107,7 +107,7 @@ impl Models {
                 Output::Bundle { .. } | Output::Reply { .. } | Output::Pane(_) => continue,
             }
             let Some(listener) = self.listener.get() else {
-                back(output);
+                back(shard, output);
                 continue;
             };
             if listener.try_send(output).is_err() {

@@ -1,14 +1,15 @@
 //! What the open batch of a shard has taken so far, and what it has to say when it is closed.
 
 use super::burial::bury;
+use super::encode::Digests;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::{Outbox, Topic};
 use crate::domain::decision::StageName;
 use crate::domain::fate::{DeadLetterClass, FateCounts};
-use crate::domain::journal::{JournalEntry, OutputDigest, Run, StepKind};
+use crate::domain::journal::{JournalEntry, Run, StepKind};
 use crate::domain::words::Word;
-use crate::domain::{DeadLetter, EventTime, Fate, Output, Text};
+use crate::domain::{DeadLetter, EventTime, Fate, Output, Text, set_text};
 use crate::policy::PolicySet;
 use crate::wire::Schema;
 
@@ -22,18 +23,39 @@ pub struct Closed {
 }
 
 /// Emptied and used again with every batch.
-#[derive(Default)]
 pub(super) struct OpenBatch {
-    runs: Vec<Run>,
     pub closed: Closed,
     pub outputs: Vec<Output>,
     dead: Vec<(DeadLetter, Vec<u8>)>,
+    /// What the journal will say of it, as far as it is known.
+    journal: JournalEntry,
+    digests: Digests,
 }
 
 impl OpenBatch {
+    /// Of a shard, none of whose batches was closed yet.
+    pub fn new(stage: StageName, shard: i32, shared: &Shared) -> Self {
+        let journal = JournalEntry {
+            stage,
+            shard,
+            sequence: 0,
+            writer: Text::from(shared.config.transactional_id(stage, 0)),
+            build: Text::const_new(env!("CARGO_PKG_VERSION")),
+            now: EventTime::default(),
+            policy_version: Text::default(),
+            policy_hash: Text::default(),
+            runs: Vec::new(),
+            fates: FateCounts::default(),
+            outputs: Vec::new(),
+            policy_offset: None,
+            policy_digest: None,
+        };
+        Self { closed: Closed::default(), outputs: Vec::new(), dead: Vec::new(), journal, digests: Digests::default() }
+    }
+
     pub fn clear(&mut self) {
         self.closed = Closed::default();
-        self.runs.clear();
+        self.journal.runs.clear();
         self.outputs.clear();
         self.dead.clear();
     }
@@ -55,7 +77,7 @@ impl OpenBatch {
     }
 
     fn note_offset(&mut self, topic: Topic, offset: i64) {
-        if let Some(run) = self.runs.last_mut()
+        if let Some(run) = self.journal.runs.last_mut()
             && run.kind == StepKind::Records
             && run.topic == topic.name()
         {
@@ -63,12 +85,12 @@ impl OpenBatch {
             run.records += 1;
             return;
         }
-        let topic = Text::from(topic.name());
-        self.runs.push(Run { kind: StepKind::Records, topic, from: offset, to: offset, records: 1 });
+        let topic = Text::const_new(topic.name());
+        self.journal.runs.push(Run { kind: StepKind::Records, topic, from: offset, to: offset, records: 1 });
     }
 
     pub fn note_tick(&mut self) {
-        self.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
+        self.journal.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
     }
 
     /// Puts the dead letters into the outbox.
@@ -79,30 +101,22 @@ impl OpenBatch {
         }
     }
 
-    /// The batch as the journal tells it; its runs are given away.
+    /// The batch as the journal tells it: what it did, and what the outbox holds of it from `first` on.
     pub fn journal_entry(
         &mut self,
-        shared: &Shared,
-        policies: &PolicySet,
-        (stage, shard, sequence): (StageName, i32, i64),
+        sequence: i64,
         now: EventTime,
-        outputs: Vec<OutputDigest>,
-    ) -> JournalEntry {
-        let policy = policies.in_force(now);
-        JournalEntry {
-            stage,
-            shard,
-            sequence,
-            writer: Text::from(shared.config.transactional_id(stage, 0)),
-            build: Text::from(env!("CARGO_PKG_VERSION")),
-            now,
-            policy_version: policy.map(|policy| policy.version.clone()).unwrap_or_default(),
-            policy_hash: policy.map(|policy| policy.hash.clone()).unwrap_or_default(),
-            runs: std::mem::take(&mut self.runs),
-            fates: self.closed.fates,
-            outputs,
-            policy_offset: policies.next(),
-            policy_digest: Some(policies.digest().clone()),
-        }
+        policies: &PolicySet,
+        outbox: &Outbox,
+        first: usize,
+    ) -> &JournalEntry {
+        let (entry, policy) = (&mut self.journal, policies.in_force(now));
+        (entry.sequence, entry.now, entry.fates) = (sequence, now, self.closed.fates);
+        set_text(&mut entry.policy_version, policy.map_or("", |policy| &policy.version));
+        set_text(&mut entry.policy_hash, policy.map_or("", |policy| &policy.hash));
+        entry.policy_offset = policies.next();
+        set_text(entry.policy_digest.get_or_insert_default(), policies.digest());
+        self.digests.take(outbox, first, &mut entry.outputs);
+        entry
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bus::Topic;
 use crate::domain::codec::{self, Avro, CodecError};
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Text, set_text};
 use crate::record;
 
 /// First byte of the changelog key of the progress entry; the tables of a stage use other tags.
@@ -17,7 +17,7 @@ pub struct Position {
 record!(Position { topic, next });
 
 /// A shard's progress as of its last transaction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Journal sequence, from 1 without gaps.
     pub sequence: i64,
@@ -46,6 +46,22 @@ record!(Progress {
     partner_shards,
     state_format
 });
+
+impl Clone for Progress {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Uses the room that is there: there is a copy of every batch.
+    fn clone_from(&mut self, other: &Self) {
+        set_text(&mut self.decision_hash, &other.decision_hash);
+        self.positions.clone_from(&other.positions);
+        let (decision_hash, positions) = (std::mem::take(&mut self.decision_hash), std::mem::take(&mut self.positions));
+        *self = Self { decision_hash, positions, ..*other };
+    }
+}
 
 impl Progress {
     /// Version of the progress record's own form, its first byte; the second one knows the state's format.

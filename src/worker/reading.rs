@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::shard::ShardRunner;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
@@ -53,11 +54,7 @@ impl Reading {
                 plan.apply(body, &mut self.buffer).map_err(|error| WireError::Transcode { schema, id, error })
             }
             // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id.
-            Known::Unusable(_)
-                if matches!(schema, Schema::Reply | Schema::FactBundle) && id == SchemaIds::default().id(schema) =>
-            {
-                Ok(body)
-            }
+            Known::Unusable(_) if schema.is_between_stages() && id == SchemaIds::default().id(schema) => Ok(body),
             Known::Unusable(why) => Err(WireError::Writer { schema, id, why: why.to_string() }),
             Known::Wait => Err(WireError::Writer { schema, id, why: format!("nothing is known of schema id {id}") }),
         }
@@ -76,6 +73,16 @@ impl Reading {
             self.plans.insert((schema, id), plan.clone());
         }
         known
+    }
+}
+
+impl ShardRunner {
+    /// True when a record is not decoded for its size. What the stages tell each other is never too large: the broker took it
+    /// from a worker, and what it says of state is nowhere else.
+    pub(super) fn is_too_large(&self, raw: &Raw<'_>) -> bool {
+        let size = raw.value.map_or(0, <[u8]>::len);
+        size > self.shared.config.transaction.record_bytes_max
+            && !raw.topic.layout().schema.is_some_and(Schema::is_between_stages)
     }
 }
 
@@ -113,5 +120,37 @@ impl Held {
             value: self.value.as_ref().map(|value| value.0.as_slice()),
             headers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::decision::StageName;
+    use crate::policy::PolicySet;
+
+    #[test]
+    fn only_inputs_are_too_large() {
+        let mut config = Config::default();
+        config.transaction.record_bytes_max = 16;
+        let runner = ShardRunner::new(StageName::Partner, 0, &Shared::new(config, PolicySet::default()));
+        let is_too_large = |topic, size| {
+            let value = vec![0; size];
+            runner.is_too_large(&Raw {
+                topic,
+                topic_name: "",
+                partition: 0,
+                offset: 0,
+                timestamp: None,
+                key: None,
+                value: Some(&value),
+                headers: &Vec::new,
+            })
+        };
+        assert!(is_too_large(Topic::Applications, 17) && is_too_large(Topic::Commands, 17));
+        assert!(!is_too_large(Topic::Applications, 16));
+        assert!(!is_too_large(Topic::PartnerFacts, 17), "deltas and settlements are nowhere else");
+        assert!(!is_too_large(Topic::Replies, 17));
     }
 }

@@ -20,6 +20,12 @@ pub enum Refusal {
     )]
     Torn { stage: StageName, shard: i32, topic: Topic, changelog: i64, committed: i64 },
     #[error(
+        "shard {stage} {shard}: the next offset of {topic} is {next}, and the log ends at {high}: the topic was deleted and \
+         made anew, or the cluster has lost its end. To wait until it has grown so far would be to skip what is written \
+         meanwhile. Put the log back, or rebuild the state from the inputs"
+    )]
+    Shortened { stage: StageName, shard: i32, topic: Topic, next: i64, high: i64 },
+    #[error(
         "shard {stage} {shard}: the group has committed offset {committed} of {topic}, and the changelog {changelog} holds \
          no state: it was deleted, made anew, or kafka.prefix is another one. To go on would be to forget every customer. \
          Put the changelog back; or, to rebuild the state from the inputs, stop all workers and delete the group \

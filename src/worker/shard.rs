@@ -6,22 +6,23 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use compact_str::format_compact;
+
 use super::encode;
 use super::knowing::{Behind, stamp};
 use super::open_batch::{Closed, OpenBatch};
+use super::placed::Placed;
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
 use super::shared::Shared;
-use super::stage::{Raw, Stage, Taken};
+use super::stage::{Heard, Raw, Stage, Taken};
 use crate::bus::{Outbox, Topic};
 use crate::customer::Entry;
-use crate::domain::alert::{Alert, AlertKind, Severity};
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::DAY_MS;
-use crate::domain::words::Word;
-use crate::domain::{EventTime, Fate, Output, Text, content_id, set_text};
+use crate::domain::{EventTime, Fate, Output, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
@@ -39,13 +40,18 @@ pub struct ShardRunner {
     pub(super) stage: Stage,
     pub(super) shard: i32,
     committed: Progress,
-    /// As of the batch in flight.
-    in_flight: Option<Progress>,
+    /// As of the batch in flight, when one is.
+    in_flight: Progress,
+    is_in_flight: bool,
     pub(super) progress: Progress,
+    /// Where it begins to read, as far as nothing committed says so.
+    pub(super) placed: Placed,
     open: bool,
     pub(super) now: EventTime,
     pub(super) batch: OpenBatch,
     pub(super) reading: Reading,
+    /// What was read last.
+    heard: Heard,
     /// Records that wait for a writer's schema or for policies, and all that came after the first of them.
     pub(super) held: VecDeque<Held>,
     /// What the open batch is judged by, from its first record to its last.
@@ -66,12 +72,15 @@ impl ShardRunner {
             shared: shared.clone(),
             shard,
             committed: progress.clone(),
-            in_flight: None,
+            in_flight: Progress::default(),
+            is_in_flight: false,
             progress,
+            placed: Placed::default(),
             open: false,
             now: EventTime::default(),
-            batch: OpenBatch::default(),
+            batch: OpenBatch::new(stage, shard, shared),
             reading: Reading::new(shared.registry.clone()),
+            heard: Heard::default(),
             held: VecDeque::new(),
             policies: shared.policies.current(),
             behind: Behind::default(),
@@ -133,37 +142,6 @@ impl ShardRunner {
         self.stage.load(key, value).map_err(|error| error.to_string())
     }
 
-    /// Notes where the inputs begin, for topics that were never read.
-    pub fn start_at(&mut self, topic: Topic, next: i64) {
-        self.committed.advance(topic, next);
-        self.progress.advance(topic, next);
-    }
-
-    /// Records between `next` and `low` are gone: the next batch says so, once and loudly.
-    pub fn note_gap(&mut self, topic: Topic, next: i64, low: i64) {
-        self.open();
-        let detail = format!("{topic}: offsets {next} to {} were deleted before they were read", low - 1);
-        let stage = Text::from(self.stage.name().name());
-        let name = topic.name();
-        let alert = Alert {
-            alert: content_id(&[
-                b"gap",
-                stage.as_bytes(),
-                name.as_bytes(),
-                &low.to_be_bytes(),
-                &self.shard.to_be_bytes(),
-            ]),
-            kind: AlertKind::Gap,
-            severity: Severity::Critical,
-            partner: None,
-            stage,
-            shard: self.shard,
-            at: self.now,
-            detail,
-        };
-        self.batch.outputs.push(Output::Alert(Box::new(alert)));
-    }
-
     /// Opens a batch unless one is open; `now` is read here, once.
     pub fn open(&mut self) {
         if !self.open {
@@ -199,15 +177,14 @@ impl ShardRunner {
 
     /// Applies one record.
     pub fn take(&mut self, raw: Raw<'_>) {
-        let limit = self.shared.config.transaction.record_bytes_max;
-        let size = raw.value.map_or(0, <[u8]>::len);
         let schema = raw.topic.layout().schema;
-        let taken = if size > limit {
+        let taken = if self.is_too_large(&raw) {
+            let (size, limit) = (raw.value.map_or(0, <[u8]>::len), self.shared.config.transaction.record_bytes_max);
             let detail = format!("{size} bytes; at most {limit} are read");
             Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
         } else {
             let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
-            self.stage.take(raw, body, self.now, &self.policies, &mut self.batch.outputs)
+            self.stage.take(raw, body, self.now, &self.policies, &mut self.heard, &mut self.batch.outputs)
         };
         if let Some(time) = taken.event_time {
             self.progress.high = self.progress.high.max(time);
@@ -220,8 +197,11 @@ impl ShardRunner {
         self.batch.note(raw, taken.fate, self.stage.name(), self.now);
     }
 
-    /// A tick, when something is due.
+    /// A tick, when something is due; a gap is told although nothing is.
     pub fn tick(&mut self) {
+        if !self.placed.gaps.is_empty() && !self.is_in_flight {
+            self.open();
+        }
         let now = self.shared.clock.now(self.progress.high, self.progress.now).max(self.now);
         if self.shared.clock.runs_by_itself() && self.stage.due(now) {
             self.open();
@@ -247,6 +227,7 @@ impl ShardRunner {
     pub fn close(&mut self, outbox: &mut Outbox, mut seen: impl FnMut(Output) -> Option<Output>) -> Closed {
         let first = outbox.len();
         let shared = self.shared.clone();
+        self.tell_gaps();
         self.stage.seal(self.now, BACKLOG_UNKNOWN, &self.policies, &mut self.batch.outputs);
         for mut output in self.batch.outputs.drain(..) {
             chain(&mut output, self.shard, &mut self.progress);
@@ -262,11 +243,10 @@ impl ShardRunner {
         self.batch.bury(&shared, outbox);
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
         self.progress.now = self.now;
-        let place = (self.stage.name(), self.shard, self.progress.sequence);
-        let entry = self.batch.journal_entry(&shared, &self.policies, place, self.now, encode::digests(outbox, first));
-        let key = format!("{}\0{}", entry.stage, entry.shard);
+        let entry = self.batch.journal_entry(self.progress.sequence, self.now, &self.policies, outbox, first);
+        let key = format_compact!("{}\0{}", entry.stage, entry.shard);
         let partition = shared.topics.journal_partition(self.shard);
-        outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, &entry, out));
+        outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, entry, out));
         self.stage.changes(self.shard, outbox);
         let changelog = Topic::changelog(self.stage.name());
         outbox.push(changelog, self.shard, PROGRESS_KEY, |out| self.progress.encode(out));
@@ -281,25 +261,30 @@ impl ShardRunner {
     /// The closed batch is on its way; what comes now belongs to the next one.
     pub fn hand_over(&mut self) {
         self.stage.hand_over();
-        self.in_flight = Some(self.progress.clone());
+        self.in_flight.clone_from(&self.progress);
+        self.is_in_flight = true;
         self.clear();
     }
 
     /// The batch in flight is in the log.
     pub fn commit(&mut self) {
         self.stage.commit();
-        if let Some(progress) = self.in_flight.take() {
-            self.committed = progress;
+        if std::mem::take(&mut self.is_in_flight) {
+            std::mem::swap(&mut self.committed, &mut self.in_flight);
+            self.placed = Placed::default();
         }
     }
 
     /// Neither the batch in flight nor the open one did happen.
     pub fn undo(&mut self) {
         self.stage.undo();
-        self.in_flight = None;
+        self.is_in_flight = false;
         // They are read again.
         self.held.clear();
         self.progress = self.committed.clone();
+        for Position { topic, next } in &self.placed.positions {
+            self.progress.advance(*topic, *next);
+        }
         self.clear();
     }
 

@@ -2,14 +2,14 @@
 
 use crate::bus::{Outbox, Topic};
 use crate::config::Config;
-use crate::domain::codec::CodecError;
+use crate::domain::codec::{Avro, CodecError};
 use crate::domain::decision::StageName;
 use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
 use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
-use crate::wire::{Schema, WireError, decode_body, decode_event_body};
+use crate::wire::{Lists, Schema, WireError, decode_body, decode_body_over};
 use crate::{customer, partner};
 
 /// Most of a wrong key that is shown, bytes: the dead letter has more of it.
@@ -27,6 +27,14 @@ pub struct Raw<'a> {
     pub value: Option<&'a [u8]>,
     /// Read only when the record is rejected.
     pub headers: &'a dyn Fn() -> Vec<Header>,
+}
+
+/// What was read last; the next is read over it, because much of it is as long.
+#[derive(Default)]
+pub struct Heard {
+    reply: Option<Reply>,
+    bundle: Option<FactBundle>,
+    lists: Lists,
 }
 
 /// What one record did, and the time it carries.
@@ -79,6 +87,7 @@ impl Stage {
         body: Option<Result<&[u8], WireError>>,
         now: EventTime,
         policies: &PolicySet,
+        heard: &mut Heard,
         out: &mut Vec<Output>,
     ) -> Taken {
         let body = match body {
@@ -87,18 +96,20 @@ impl Stage {
             Some(Ok(body)) => body,
         };
         match self {
-            Self::Customer(shard) if raw.topic == Topic::Replies => match decode_body::<Reply>(Schema::Reply, body) {
-                Ok(reply) => {
-                    let fate = shard.step(customer::Input::Reply(&reply), now, policies, out);
-                    Taken { fate, event_time: None }
+            Self::Customer(shard) if raw.topic == Topic::Replies => {
+                match read_over(&mut heard.reply, Schema::Reply, body) {
+                    Ok(reply) => {
+                        let fate = shard.step(customer::Input::Reply(reply), now, policies, out);
+                        Taken { fate, event_time: None }
+                    }
+                    Err(error) => undecodable(error),
                 }
-                Err(error) => undecodable(error),
-            },
-            Self::Customer(shard) => take_event(shard, raw, body, now, policies, out),
-            Self::Partner(shard) => match decode_body::<FactBundle>(Schema::FactBundle, body) {
+            }
+            Self::Customer(shard) => take_event(shard, raw, body, now, policies, &mut heard.lists, out),
+            Self::Partner(shard) => match read_over(&mut heard.bundle, Schema::FactBundle, body) {
                 Ok(bundle) => {
                     let now = known(now, bundle.header.now);
-                    let fate = shard.step(partner::Input::Bundle(&bundle), now, policies, out);
+                    let fate = shard.step(partner::Input::Bundle(bundle), now, policies, out);
                     Taken { fate, event_time: Some(bundle.header.now) }
                 }
                 Err(error) => undecodable(error),
@@ -197,6 +208,14 @@ impl Stage {
     }
 }
 
+/// Reads a body over what was read before.
+fn read_over<'r, 'b, T: Avro<'b>>(room: &'r mut Option<T>, schema: Schema, body: &'b [u8]) -> Result<&'r T, WireError> {
+    match room {
+        Some(room) => decode_body_over(schema, room, body).map(|()| &*room),
+        None => decode_body(schema, body).map(|read| &*room.insert(read)),
+    }
+}
+
 /// With an event clock nothing is known before the first record: it tells its own time.
 fn known(now: EventTime, first: EventTime) -> EventTime {
     if now == EventTime::default() && first.plausible() { first } else { now }
@@ -218,14 +237,19 @@ fn take_event(
     body: &[u8],
     now: EventTime,
     policies: &PolicySet,
+    lists: &mut Lists,
     out: &mut Vec<Output>,
 ) -> Taken {
     let Some(schema) = raw.topic.layout().schema else {
         return Taken::dead(DeadLetterClass::Framing, format_args!("{} is not an input topic", raw.topic));
     };
-    match decode_event_body(schema, body) {
+    match lists.decode(schema, body) {
         // By reference: an event is large, and to bind it by value is to move it.
-        Ok(ref event) => take_decoded(shard, raw, event, now, policies, out),
+        Ok(ref mut event) => {
+            let taken = take_decoded(shard, raw, event, now, policies, out);
+            lists.take_back(event);
+            taken
+        }
         Err(error) => undecodable(error),
     }
 }

@@ -21,6 +21,8 @@ use crate::telemetry::events;
 const ATTEND_EVERY_MS: u64 = 20;
 /// Tries to take the same shards over while a broker does not answer; each of them waits for its own answers as long as it may.
 const TRIES_MAX: u32 = 6;
+/// So many failures make the longest pause: a leader that is new learns where its log ends within a few of them.
+const LONGEST: u32 = 8;
 
 impl Lane {
     /// Restores the shards and begins to read where their last transaction ended. The writer has nothing to do meanwhile, so the
@@ -36,10 +38,11 @@ impl Lane {
             match taken {
                 Err(error) if tries < TRIES_MAX && error.may_pass() => {
                     events::not_taken_over(self.stage, self.number, tries, &error);
-                    if self.stop.load(Ordering::Relaxed) {
+                    self.back_off(if error.is_of_an_end() { LONGEST } else { tries });
+                    if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
+                        self.let_go(shards);
                         return Ok(());
                     }
-                    self.back_off(tries);
                     tries += 1;
                 }
                 taken => return taken,
@@ -61,10 +64,7 @@ impl Lane {
         let committed = self.inbox.committed(shards).map_err(Refusal::from)?;
         let recovered = match self.recover(shards) {
             Err(refusal) if refusal.is_cancelled() => {
-                // The group has something else in mind, or the process ends: both are acted on by the lane's loop.
-                for shard in shards {
-                    self.models.shards.remove(&(self.stage, *shard));
-                }
+                self.let_go(shards);
                 return Ok(());
             }
             recovered => recovered?,
@@ -78,6 +78,14 @@ impl Lane {
         self.put_back()?;
         self.models.lanes_joined.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The group has something else in mind, or the process ends: both are acted on by the lane's loop.
+    fn let_go(&mut self, shards: &[i32]) {
+        self.park();
+        for shard in shards {
+            self.models.shards.remove(&(self.stage, *shard));
+        }
     }
 
     /// Keeps the state of all shards in the process: they may come back. Nothing may be open or in flight.
@@ -136,6 +144,7 @@ impl Lane {
             let changelog = self.shared.topic_name(Topic::changelog(stage)).to_owned();
             return Err(Refusal::Empty { stage, shard, topic, committed, changelog }.into());
         }
+        runner.place_anew();
         for (topic, _, offset) in own() {
             self.place(&mut runner, *topic, *offset)?;
         }
@@ -149,7 +158,7 @@ impl Lane {
     /// Looks whether the shards have caught up, and says so once.
     pub(super) fn look_up(&mut self, taken: usize) {
         let (shards, inbox) = (&self.shards, &self.inbox);
-        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.committed().next(topic));
+        let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.reached(topic));
         if self.catch_up.ends(taken, next, |topic, shard| inbox.known_end(topic, shard)) {
             self.caught_up();
         }
@@ -175,6 +184,10 @@ impl Lane {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(Refusal::Torn { stage, shard, topic, changelog, committed }.into());
             }
+            (Some(next), _) | (None, Some(next)) if next > high => {
+                let (stage, shard) = (self.stage, runner.shard());
+                return Err(Refusal::Shortened { stage, shard, topic, next, high }.into());
+            }
             (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
             (Some(next), _) | (None, Some(next)) => {
                 events::log_gap(self.stage, runner.shard(), topic, next, low);
@@ -183,20 +196,18 @@ impl Lane {
             }
             (None, None) => runner.start_at(topic, low),
         }
-        if let Some(next) = runner.committed().next(topic) {
+        if let Some(next) = runner.reached(topic) {
             self.catch_up.add(topic, runner.shard(), next, high);
         }
         Ok(())
     }
 
-    /// (Re)assigns all inputs at the committed positions.
+    /// (Re)assigns all inputs where nothing read after them is committed; no batch may be open.
     pub(super) fn put_back(&mut self) -> Result<(), LaneError> {
         let from: Vec<(Topic, i32, i64)> = self
             .shards
             .values()
-            .flat_map(|runner| {
-                runner.committed().inputs().map(|position| (position.topic, runner.shard(), position.next))
-            })
+            .flat_map(|runner| runner.progress.inputs().map(|position| (position.topic, runner.shard(), position.next)))
             .collect();
         Ok(self.inbox.assign(&from)?)
     }

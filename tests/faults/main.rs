@@ -23,6 +23,7 @@ mod readback;
 mod support;
 
 mod indefinite;
+mod lagging;
 mod lane;
 mod mock;
 #[cfg(feature = "planted")]

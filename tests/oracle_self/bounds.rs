@@ -73,7 +73,7 @@ fn correct_logs_are_clean() {
 fn outputs_of_a_step_are_a_log() {
     let correct = admitted("x1", "c1", T);
     let mut bundle = blank::bundle(0, 1, 1, T);
-    bundle.proposals = correct.proposals.clone();
+    bundle.proposals = correct.proposals.clone().into();
     let mut taken = Outputs { drained: true, ..Outputs::default() };
     let said = [
         Output::Bundle { partition: 0, bundle: Box::new(bundle) },

@@ -196,7 +196,7 @@ fn wrong_answers_are_found() {
     let at = bench.world.written.bundles.iter().position(|b| !b.settlements.is_empty()).unwrap();
     let settlement = bench.world.written.bundles[at].settlements.pop().unwrap();
     bench.finds("settlements missing");
-    bench.world.written.bundles[at].settlements = vec![settlement.clone(), settlement];
+    bench.world.written.bundles[at].settlements = vec![settlement.clone(), settlement].into();
     bench.finds("not expected");
     bench.world.written.bundles[at].settlements.pop();
     let at = bench.world.written.bundles.iter().position(|b| !b.proposals.is_empty()).unwrap();

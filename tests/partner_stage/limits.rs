@@ -46,7 +46,7 @@ fn costly(stage: &mut Stage, id: &str, limit_minor: i64, coupon_minor: Option<i6
     costly.candidate.offer.limit_minor = Some(limit_minor);
     let coupon = Coupon { code: Text::from("c"), kind: Text::from("k"), amount_minor: coupon_minor, days: None };
     costly.candidate.offer.coupons = vec![coupon];
-    let bundle = FactBundle { proposals: vec![costly], ..stage.bundle(1) };
+    let bundle = FactBundle { proposals: vec![costly].into(), ..stage.bundle(1) };
     stage.take(&bundle).1
 }
 
@@ -147,7 +147,7 @@ fn stale_data_hold_what_the_last_reading_allowed() {
     let mut said = Vec::new();
     for id in ["b", "c", "d", "e"] {
         let proposals = vec![proposal("p", id, stage.now, stage.now.plus_ms(2_000))];
-        let bundle = FactBundle { proposals, ..stage.bundle(0) };
+        let bundle = FactBundle { proposals: proposals.into(), ..stage.bundle(0) };
         said.push(codes(&stage.take(&bundle).1));
     }
     assert_eq!(said, [vec![], vec![], vec![], vec!["DATA_STALE".to_string()]]);
@@ -165,7 +165,7 @@ fn stale_data_hold_for_an_hour_at_most_and_only_where_the_contract_says_so() {
         stage.tick();
         stage.pass(ms);
         let proposals = vec![proposal("p", "a", stage.now, stage.now.plus_ms(2_000))];
-        let bundle = FactBundle { proposals, ..stage.bundle(0) };
+        let bundle = FactBundle { proposals: proposals.into(), ..stage.bundle(0) };
         codes(&stage.take(&bundle).1)
     };
     let holds = || wide(GuardTerms { stale_holds: true, ..GuardTerms::default() });
@@ -224,7 +224,7 @@ fn a_restart_is_no_licence_to_burst() {
     stage.pass(5 * MINUTE_MS);
     stage.heartbeats();
     let proposals = vec![proposal("p", "d", stage.now, stage.now.plus_ms(2_000))];
-    let bundle = FactBundle { proposals, ..stage.bundle(1) };
+    let bundle = FactBundle { proposals: proposals.into(), ..stage.bundle(1) };
     stage.attempt(reflow::partner::Input::Bundle(&bundle));
     stage.shard.undo();
     assert!(codes(&stage.take(&bundle).1).is_empty());
@@ -281,7 +281,7 @@ fn the_average_of_costs_is_a_budget() {
     let ask = |stage: &mut Stage, id: &str, limit_minor: i64, cost_ppm: Option<i64>| {
         let mut asked = proposal("p", id, stage.now, stage.now.plus_ms(2_000));
         (asked.candidate.offer.limit_minor, asked.candidate.offer.all_in_cost_ppm) = (Some(limit_minor), cost_ppm);
-        let bundle = FactBundle { proposals: vec![asked], ..stage.bundle(1) };
+        let bundle = FactBundle { proposals: vec![asked].into(), ..stage.bundle(1) };
         codes(&stage.take(&bundle).1).join(" ")
     };
     assert_eq!(ask(&mut stage, "a", 1_000, Some(240_000)), "HOLD_AVG_COST");
@@ -312,7 +312,7 @@ fn free_days_are_worth_their_interest() {
         free.candidate.offer.all_in_cost_ppm = cost;
         let kind = Text::from("interest_free");
         free.candidate.offer.coupons = vec![Coupon { code: Text::from("c"), kind, amount_minor: None, days: Some(30) }];
-        let bundle = FactBundle { proposals: vec![free], ..stage.bundle(1) };
+        let bundle = FactBundle { proposals: vec![free].into(), ..stage.bundle(1) };
         codes(&stage.take(&bundle).1)
     };
     assert!(verdict(1_480, Some(180_000)).is_empty());

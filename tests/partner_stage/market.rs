@@ -234,8 +234,8 @@ impl Stage {
             header,
             clocks: Vec::new(),
             deltas: Vec::new(),
-            settlements: Vec::new(),
-            proposals: Vec::new(),
+            settlements: Vec::new().into(),
+            proposals: Vec::new().into(),
             scored: Vec::new(),
         }
     }
@@ -276,7 +276,7 @@ impl Stage {
     }
 
     /// The changelog as it stands with the open batch.
-    pub fn log_after(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub fn log_after(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut log = self.log.clone();
         self.shard.changes(&mut |key, value| match value {
             Some(value) => {
@@ -311,12 +311,12 @@ impl Stage {
 
     pub fn propose(&mut self, partner: &str, id: &str) -> Vec<Output> {
         let proposals = vec![proposal(partner, id, self.now, self.now.plus_ms(2_000))];
-        let bundle = FactBundle { proposals, ..self.bundle(1) };
+        let bundle = FactBundle { proposals: proposals.into(), ..self.bundle(1) };
         self.take(&bundle).1
     }
 
     pub fn settle(&mut self, settlement: Settlement) -> Vec<Output> {
-        let bundle = FactBundle { settlements: vec![settlement], ..self.bundle(0) };
+        let bundle = FactBundle { settlements: vec![settlement].into(), ..self.bundle(0) };
         self.take(&bundle).1
     }
 

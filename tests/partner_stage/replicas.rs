@@ -8,7 +8,7 @@ use crate::market::Stage;
 use crate::promises::{Op, op};
 
 /// Everything that leaves a step, and what it wrote.
-fn told(stage: &Stage, out: &[Output]) -> String {
+fn told(stage: &mut Stage, out: &[Output]) -> String {
     let mut entries = Vec::new();
     stage.shard.changes(&mut |key, value| entries.push((key.to_vec(), value.map(<[u8]>::to_vec))));
     format!("{out:?} {entries:?} {}", stage.shard.due(stage.now))
@@ -38,19 +38,19 @@ proptest! {
             };
             let input = || bundle.as_ref().map_or(Input::Tick, Input::Bundle);
             let (_, first) = stage.attempt(input());
-            let first = told(&stage, &first);
+            let first = told(&mut stage, &first);
             stage.shard.undo();
             let mut nothing = Vec::new();
             stage.shard.changes(&mut |key, _| nothing.push(key.to_vec()));
             prop_assert!(nothing.is_empty());
             let (_, second) = stage.attempt(input());
-            prop_assert_eq!(&first, &told(&stage, &second));
+            prop_assert_eq!(&first, &told(&mut stage, &second));
             if n % 3 == 0 {
                 stage.shard.undo();
                 let restored = stage.restored();
                 let original = std::mem::replace(&mut stage.shard, restored);
                 let (_, third) = stage.attempt(input());
-                prop_assert_eq!(&first, &told(&stage, &third));
+                prop_assert_eq!(&first, &told(&mut stage, &third));
                 if n % 2 == 0 {
                     stage.shard = original;
                     stage.attempt(input());
@@ -83,7 +83,7 @@ proptest! {
             let mut said = Vec::new();
             for again in [false, true] {
                 let (_, first) = stage.attempt(input_of(&pair[0]));
-                let (first, log) = (told(&stage, &first), stage.log_after());
+                let (first, log) = (told(&mut stage, &first), stage.log_after());
                 stage.shard.hand_over();
                 prop_assert_eq!(&stage.log_after(), &stage.log, "nothing is changed in the next batch");
                 if again {
@@ -91,7 +91,7 @@ proptest! {
                     stage.log = log;
                 }
                 let (_, second) = stage.attempt(input_of(&pair[1]));
-                said.push((first, told(&stage, &second)));
+                said.push((first, told(&mut stage, &second)));
                 if again {
                     stage.keep();
                 } else {
@@ -101,11 +101,11 @@ proptest! {
             prop_assert_eq!(&said[0], &said[1]);
             // What a copy says next is what the original says.
             let (_, original) = stage.attempt(Input::Tick);
-            let original = told(&stage, &original);
+            let original = told(&mut stage, &original);
             stage.shard.undo();
             stage.shard = stage.restored();
             let (_, copy) = stage.attempt(Input::Tick);
-            prop_assert_eq!(&original, &told(&stage, &copy));
+            prop_assert_eq!(&original, &told(&mut stage, &copy));
             stage.shard.undo();
         }
     }

@@ -117,7 +117,7 @@ fn every_failing_code_is_given_in_order() {
     stage.keep();
     stage.pass(31_000);
     let proposals = vec![proposal("p0", "late", START, stage.now.plus_ms(-1))];
-    let bundle = FactBundle { proposals, ..stage.bundle(1) };
+    let bundle = FactBundle { proposals: proposals.into(), ..stage.bundle(1) };
     let (_, out) = stage.take(&bundle);
     let reply = replies(&out)[0].1;
     assert_eq!(reply.verdict, Verdict::TooLate);
@@ -126,7 +126,7 @@ fn every_failing_code_is_given_in_order() {
 
     let mut changed = proposal("p0", "other policy", START, stage.now);
     changed.candidate.grounds.policy_hash = Text::from("h2");
-    let bundle = FactBundle { proposals: vec![changed], ..stage.bundle(0) };
+    let bundle = FactBundle { proposals: vec![changed].into(), ..stage.bundle(0) };
     let (_, out) = stage.take(&bundle);
     assert_eq!(replies(&out)[0].1.reasons, ["DATA_POLICY_CHANGED", "HOLD_PARTNER_PAUSED"]);
     assert_eq!(replies(&stage.propose("p9", "unknown"))[0].1.reasons, ["DATA_UNKNOWN_PARTNER"]);
@@ -160,7 +160,7 @@ fn a_settled_drawdown_is_counted_by_its_delta_in_the_same_bundle() {
     stage.pass(1_000);
     let bundle = FactBundle {
         deltas: vec![delta("p0", Counter::DrawdownDiverted, at, 1)],
-        settlements: vec![Settlement { kind: SettlementKind::Diverted, ..settlement("a", at) }],
+        settlements: vec![Settlement { kind: SettlementKind::Diverted, ..settlement("a", at) }].into(),
         ..stage.bundle(0)
     };
     let (_, out) = stage.take(&bundle);
@@ -176,8 +176,8 @@ fn a_candidate_that_ends_in_the_bundle_that_proposes_it_is_admitted_and_ended() 
     let mut stage = Stage::new();
     let at = stage.now;
     let bundle = FactBundle {
-        proposals: vec![proposal("p0", "a", at, at.plus_ms(2_000))],
-        settlements: vec![settlement("a", at)],
+        proposals: vec![proposal("p0", "a", at, at.plus_ms(2_000))].into(),
+        settlements: vec![settlement("a", at)].into(),
         ..stage.bundle(1)
     };
     let (_, out) = stage.take(&bundle);

@@ -13,7 +13,8 @@ use reflow::worker::{ShardRunner, Shared};
 
 use crate::market::{Market, SHARDS, recover};
 use crate::support::{
-    Producer, client, delete_group, delete_records, delete_topic, kafka, make_anew, run, unique, wait_until,
+    Isolation, Producer, client, committed, delete_group, delete_records, delete_topic, kafka, make_anew, read_all,
+    run, unique, wait_until,
 };
 
 /// A deployment that was stopped with some customers in it.
@@ -165,5 +166,31 @@ fn offsets_that_are_gone_are_no_reason_to_stop() {
     market.approve(40..60);
     market.wait_for_customers(60);
     wait_until("nothing to be taken twice", 1, || worker.is_running());
+    market.stop(worker);
+}
+
+#[test]
+fn an_input_that_ends_before_what_was_read() {
+    let market = stopped("shortened");
+    make_anew(&kafka().bootstrap(), &market.topic(Topic::Applications), SHARDS, &[]);
+    refuses(&market, market.path(), &["the next offset of applications is", "the log ends at 0", "Put the log back"]);
+}
+
+#[test]
+fn a_gap_is_no_reason_to_stop_and_none_to_refuse_the_next_start() {
+    let (market, bootstrap) = (stopped("gap"), kafka().bootstrap());
+    let (commands, group) = (market.topic(Topic::Commands), format!("{}customer", market.prefix));
+    for _ in 0..2 {
+        market.producer.send_to(&commands, 1, Some(b"key"), Some(b"never read"));
+    }
+    market.producer.drain();
+    delete_records(&bootstrap, &commands, 1, 2);
+    let mut worker = market.start();
+    // Nothing comes on that partition: heartbeats alone commit, and with them what is beyond the gap.
+    wait_until("the group to be beyond the gap", 60, || committed(&bootstrap, &group, &commands)[1] == Some(2));
+    worker.kill();
+    let alerts = read_all(&bootstrap, &market.topic(Topic::Alerts), Isolation::Committed, 60);
+    assert_eq!(alerts.len(), 1, "the gap is told once");
+    let worker = market.start();
     market.stop(worker);
 }

@@ -17,7 +17,7 @@ use super::record::{Customer, Profile, Spare, section};
 use super::settle::{self, End};
 use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
-use crate::domain::{CalendarDay, EventTime, Fate, Settlement};
+use crate::domain::{CalendarDay, EventTime, Fate};
 use crate::store::Sections;
 
 /// What an event would change.
@@ -35,7 +35,8 @@ pub enum Change {
 /// What writing a change implies beside the record.
 #[derive(Debug, Default)]
 pub struct Written {
-    pub settlement: Option<Settlement>,
+    /// The standing candidate has ended: the settlement lies among the spares.
+    pub settled: bool,
     /// The fact that may trigger a decision is new.
     pub asked: bool,
 }
@@ -83,13 +84,19 @@ pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay, spare: &m
 pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: &mut Spare) -> Written {
     let token = event.customer().unwrap_or_default();
     let mut written = Written::default();
+    let mut settle = |customer: &mut Customer, end, spare: &mut Spare| {
+        written.settled = settle::end(customer, token, end, &mut spare.settlement);
+    };
     match change {
         Change::Application(change) => {
-            written.asked = change.asked;
+            let asked = change.asked;
             change.write(customer, spare);
-            if let Target::Drawdown { partner, drawdown } = Target::of(event) {
-                written.settlement = settle::ended_drawdown(customer, token, partner, drawdown);
+            if let Target::Drawdown { partner, drawdown } = Target::of(event)
+                && let Some(end) = settle::ended_drawdown(customer, partner, drawdown)
+            {
+                settle(customer, end, spare);
             }
+            written.asked = asked;
         }
         Change::Repayment(change) => {
             if let Event::Repayment(e) = event {
@@ -102,15 +109,15 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
             let at = event.event_time();
             if change.opts_out || change.forbids {
                 let end = if change.opts_out { End::opt_out(at) } else { End::forbidden(at) };
-                written.settlement = settle::end(customer, token, end);
+                settle(customer, end, spare);
             }
         }
         Change::Erase(at) => {
-            written.settlement = settle::end(customer, token, End::erased(at));
+            settle(customer, End::erased(at), spare);
             *customer = Customer { erased_at: Some(at), ..Customer::default() };
         }
         Change::Outcome(change) => change.write(customer, spare),
-        Change::Revoke(at) => written.settlement = settle::end(customer, token, End::command(at)),
+        Change::Revoke(at) => settle(customer, End::command(at), spare),
     }
     written
 }

@@ -5,14 +5,14 @@ use crate::customer::record::fact::Effect;
 use crate::customer::record::{CONTACTS_MAX, Contact, Customer, Profile, Spare, section};
 use crate::domain::events::{Outcome, OutcomeKind};
 use crate::domain::fate::IgnoreReason;
-use crate::domain::{Fate, Text};
+use crate::domain::{Fate, Id, Text};
 use crate::store::Sections;
 
 /// The contact history after the event, and the candidate whose offer was accepted.
 #[derive(Debug)]
 pub struct Change {
     profile: Box<Profile>,
-    accepted: Option<Text>,
+    accepted: Option<Id>,
 }
 
 /// What the event would change. A candidate that this customer never had matches nothing.

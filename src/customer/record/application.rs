@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::Keyed;
 use super::fact::{Dated, Effect, stand, stand_by};
 use crate::domain::events::{ApplicationKind, CancelReason, ProductKind, RepaymentMethod};
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Id, Text};
 
 /// Something asked for: an application submitted, a drawdown requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct Drawdown {
     pub risk_passed_at: Option<EventTime>,
     pub outcome: Option<Outcome>,
     /// The candidate proposed for this drawdown; empty when none was.
-    pub candidate: Text,
+    pub candidate: Id,
     /// The limit that it offers, minor units; none where no candidate was proposed, or one without a limit.
     pub offered_minor: Option<i64>,
     /// The partner stage admitted it.
@@ -107,7 +107,7 @@ impl Drawdown {
             request_known: false,
             risk_passed_at: None,
             outcome: None,
-            candidate: Text::default(),
+            candidate: Id::default(),
             offered_minor: None,
             admitted: false,
             own_accepted: false,

@@ -5,6 +5,7 @@ use super::{
     APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, LOANS_MAX, Limit, Loan,
     Offering, Outcome, Profile, Traits, section,
 };
+use crate::domain::Settlement;
 use crate::domain::codec::CodecError;
 use crate::store::{Packed, Sections};
 
@@ -32,6 +33,8 @@ pub struct Spare {
     profiles: Vec<Box<Profile>>,
     #[expect(clippy::vec_box, reason = "as above")]
     offerings: Vec<Box<Offering>>,
+    /// Where the end of a candidate is said.
+    pub settlement: Settlement,
 }
 
 type Read<T> = Result<T, CodecError>;
@@ -135,6 +138,11 @@ impl Spare {
     /// Room for the instalments of a new loan.
     pub fn instalments(&mut self) -> Vec<super::Instalment> {
         self.instalments.pop().unwrap_or_default()
+    }
+
+    /// An offering of nothing yet.
+    pub fn offering(&mut self) -> Box<Offering> {
+        self.offerings.pop().unwrap_or_default()
     }
 
     /// A profile that says the same as another one, in a box that was used before.
@@ -264,7 +272,7 @@ impl Drawdown {
         let risk_passed_at = from.some(parts.next(), Unpacker::time)?;
         let requested = unpack_asked(&mut parts, from)?;
         let outcome = unpack_outcome(&mut parts, from)?;
-        let candidate = from.some(parts.next(), Unpacker::text)?.unwrap_or_default();
+        let candidate = from.some(parts.next(), Unpacker::text_id)?.unwrap_or_default();
         let held_out = parts.next();
         let offered_minor = from.some(parts.next(), Unpacker::number)?;
         let (staff, test_order) = (parts.next(), parts.next());

@@ -7,7 +7,6 @@ use super::{
     Consent, Contact, FlagFact, Giving, Income, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits,
     Verdict,
 };
-use crate::domain::Text;
 use crate::domain::codec::CodecError;
 
 type Read<T> = Result<T, CodecError>;
@@ -241,15 +240,15 @@ impl Contact {
 
 impl Offering {
     pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
-        let pending = self.pending.as_ref().map(|c| ([&c.candidate, &c.partner, &c.drawdown], c.settled));
-        let live = self.live.as_ref().map(|c| ([&c.candidate, &c.partner, &c.drawdown], c.settled));
+        let pending = self.pending.as_ref().map(|c| ([&*c.candidate, &*c.partner, &*c.drawdown], c.settled));
+        let live = self.live.as_ref().map(|c| ([&*c.candidate, &*c.partner, &*c.drawdown], c.settled));
         let expires_at = self.live.as_ref().and_then(|live| live.expires_at);
         let parts = [pending, live].iter().fold(Parts::default(), |parts, standing| {
             parts.with(standing.is_some()).with(standing.is_some_and(|(_, settled)| settled))
         });
         to.parts(parts.with(expires_at.is_some()));
         for (texts, _) in [pending, live].into_iter().flatten() {
-            texts.into_iter().for_each(|text: &'r Text| to.text(text));
+            texts.into_iter().for_each(|text: &'r str| to.text(text));
         }
         to.some(expires_at, Packer::time);
         to.count(self.offered_at.len());
@@ -260,11 +259,11 @@ impl Offering {
         let mut parts = from.parts()?;
         let (pending, settled) = (parts.next(), parts.next());
         self.pending = from.some(pending, |from| {
-            Ok(Pending { candidate: from.text()?, partner: from.text()?, drawdown: from.text()?, settled })
+            Ok(Pending { candidate: from.text_id()?, partner: from.text()?, drawdown: from.text()?, settled })
         })?;
         let (live, settled, expires) = (parts.next(), parts.next(), parts.next());
         self.live = from.some(live, |from| {
-            let (candidate, partner, drawdown) = (from.text()?, from.text()?, from.text()?);
+            let (candidate, partner, drawdown) = (from.text_id()?, from.text()?, from.text()?);
             let expires_at = from.some(expires, Unpacker::time)?;
             Ok(Live { candidate, partner, drawdown, expires_at, settled })
         })?;

@@ -67,7 +67,7 @@ prop_compose! {
         outcome in outcome(), (request_known, admitted, own_accepted, held_out) in any::<(bool, bool, bool, bool)>(),
         offered_minor in some(any::<i64>()), (staff, test_order) in any::<(bool, bool)>(),
     ) -> Drawdown {
-        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate, offered_minor, admitted, own_accepted, held_out, staff, test_order }
+        Drawdown { partner, drawdown, requested, request_known, risk_passed_at, outcome, candidate: (&candidate).into(), offered_minor, admitted, own_accepted, held_out, staff, test_order }
     }
 }
 
@@ -173,9 +173,9 @@ prop_compose! {
         offered_at in list(time()),
     ) -> Offering {
         Offering {
-            pending: pending.map(|(candidate, partner, drawdown, settled)| Pending { candidate, partner, drawdown, settled }),
+            pending: pending.map(|(candidate, partner, drawdown, settled)| Pending { candidate: (&candidate).into(), partner, drawdown, settled }),
             live: live.map(|(candidate, partner, drawdown, expires_at, settled)| {
-                Live { candidate, partner, drawdown, expires_at, settled }
+                Live { candidate: (&candidate).into(), partner, drawdown, expires_at, settled }
             }),
             offered_at,
         }

@@ -1,6 +1,6 @@
 //! The one candidate a customer may have: proposed, live, closing, free again.
 
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Id, Text};
 
 /// Newest admissions kept for frequency cap and cool-down.
 pub const OFFERED_MAX: usize = 32;
@@ -8,7 +8,7 @@ pub const OFFERED_MAX: usize = 32;
 /// A proposal that waits for its reply. What ends it meanwhile is settled at once and noted here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
-    pub candidate: Text,
+    pub candidate: Id,
     pub partner: Text,
     pub drawdown: Text,
     pub settled: bool,
@@ -17,7 +17,7 @@ pub struct Pending {
 /// An admitted candidate until it is released. `settled`: its end is said, the release is awaited (*closing*).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Live {
-    pub candidate: Text,
+    pub candidate: Id,
     pub partner: Text,
     pub drawdown: Text,
     pub expires_at: Option<EventTime>,
@@ -36,7 +36,7 @@ pub struct Offering {
 /// The candidate that could still be ended.
 #[derive(Debug)]
 pub struct Standing<'a> {
-    pub candidate: &'a Text,
+    pub candidate: &'a Id,
     pub partner: &'a Text,
     pub drawdown: &'a Text,
     pub settled: &'a mut bool,
@@ -62,7 +62,7 @@ impl Offering {
     }
 
     /// Its candidate and whether its end is said already.
-    pub fn candidate(&self) -> Option<(&Text, bool)> {
+    pub fn candidate(&self) -> Option<(&Id, bool)> {
         let live = self.live.as_ref().map(|c| (&c.candidate, c.settled));
         live.or_else(|| self.pending.as_ref().map(|c| (&c.candidate, c.settled)))
     }

@@ -8,7 +8,7 @@ use super::{CONSENTS_MAX, CONTACTS_MAX};
 use crate::domain::codec::{CodecError, Reader, put_long, put_uint};
 use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
-use crate::domain::{CalendarDay, EventTime, Text};
+use crate::domain::{CalendarDay, EventTime, Id, Text};
 
 /// Most texts of one section that later ones may refer to; further ones are written out.
 const TEXTS_MAX: usize = 64;
@@ -242,17 +242,26 @@ impl<'b> Unpacker<'b> {
     }
 
     pub fn text(&mut self) -> Read<Text> {
+        self.any_text().map(Text::from)
+    }
+
+    /// A text that is an id.
+    pub fn text_id(&mut self) -> Read<Id> {
+        self.any_text().map(Id::from)
+    }
+
+    fn any_text(&mut self) -> Read<&'b str> {
         let at = self.position();
         let head = self.reader.uint()?;
         if head & 1 == 0 {
             let known = usize::try_from(head >> 1).ok().and_then(|known| self.texts.get(known));
-            return known.map(|text| Text::from(*text)).ok_or(CodecError::Ordinal { at, ordinal: head as i64 });
+            return known.copied().ok_or(CodecError::Ordinal { at, ordinal: head as i64 });
         }
         let text = self.utf8(head >> 1)?;
         if self.texts.len() < TEXTS_MAX {
             self.texts.push(text);
         }
-        Ok(Text::from(text))
+        Ok(text)
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
-use crate::policy::{Contract, Facts, Judgement, Room, Terms};
+use crate::policy::{Contract, Facts, Judgement, Terms};
 
 /// 2026-03-10T00:00:00Z, a Tuesday.
 pub const TODAY: CalendarDay = CalendarDay(20_522);
@@ -268,7 +268,7 @@ impl Judge for OnePolicy {
     fn contract(&self, partner: &str) -> Option<&Contract> {
         self.contract.as_ref().filter(|contract| contract.partner == partner)
     }
-    fn judge(&self, facts: &Facts<'_>, _: Room) -> Judgement {
+    fn judge(&self, facts: &Facts<'_>, judgement: &mut Judgement) {
         self.seen.borrow_mut().push(Seen {
             kind: facts.kind,
             dpd_now: facts.standing.dpd_now,
@@ -280,7 +280,6 @@ impl Judge for OnePolicy {
             offered: facts.offered_at.len(),
         });
         let terms = Terms {
-            kind: facts.kind,
             offer: Offer { offer: "own".into(), limit_minor: facts.limit.limit_minor, ..Offer::default() },
             delivery: Delivery::default(),
             friction: Friction::default(),
@@ -293,12 +292,11 @@ impl Judge for OnePolicy {
             valid_for_ms: HOUR_MS,
             marks: Vec::new(),
         };
-        if self.reasons.is_empty() && self.held_out == Some(facts.drawdown) {
-            let reasons = vec!["CTRL_HOLDOUT".into()];
-            return Judgement { reasons, checks: Vec::new(), arm: Arm::Holdout, proposal: None };
-        }
-        let proposal = self.reasons.is_empty().then_some(terms);
-        Judgement { reasons: self.reasons.clone(), checks: vec![passed()], arm: Arm::Treatment, proposal }
+        let held_out = self.reasons.is_empty() && self.held_out == Some(facts.drawdown);
+        let reasons = if held_out { vec!["CTRL_HOLDOUT".into()] } else { self.reasons.clone() };
+        let arm = if held_out { Arm::Holdout } else { Arm::Treatment };
+        let checks = if held_out { Vec::new() } else { vec![passed()] };
+        *judgement = Judgement { proposes: reasons.is_empty(), reasons, checks, arm, terms };
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a customer holds: exposure over every door, the terms at each, and what was before the trigger.
 
 use super::fixture::*;
-use crate::customer::exposure::{Asking, holdings};
+use crate::customer::exposure::{Asking, doors, holdings};
 use crate::domain::EventTime;
 use crate::domain::events::*;
 use crate::domain::time::DAY_MS;
@@ -26,7 +26,8 @@ fn desk(events: &[ApplicationEvent<'static>]) -> Desk {
 fn look<T>(desk: &Desk, terms: PartnerLimit<'_>, read: impl FnOnce(&Holdings<'_>) -> T) -> T {
     let customer = desk.shard.customer("c1").unwrap_or_default();
     let asking = Asking { partner: "p1", drawdown: "d1", application: "a1", terms, currency: "CNY", at: NOW };
-    read(&holdings(&customer, &asking))
+    let doors = doors(&customer, &asking);
+    read(&holdings(&customer, &asking, &doors))
 }
 
 fn granted(partner: &'static str, limit_minor: i64, days: i64) -> ApplicationEvent<'static> {

@@ -8,13 +8,14 @@ mod rule;
 pub(super) use price::{PriceCap, Prices, Product};
 pub(super) use rule::{CostRule, LimitRule, MethodRule, OfferRule, TermRule};
 
+use super::Terms;
 use super::exposure::{self, Room};
 use super::facts::PartnerLimit;
 use super::findings::{Case, Findings};
 use super::segments::{Activity, OwnHolder, Segment};
 use crate::domain::ReasonCode::{ExcNoOffer, GatePriceCap};
 use crate::domain::Text;
-use crate::domain::candidate::{CandidateKind, Delivery, LimitMode, Offer};
+use crate::domain::candidate::{CandidateKind, Delivery, LimitMode};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::words::Word;
 use price::{Claim, Priced};
@@ -45,23 +46,15 @@ pub(super) struct Who<'a> {
     pub repeat: usize,
 }
 
-/// What is shown and how.
-pub(super) struct Chosen {
-    pub offer: Offer,
-    pub delivery: Delivery,
-    /// Until when the answer must be there, milliseconds after the trigger.
-    pub within_ms: i64,
-    room: Option<Room>,
-}
-
-pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
+/// Chooses the offer and writes its part of the terms; false: none fits.
+pub(super) fn judge(case: &Case<'_>, terms: &mut Terms, found: &mut Findings) -> bool {
     let who = Who::of(case);
-    let (mut unknown, mut room, mut price, mut chosen) = (None, None, None, None);
+    let (mut unknown, mut room, mut price, mut chosen) = (None, None, None, false);
     let admits = |rule: &&OfferRule| case.policy.experiments.admits(&rule.offer, case.challenger);
     for rule in case.policy.offers.iter().filter(admits) {
-        match offer_for(rule, &who, case) {
-            Ok(fits) => {
-                chosen = Some(fits);
+        match offer_for(rule, &who, case, terms) {
+            Ok(within) => {
+                (chosen, room, price) = (true, within, terms.offer.all_in_cost_ppm);
                 break;
             }
             Err(Misfit::Unknown(what)) => unknown = unknown.or(Some(what)),
@@ -70,10 +63,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
             Err(Misfit::OtherCustomers | Misfit::NotBetter) => {}
         }
     }
-    if let Some(chosen) = &chosen {
-        (room, price) = (chosen.room, chosen.offer.all_in_cost_ppm);
-    }
-    let capped = chosen.is_none() && (room.is_some() || price.is_some());
+    let capped = !chosen && (room.is_some() || price.is_some());
     if let Some(room) = room {
         exposure::tell(room, found);
     }
@@ -82,9 +72,9 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Chosen> {
         found.number(GatePriceCap, "all_in_cost", Unit::Ppm, ppm, Relation::AtMost, max_ppm);
     }
     if !capped {
-        found.number(ExcNoOffer, "offers_that_fit", Unit::Count, i64::from(chosen.is_some()), Relation::AtLeast, 1);
+        found.number(ExcNoOffer, "offers_that_fit", Unit::Count, i64::from(chosen), Relation::AtLeast, 1);
     }
-    if let (None, Some(what)) = (&chosen, unknown) {
+    if let (false, Some(what)) = (chosen, unknown) {
         found.missing(what);
     }
     chosen
@@ -118,7 +108,8 @@ fn grade<'a>(case: &Case<'a>) -> Option<&'a str> {
     }
 }
 
-fn offer_for(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>) -> Result<Chosen, Misfit> {
+/// Writes the rule's offer into the terms, where it fits, and gives the room that it leaves.
+fn offer_for(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>, terms: &mut Terms) -> Result<Option<Room>, Misfit> {
     if !rule.is_for(who) {
         return Err(Misfit::OtherCustomers);
     }
@@ -151,21 +142,19 @@ fn offer_for(rule: &OfferRule, who: &Who<'_>, case: &Case<'_>) -> Result<Chosen,
         return Err(Misfit::AbovePrice(ppm));
     }
     let room = room(rule, who, case, limit_minor)?;
-    let (delivery, within_ms) = delivery(rule, case)?;
-    let offer = Offer {
-        offer: rule.offer.clone(),
-        code: rule.code.clone(),
-        product: rule.product.clone(),
-        currency: rule.currency.clone(),
-        limit_minor,
-        limit_mode: Some(rule.limit_mode),
-        term_months,
-        all_in_cost_ppm: claim.all_in_cost_ppm,
-        repayment_method: method.map(|method| Text::const_new(method.name())),
-        cost: claim.disclosure,
-        coupons: rule.coupons.clone(),
-    };
-    Ok(Chosen { offer, delivery, within_ms, room })
+    let within_ms = deliver(rule, case, &mut terms.delivery)?;
+    terms.decide_by = facts.event_time.plus_ms(within_ms);
+    let offer = &mut terms.offer;
+    offer.offer.clone_from(&rule.offer);
+    offer.code.clone_from(&rule.code);
+    offer.product.clone_from(&rule.product);
+    offer.currency.clone_from(&rule.currency);
+    (offer.limit_minor, offer.limit_mode) = (limit_minor, Some(rule.limit_mode));
+    (offer.term_months, offer.all_in_cost_ppm) = (term_months, claim.all_in_cost_ppm);
+    offer.repayment_method = method.map(|method| Text::const_new(method.name()));
+    offer.cost = claim.disclosure;
+    offer.coupons.clone_from(&rule.coupons);
+    Ok(room)
 }
 
 /// What the offer says of its cost. Where the policy states charges, the claim is computed from all of them and the rule
@@ -215,28 +204,30 @@ fn best_cost(case: &Case<'_>, currency: &str, months: Option<i32>, method: Optio
 
 /// How it is shown. Without a page of ours one channel carries it: the first of the offer's that the contract names and whose
 /// deadline has not passed.
-fn delivery(rule: &OfferRule, case: &Case<'_>) -> Result<(Delivery, i64), Misfit> {
+fn deliver(rule: &OfferRule, case: &Case<'_>, delivery: &mut Delivery) -> Result<i64, Misfit> {
     let contract = case.contract;
-    let mut channels = rule.channels.clone();
     let mut within_ms = contract.answer_within_ms;
-    if !contract.api_channels.is_empty() {
+    let channels = if contract.api_channels.is_empty() {
+        rule.channels.as_slice()
+    } else {
         let age_ms = case.facts.now.ms_since(case.facts.event_time);
-        let open = |channel: &&Text| {
+        let open = |channel: &Text| {
             let named = contract.api_channels.iter().find(|(known, _)| known.name() == channel.as_str());
             named.map(|(_, ms)| *ms).filter(|ms| age_ms <= *ms)
         };
-        let first = rule.channels.iter().find_map(|channel| Some((channel.clone(), open(&channel)?)));
+        let mut channels = rule.channels.iter();
+        let first = channels.find_map(|channel| Some((std::slice::from_ref(channel), open(channel)?)));
         let (channel, ms) = first.ok_or(Misfit::OtherCustomers)?;
-        (channels, within_ms) = (vec![channel], ms);
-    }
-    let delivery = Delivery {
-        channels,
-        touchpoint: rule.touchpoint.clone().or_else(|| contract.touchpoint.clone()),
-        template: rule.template.clone(),
-        deep_link: rule.deep_link.clone(),
-        ..Delivery::default()
+        within_ms = ms;
+        channel
     };
-    Ok((delivery, within_ms))
+    delivery.channels.clear();
+    delivery.channels.extend_from_slice(channels);
+    let touchpoint = if rule.touchpoint.is_some() { &rule.touchpoint } else { &contract.touchpoint };
+    delivery.touchpoint.clone_from(touchpoint);
+    delivery.template.clone_from(&rule.template);
+    delivery.deep_link.clone_from(&rule.deep_link);
+    Ok(within_ms)
 }
 
 impl OfferRule {

@@ -93,7 +93,7 @@ fn terms(review: &mut Review<'_>, alone: &[Policy], offer: &Text) {
     let with = |worse: fn(&Facts<'_>, &Terms) -> Option<String>| {
         first_of(alone, review, |facts, alone| {
             let judgement = alone.judge(facts);
-            let why = worse(facts, judgement.proposal.as_ref()?)?;
+            let why = worse(facts, judgement.proposal()?)?;
             Some(format!("{}: {why}", probe::told(facts)))
         })
     };

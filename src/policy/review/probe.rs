@@ -214,7 +214,7 @@ pub fn admits(arm: &Policy, offer: &str) -> bool {
 
 /// The name of the offer that a judgement makes.
 pub fn offered(judgement: &Judgement) -> Option<&str> {
-    judgement.proposal.as_ref().map(|terms| terms.offer.offer.as_str())
+    judgement.proposal().map(|terms| terms.offer.offer.as_str())
 }
 
 /// A probe customer in words.

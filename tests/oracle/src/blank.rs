@@ -10,7 +10,7 @@ use reflow::domain::fact::{BundleHeader, Verdict as Answer};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::journal::{JournalEntry, Run, StepKind};
 use reflow::domain::{
-    Candidate, CandidateKind, CandidateStatus, Decision, EventTime, FactBundle, Proposal, Reply, Text, content_id,
+    Candidate, CandidateKind, CandidateStatus, Decision, EventTime, FactBundle, List, Proposal, Reply, Text, content_id,
 };
 
 pub fn application<'a>(
@@ -239,8 +239,8 @@ pub fn bundle(source_shard: i32, source_shards: i32, sequence: i64, now: EventTi
         },
         clocks: Vec::new(),
         deltas: Vec::new(),
-        settlements: Vec::new(),
-        proposals: Vec::new(),
+        settlements: List::default(),
+        proposals: List::default(),
         scored: Vec::new(),
     }
 }
