@@ -171,6 +171,12 @@ fn each_rule_on_persons_gives_its_code_at_its_boundary() {
             },
             &["EXC_OWN_DECLINED"],
         ),
+        // Said to have none since: the decline counts on. Said to have one: it is over.
+        (
+            |f| (f.own_product, f.person.own_declined_at) = (Some(OwnProductState::None), Some(AT)),
+            &["EXC_OWN_DECLINED"],
+        ),
+        (|f| (f.own_product, f.person.own_declined_at) = (Some(OwnProductState::Closed), Some(AT)), &[]),
         // Declined at an unknown time counts as just now.
         (|f| f.own_product = Some(OwnProductState::Declined), &["EXC_OWN_DECLINED"]),
         (|f| f.person.overdue = &[("own", 3), ("p01", 20)], &[]),

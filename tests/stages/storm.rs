@@ -88,10 +88,10 @@ impl Storm<'_> {
         }
     }
 
-    /// When something was done of which an event speaks: seldom so long after the event that nobody can believe it.
+    /// When something was done of which an event speaks. Seldom after the event, and of the clean never.
     fn said(&mut self, event_time: EventTime) -> EventTime {
         let at = self.at();
-        if at.0.rem_euclid(20) == 0 { at } else { at.min(event_time.plus_ms(HOUR_MS)) }
+        if self.clean { at.min(event_time) } else { at }
     }
 
     fn record(&mut self, erases: bool) -> OwnedEvent {
@@ -220,7 +220,7 @@ impl Storm<'_> {
         e.debt_burden_ppm = self.some(20, &[0, 800_000, 800_001]);
         e.own_product = self.some_word(if self.clean { 4 } else { 15 });
         e.own_limit_minor = self.some(10, &[1, 2]);
-        e.merged_into = self.some(3, &["customer-x"]);
+        e.merged_into = self.some(if self.clean { 0 } else { 3 }, &["customer-x"]);
         let scored_at = self.said(at);
         let score = Score { model: "s", version: "1", value_ppm: self.dice.between(0, 3), scored_at };
         e.risk = self.dice.chance(15).then(|| score.clone());
