@@ -9,6 +9,7 @@ use super::Settings;
 use super::clocks::Clocks;
 use super::contribution::{Cell, difference};
 use super::record::ScoreFact;
+use crate::domain::codec::Avro;
 use crate::domain::counter::Tally;
 use crate::domain::fact::{BundleHeader, PartnerClock, Scored};
 use crate::domain::fate::FateCounts;
@@ -39,9 +40,18 @@ const SPARE_BUNDLES_MAX: usize = 64;
 /// A partner's number, a counter, and where its cell starts.
 type DeltaKey = (Number, Counter, i64);
 
+/// Most that is gathered for one partition, bytes: a message is at most 1,000,000, and beside it clocks and what one more event
+/// says have to find room.
+const BUNDLE_BYTES_MAX: usize = 512 * 1024;
+/// Most bytes of a delta besides its partner, and of a score's count besides its texts.
+const DELTA_BYTES_MAX: usize = 40;
+const SCORED_BYTES_MAX: usize = 24;
+
 /// What one partition is to hear at the end of the transaction.
 #[derive(Debug, Default)]
 struct Parts {
+    /// Not below what is gathered, when it is encoded; clocks come last and are not in it.
+    bytes: usize,
     /// By the partner's number.
     deltas: FxHashMap<DeltaKey, Tally>,
     settlements: List<Settlement>,
@@ -61,6 +71,10 @@ pub struct Bundles {
     /// Deltas on their way into a bundle, behind the rank of their partner.
     said: Vec<(u128, DeltaKey, Tally)>,
     spares: Spares<Box<FactBundle>>,
+    /// Bytes of the part that has most.
+    fullest: usize,
+    /// Proposals and settlements are encoded here to be measured.
+    measured: Vec<u8>,
 }
 
 impl Bundles {
@@ -73,6 +87,8 @@ impl Bundles {
             partners: Names::default(),
             said: Vec::new(),
             spares: Spares::new(SPARE_BUNDLES_MAX),
+            fullest: 0,
+            measured: Vec::new(),
         }
     }
 
@@ -90,37 +106,60 @@ impl Bundles {
     pub fn add(&mut self, partner: &str, before: &[Cell], after: &[Cell]) {
         let number = self.partners.number(partner);
         let Some(parts) = self.parts_of(partner) else { return };
-        let deltas = &mut parts.deltas;
+        let (known, deltas) = (parts.deltas.len(), &mut parts.deltas);
         let before = if planted::is(Bug::ContributionNotReversed) { &[] } else { before };
         difference(before, after, |counter, at, tally| {
             deltas.entry((number, counter, at)).or_default().add(tally);
         });
+        parts.bytes += (parts.deltas.len() - known) * (DELTA_BYTES_MAX + partner.len());
+        self.fullest = parts.bytes.max(self.fullest);
     }
 
     /// Counts a score that a decision found.
     pub fn score(&mut self, partner: &str, score: &ScoreFact, day: CalendarDay, tenth: usize) {
         let Some(parts) = self.parts_of(partner) else { return };
         let key = (Text::from(partner), score.model.clone(), score.version.clone(), day, tenth as i32);
+        let known = parts.scored.len();
         *parts.scored.entry(key).or_default() += 1;
+        let size = SCORED_BYTES_MAX + partner.len() + score.model.len() + score.version.len();
+        parts.bytes += (parts.scored.len() - known) * size;
+        self.fullest = parts.bytes.max(self.fullest);
     }
 
     /// Takes a settlement and leaves another one, that was said before, to be written over.
     pub fn settle(&mut self, settlement: &mut Settlement) {
+        let size = self.measure(settlement);
         if let Some(parts) = self.parts_of(&settlement.partner) {
+            parts.bytes += size;
             swap(parts.settlements.next(), settlement);
+            self.fullest = parts.bytes.max(self.fullest);
         }
     }
 
     /// Takes a proposal, and leaves another one likewise.
     pub fn propose(&mut self, proposal: &mut Proposal) {
+        let size = self.measure(proposal);
         if let Some(parts) = self.parts_of(&proposal.partner) {
+            parts.bytes += size;
             swap(parts.proposals.next(), proposal);
+            self.fullest = parts.bytes.max(self.fullest);
         }
     }
 
     /// Takes a bundle back that is written, to write another in it.
     pub fn take_back(&mut self, bundle: Box<FactBundle>) {
         self.spares.keep(bundle);
+    }
+
+    fn measure<'a>(&mut self, said: &impl Avro<'a>) -> usize {
+        self.measured.clear();
+        said.put(&mut self.measured);
+        self.measured.len()
+    }
+
+    /// True when one partition is to hear as much as goes into a message: the transaction ends with it.
+    pub fn is_full(&self) -> bool {
+        self.fullest >= BUNDLE_BYTES_MAX
     }
 
     /// True when a proposal or a settlement waits to go out.
@@ -156,7 +195,7 @@ impl Bundles {
             bundle.header = BundleHeader { policy_version, sequence: line.sequence, fates: self.fates, ..*header };
             out.push(Output::Bundle { partition, bundle });
         }
-        self.fates = FateCounts::default();
+        (self.fates, self.fullest) = (FateCounts::default(), 0);
         self.tidy();
     }
 
@@ -170,7 +209,7 @@ impl Bundles {
     /// Forgets the transaction in the making.
     pub fn undo(&mut self) {
         self.lines.undo();
-        self.fates = FateCounts::default();
+        (self.fates, self.fullest) = (FateCounts::default(), 0);
         self.parts.iter_mut().for_each(Parts::forget);
         self.tidy();
     }
@@ -214,6 +253,7 @@ impl Parts {
 
     /// Says nothing any more.
     fn forget(&mut self) {
+        self.bytes = 0;
         self.deltas.clear();
         self.settlements.clear();
         self.proposals.clear();
@@ -233,5 +273,93 @@ impl FactBundle {
     fn is_silent(&self) -> bool {
         let said = [self.deltas.len(), self.settlements.len(), self.proposals.len(), self.scored.len()];
         self.clocks.is_empty() && said.iter().all(|n| *n == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::SettlementKind;
+
+    const PARTNER: &str = "partner-with-a-name-that-is-longer-than-most";
+
+    fn bundles() -> (Bundles, Settings) {
+        let settings = Settings {
+            shard: 0,
+            shards: 1,
+            partner_partitions: 2,
+            future_event_secs_max: 3_600,
+            late_event_secs_max: 3_600,
+            decision_age_secs_max: 3_600,
+            end_to_end_days: 30,
+            heartbeat_secs: 5,
+        };
+        (Bundles::new(2), settings)
+    }
+
+    /// The largest bundle that the transaction ends with, bytes.
+    fn sealed(bundles: &mut Bundles, settings: &Settings) -> usize {
+        let (mut out, now) = (Vec::new(), EventTime(1));
+        let header = BundleHeader {
+            source_shard: 0,
+            source_shards: 1,
+            sequence: 0,
+            now,
+            high_event_time: now,
+            backlog: 0,
+            policy_version: Text::default(),
+            fates: FateCounts::default(),
+            policy_offset: None,
+        };
+        bundles.seal(&header, &mut Clocks::default(), settings, &mut out);
+        let size = |output: &Output| match output {
+            Output::Bundle { bundle, .. } => {
+                let mut encoded = Vec::new();
+                bundle.put(&mut encoded);
+                encoded.len()
+            }
+            _ => 0,
+        };
+        out.iter().map(size).max().unwrap()
+    }
+
+    /// Says something again and again until the transaction is to end.
+    fn fill(bundles: &mut Bundles, mut say: impl FnMut(&mut Bundles, i64)) {
+        let full = (0..1_000_000).find(|number| {
+            say(bundles, *number);
+            bundles.is_full()
+        });
+        assert!(full.is_some(), "there is no maximum");
+    }
+
+    #[test]
+    fn a_bundle_ends_the_transaction_before_it_is_larger_than_a_message() {
+        let (mut bundles, settings) = bundles();
+        let largest = Tally { count: i64::from(i32::MAX), amount_minor: i64::MAX };
+        fill(&mut bundles, |bundles, number| {
+            let at = 4_000_000_000_000 + number * 60_000;
+            bundles.add(PARTNER, &[], &[Cell { counter: Counter::HeldOutTimedOut, at, tally: largest }]);
+        });
+        let size = sealed(&mut bundles, &settings);
+        assert!((BUNDLE_BYTES_MAX / 2..BUNDLE_BYTES_MAX + 1_000).contains(&size), "{size} bytes of deltas");
+        assert!(!bundles.is_full(), "the next one begins empty");
+
+        fill(&mut bundles, |bundles, number| bundles.settle(&mut settlement(number)));
+        bundles.undo();
+        assert!(!bundles.is_full(), "what is undone is not said");
+        fill(&mut bundles, |bundles, number| bundles.settle(&mut settlement(number)));
+        let size = sealed(&mut bundles, &settings);
+        assert!((BUNDLE_BYTES_MAX / 2..BUNDLE_BYTES_MAX + 1_000).contains(&size), "{size} bytes of settlements");
+    }
+
+    fn settlement(number: i64) -> Settlement {
+        Settlement {
+            candidate: Text::from(format!("candidate-{number}").as_str()),
+            customer: Text::from(format!("customer-{number}").as_str()),
+            partner: Text::from(PARTNER),
+            kind: SettlementKind::Diverted,
+            reason: Text::from("END_DIVERTED"),
+            at: EventTime(1),
+        }
     }
 }

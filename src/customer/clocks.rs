@@ -9,6 +9,9 @@ use crate::domain::time::SECOND_MS;
 use crate::domain::{EventTime, Fate, Text};
 use crate::store::Sorted;
 
+/// Most partners whose clocks one batch moves: each goes out with a bundle, in at most 140 bytes.
+const MOVED_MAX: usize = 2_048;
+
 /// The shard's clocks. Under the empty token stands the shard's own: the newest accepted event time of all.
 #[derive(Debug, Default)]
 pub struct Clocks {
@@ -35,6 +38,11 @@ impl Clocks {
         for (partner, at) in self.running.drain().chain(high) {
             self.newest.put(partner, at);
         }
+    }
+
+    /// True when the open batch moved as many as go into a bundle.
+    pub fn is_full(&self) -> bool {
+        self.running.len() >= MOVED_MAX
     }
 
     pub fn hand_over(&mut self) {

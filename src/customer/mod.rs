@@ -329,6 +329,11 @@ impl Shard {
         self.bundles.urgent()
     }
 
+    /// True when the open batch says as much as goes into a message: it ends with what it has.
+    pub fn is_full(&self) -> bool {
+        self.bundles.is_full() || self.clocks.is_full()
+    }
+
     /// True when a tick would do something: a heartbeat is owed.
     pub fn due(&self, now: EventTime) -> bool {
         self.bundles.due(now, &self.settings)

@@ -132,7 +132,7 @@ impl ShardRunner {
         while let Some(held) = self.held.pop_front() {
             let headers = || held.headers.clone();
             let raw = held.raw(&shared, self.shard, &headers);
-            if self.has_run_ahead() || self.must_wait(&raw) {
+            if self.is_full() || self.must_wait(&raw) {
                 self.held.push_front(held);
                 break;
             }

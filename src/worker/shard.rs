@@ -162,10 +162,15 @@ impl ShardRunner {
         self.know();
     }
 
-    /// True when, under an event clock, the data have run so far ahead of the batch's `now` that it has to be read anew: what
-    /// a batch of years holds would else be judged, and found in the future, by the time of its first record.
-    pub fn has_run_ahead(&self) -> bool {
-        self.open && !self.shared.clock.runs_by_itself() && self.progress.high.ms_since(self.now) > AHEAD_MS_MAX
+    /// True when the open batch ends with what it has: it says as much as goes into a message; or, under an event clock, the
+    /// data have run so far ahead of its `now` that it has to be read anew. What a batch of years holds would else be judged,
+    /// and found in the future, by the time of its first record.
+    pub fn is_full(&self) -> bool {
+        self.open && (self.stage.is_full() || self.has_run_ahead())
+    }
+
+    fn has_run_ahead(&self) -> bool {
+        !self.shared.clock.runs_by_itself() && self.progress.high.ms_since(self.now) > AHEAD_MS_MAX
     }
 
     /// Looks up whom a group of records is about, before they are taken one by one.

@@ -124,6 +124,14 @@ impl Stage {
         };
     }
 
+    /// True when the open batch says as much as goes into a message. What a partner shard says are messages of their own.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Customer(shard) => shard.is_full(),
+            Self::Partner(_) => false,
+        }
+    }
+
     /// True when a tick would do something.
     pub fn due(&self, now: EventTime) -> bool {
         match self {

@@ -53,8 +53,8 @@ impl Lane {
 
     fn drain(&mut self, urgent: bool, most: usize) -> Option<usize> {
         let (mut taken, mut held) = (0, 0);
-        let ahead = self.shards.values().any(ShardRunner::has_run_ahead);
-        while taken + held < most && !ahead {
+        let full = self.shards.values().any(ShardRunner::is_full);
+        while taken + held < most && !full {
             if let Some(records) = self.inbox.fetch(urgent) {
                 let mut keys: Vec<(i32, &[u8])> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
                 keys.sort_unstable_by_key(|(shard, _)| *shard);
@@ -85,7 +85,7 @@ impl Lane {
                     let batch = self.batch.get_or_insert_with(Batch::begin);
                     batch.records += 1;
                     batch.bytes += record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len);
-                    if batch.room(&self.shared.config.transaction) == 0 || runner.has_run_ahead() {
+                    if batch.room(&self.shared.config.transaction) == 0 || runner.is_full() {
                         break;
                     }
                 }
@@ -125,7 +125,7 @@ impl Lane {
     }
 
     /// True when the batch is to be written now: nothing is in flight, and the interval is over (a short one while somebody
-    /// waits for what it says), it is full, or its clock has to be read anew.
+    /// waits for what it says), it is full, or a shard of it is.
     pub(super) fn is_due(&self) -> bool {
         let limits = self.shared.config.transaction;
         let Some(batch) = self.batch.as_ref().filter(|_| self.flight.is_none()) else { return false };
@@ -134,7 +134,7 @@ impl Lane {
         batch.room(&limits) == 0
             || gathered >= Duration::from_millis(limits.interval_ms)
             || gathered >= Duration::from_millis(limits.interval_busy_ms) && busy()
-            || self.shards.values().any(ShardRunner::has_run_ahead)
+            || self.shards.values().any(ShardRunner::is_full)
     }
 
     /// Sleeps until a record comes, the transaction in flight ends, or the batch is due.

@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rdkafka::consumer::BaseConsumer;
+use reflow::bus::Topic;
+use reflow::bus::errors::watermarks;
 use reflow::domain::EventTime;
 use reflow::domain::decision::StageName;
 
-use crate::deployment::{Deployment, READY_SECS_MAX, now};
+use crate::deployment::{CUSTOMER_SHARDS, Deployment, READY_SECS_MAX, now};
 use crate::readback::Readback;
-use crate::support::{Worker, wait_until};
+use crate::support::{CALL_SECS_MAX, Worker, client, wait_until};
 use crate::trade::{audited, deployment, under_load, wait_for_progress};
 
 /// How long a phase without change lasts, milliseconds: shards that do not move make transactions all the while.
 const WORK_MS: u64 = 1_000;
 /// A frozen worker is given that many chances to commit after it was replaced.
 const FREEZES_MAX: usize = 5;
+
+/// Tries to freeze a worker inside of a transaction; one in a few hits.
+const TRIES_MAX: u64 = 40;
+/// A transaction that ends by itself does so within that time, milliseconds.
+const OPEN_MS: u64 = 1_000;
 
 /// A named stretch of time in which the workers changed.
 struct Phase {
@@ -160,6 +168,55 @@ fn a_worker_frozen_past_its_session_commits_nothing() {
         }
         let log = crew.workers[&0].log();
         assert!(log.contains(REFUSED), "it was frozen {FREEZES_MAX} times and never tried to commit:\n{log}");
+    });
+    crew.audited(sent);
+}
+
+/// Where the stable part of every customer changelog ends that an open transaction ends it.
+fn open_at(deployment: &Deployment, stable: &BaseConsumer, all: &BaseConsumer) -> Vec<(i32, i64)> {
+    let (topic, call) = (deployment.topic(Topic::CustomerChangelog), Duration::from_secs(CALL_SECS_MAX));
+    let end = |of, shard| watermarks(of, &topic, shard, call).unwrap().1;
+    let stable = (0..CUSTOMER_SHARDS).map(|shard| (shard, end(stable, shard)));
+    stable.filter(|(shard, stable)| *stable < end(all, *shard)).collect()
+}
+
+/// The end of such a transaction is not known to who was frozen in it, and its shards are somebody else's by then, who writes:
+/// group and changelog are never seen as of the same moment.
+#[test]
+fn a_worker_frozen_in_a_transaction_does_not_look_at_what_is_no_longer_its_own() {
+    let deployment = deployment("mid-transaction");
+    let reader = |level| client(&deployment.bootstrap).set("isolation.level", level).create::<BaseConsumer>().unwrap();
+    let (stable, all) = (reader("read_committed"), reader("read_uncommitted"));
+    let mut crew = Crew::of(&deployment);
+    let sent = under_load(&deployment, 34, || {
+        crew.start(&[0, 1]);
+        crew.phase("frozen in a transaction past its session and woken", |crew| {
+            let left = crew.workers[&0].log().matches("shards revoked").count();
+            let frozen = (0..TRIES_MAX).any(|tried| {
+                // Somewhere in the transactions that follow.
+                sleep(Duration::from_millis(3 + 7 * tried));
+                crew.workers.get_mut(&0).unwrap().pause();
+                let before = open_at(&deployment, &stable, &all);
+                sleep(Duration::from_millis(if before.is_empty() { 0 } else { OPEN_MS }));
+                let after = open_at(&deployment, &stable, &all);
+                let stays = before.iter().any(|open| after.contains(open));
+                if !stays {
+                    crew.workers.get_mut(&0).unwrap().resume();
+                    wait_for_progress(&deployment, READY_SECS_MAX);
+                }
+                stays
+            });
+            assert!(frozen, "it was frozen {TRIES_MAX} times and never in a transaction");
+            wait_for_progress(&deployment, READY_SECS_MAX);
+            let worker = crew.workers.get_mut(&0).unwrap();
+            worker.resume();
+            wait_until("the woken worker to notice", READY_SECS_MAX, || {
+                assert!(worker.is_running(), "the woken worker ended; its log:\n{}", worker.log());
+                worker.log().matches("shards revoked").count() > left
+            });
+        });
+        let log = crew.workers[&0].log();
+        println!("{}", log.lines().filter(|line| line.contains("WARN")).collect::<Vec<_>>().join("\n"));
     });
     crew.audited(sent);
 }
