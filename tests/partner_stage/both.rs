@@ -23,8 +23,9 @@ const STEPS_MAX: usize = 100;
 
 fn policies() -> PolicySet {
     let minimal = include_str!("../../policies/minimal.yaml").replace("cool_down: 7d", "cool_down: 1s");
-    let minimal =
-        minimal.replace("cap: {count: 2", "cap: {count: 1000").replace("limit: same", "limit: {fixed_minor: 900}");
+    let minimal = minimal
+        .replace("cap: {count: 2, window: 30d}", "cap: {count: 32, window: 1s}")
+        .replace("limit: same", "limit: {fixed_minor: 900}");
     let (head, rest) = minimal.split_once("  - partner: p01").unwrap();
     let (contract, tail) = rest.split_once("exclusions:").unwrap();
     let contracts: String = PARTNERS.map(|partner| format!("  - partner: {partner}{contract}")).concat();
