@@ -137,7 +137,7 @@ fn hostile() -> Vec<(&'static str, String)> {
         ("too many bytes", "x".repeat(9 << 20)),
         ("many wrong keys", (0..100_000).map(|n| format!("key{n}: 1\n")).collect()),
         ("the same key again and again", "version: 1\n".repeat(200_000)),
-        ("many offers", with_offers(&minimal, 20_000, "")),
+        ("many offers", with_offers(&minimal, 4_000, "")),
         ("many contracts, all one", format!("{minimal}{}", contract(1).repeat(10_000))),
         ("zero bytes", "\0".repeat(1 << 20)),
         ("brackets", "{[".repeat(1 << 20)),
