@@ -24,7 +24,7 @@ const FINDINGS_MAX: usize = 200;
 
 /// Most made-up customers on whom the offers of a policy are tried, shared out among them: a review takes about a second at
 /// most. An offer whose share ends before something is found of it is said nothing of.
-const TRIED_MAX: usize = 60_000;
+const TRIED_MAX: usize = 300_000;
 
 /// One finding about a policy that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
