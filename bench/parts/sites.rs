@@ -28,7 +28,7 @@ pub fn note_every(every: u64) {
 
 fn note() {
     let every = EVERY.load(Relaxed);
-    if TAKING.get() || SEEN.fetch_add(1, Relaxed) % every != 0 {
+    if TAKING.get() || !SEEN.fetch_add(1, Relaxed).is_multiple_of(every) {
         return;
     }
     TAKING.set(true);

@@ -131,7 +131,7 @@ impl Bundles {
         let size = self.measure(settlement);
         if let Some(parts) = self.parts_of(&settlement.partner) {
             parts.bytes += size;
-            swap(parts.settlements.next(), settlement);
+            swap(parts.settlements.another(), settlement);
             self.fullest = parts.bytes.max(self.fullest);
         }
     }
@@ -141,7 +141,7 @@ impl Bundles {
         let size = self.measure(proposal);
         if let Some(parts) = self.parts_of(&proposal.partner) {
             parts.bytes += size;
-            swap(parts.proposals.next(), proposal);
+            swap(parts.proposals.another(), proposal);
             self.fullest = parts.bytes.max(self.fullest);
         }
     }

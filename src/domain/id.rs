@@ -104,8 +104,10 @@ mod tests {
         for text in ids.into_iter().chain([long]) {
             let id = Id::from(text);
             assert_eq!((id.as_str(), matches!(id, Id::Long(_))), (text, text == long));
-            assert!(id == *text && id == Text::from(text) && id == id.clone());
+            let owned = Text::from(text);
+            assert!(id == *text && id == owned && id == id.clone());
         }
-        assert_eq!((Id::default(), Id::from("a") == Id::from("b")), (Id::from(""), false));
+        let (one, other) = (Id::from("a"), Id::from("b"));
+        assert_eq!((Id::default(), one == other), (Id::from(""), false));
     }
 }

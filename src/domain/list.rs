@@ -40,7 +40,7 @@ impl<T> List<T> {
 
 impl<T: Default> List<T> {
     /// One item more, to be written over: it says what it said before.
-    pub fn next(&mut self) -> &mut T {
+    pub fn another(&mut self) -> &mut T {
         if self.len == self.items.len() {
             self.items.push(T::default());
         }
@@ -129,6 +129,6 @@ impl<'a, T: Avro<'a> + Default> Avro<'a> for List<T> {
 
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
         self.clear();
-        each_block(reader, |count, reader| (0..count).try_for_each(|_| self.next().read(reader)))
+        each_block(reader, |count, reader| (0..count).try_for_each(|_| self.another().read(reader)))
     }
 }

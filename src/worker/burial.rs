@@ -26,7 +26,8 @@ pub(super) fn bury(
     stage: StageName,
     now: EventTime,
 ) -> (DeadLetter, Vec<u8>) {
-    detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
+    let whole = (0..=DETAIL_BYTES_MAX.min(detail.len())).rev().find(|at| detail.is_char_boundary(*at));
+    detail.truncate(whole.unwrap_or_default());
     let mut keep = |part: &[u8], most: usize, name: &str| {
         if part.len() > most {
             detail.push_str(&format!("; of its {name} of {} bytes the first {most} are kept", part.len()));
