@@ -152,6 +152,8 @@ pub fn wide_text() -> String {
         .replace("quota_per_day: 2", "quota_per_day: 40")
         .replace("quota_per_day: 3", "quota_per_day: 60")
         .replace("min_n: 6, below_min_n_max: 3, reserved_max: 2", FIRM)
+        .replace("reflow_effect_max: 25 points", "reflow_effect_max: 8 points")
+        .replace("reflow_effect_max: 40 points", "reflow_effect_max: 12 points")
         .replace("min_n: 8", "holdout_min_n: 2, min_n: 8")
         .replace("min_n: 10", "holdout_min_n: 2, min_n: 10")
         .replace("quota_per_day: 60", "quota_per_day: 60\n    budgets: {offers_per_day: 4, exposure_minor: 1000000}")
@@ -174,10 +176,12 @@ pub fn wide(customers: usize) -> Policies {
         firm.guard.reopen_margin_ppm = Some(60_000);
         firm.guard.limit_approval_min_ppm = Some(100_000);
         firm.guard.stale_holds = true;
+        firm.guard.reflow_effect_max_ppm = 80_000;
         (firm.guard.min_n, firm.guard.below_min_n_max, firm.guard.reserved_max) = (4, 3, 4);
     }
     if let Some(thrifty) = twin.contracts.get_mut("partner-01") {
         (thrifty.offers_per_day, thrifty.exposure_minor) = (Some(4), Some(1_000_000));
+        thrifty.guard.reflow_effect_max_ppm = 120_000;
     }
     (twin.frequency_cap, twin.cool_down_ms) = (Some((4, 2 * HOUR_MS)), 10 * MINUTE_MS);
     Policies { set: PolicySet::new(vec![policy]).unwrap(), plain: vec![twin], zones: zones() }
