@@ -36,7 +36,8 @@ fn a_restore_waits_for_an_open_transaction() {
     let mut worker = deployment.start();
     deployment.send_all(&round(1, start));
     deployment.wait_until_drained(&mut worker, 60);
-    let somebody = Producer::transactional_for(&deployment.bootstrap, &format!("{}somebody", deployment.prefix), 20_000);
+    let somebody =
+        Producer::transactional_for(&deployment.bootstrap, &format!("{}somebody", deployment.prefix), 20_000);
     somebody.begin();
     for shard in 0..CUSTOMER_SHARDS {
         somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
