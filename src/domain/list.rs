@@ -23,9 +23,7 @@ impl<T> List<T> {
         self.len = 0;
         self.items.truncate(ROOM_ITEMS_MAX);
     }
-}
 
-impl<T> List<T> {
     pub fn push(&mut self, item: T) {
         self.items.truncate(self.len);
         self.items.push(item);

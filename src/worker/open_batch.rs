@@ -63,10 +63,9 @@ impl OpenBatch {
     /// Notes what became of a record.
     pub fn note(&mut self, raw: Raw<'_>, fate: Fate, stage: StageName, now: EventTime) {
         self.closed.records += 1;
-        match raw.topic.layout().schema {
-            Some(Schema::Reply | Schema::FactBundle) => self.closed.internal.count(&fate),
-            _ => self.closed.fates.count(&fate),
-        }
+        let internal = raw.topic.layout().schema.is_some_and(Schema::is_between_stages);
+        let fates = if internal { &mut self.closed.internal } else { &mut self.closed.fates };
+        fates.count(&fate);
         self.note_offset(raw.topic, raw.offset);
         let (class, detail) = match fate {
             Fate::Late(detail) => (DeadLetterClass::Late, detail),
