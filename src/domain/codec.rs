@@ -217,6 +217,10 @@ macro_rules! record {
     };
     (@body $($field:ident),+) => {
         fn put(&self, out: &mut Vec<u8>) { $($crate::domain::codec::Avro::put(&self.$field, out);)+ }
+        $crate::record!(@reading $($field),+);
+    };
+    // For a type that writes itself.
+    (@reading $($field:ident),+) => {
         fn get(reader: &mut $crate::domain::codec::Reader<'a>) -> Result<Self, $crate::domain::codec::CodecError> {
             Ok(Self { $($field: $crate::domain::codec::Avro::get(reader)?),+ })
         }
@@ -287,8 +291,7 @@ impl<'a> Avro<'a> for &'a str {
 impl<'a> Avro<'a> for Text {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        put_long(self.len() as i64, out);
-        out.extend_from_slice(self.as_bytes());
+        self.as_str().put(out);
     }
     #[inline]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {

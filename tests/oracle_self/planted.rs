@@ -175,7 +175,7 @@ fn holes_in_journal_and_chain_are_found() {
     let decision = bench.world.written.decisions.iter().position(chained).unwrap();
     let later = reflow::domain::Check::flag("LATER", "changed", true, true);
     bench.world.written.decisions[decision].checks.push(later);
-    bench.finds("prev_hash of sequence 3 is not the hash");
+    bench.finds("prev_hash of sequence 3 is not the digest");
     bench.world.written.decisions.remove(decision);
     bench.finds("sequence 3 where 2 was expected");
 }
