@@ -18,6 +18,7 @@ pub mod list;
 pub mod output;
 pub mod partition;
 pub mod policy_record;
+mod reader;
 pub mod reason;
 pub mod reason_text;
 pub mod time;
