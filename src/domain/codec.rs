@@ -251,7 +251,7 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
     }
     #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        if !is_there(reader)? {
+        if !reader.is_there()? {
             return Ok(None);
         }
         // A reader that is lent lies in memory, one that is not in registers: where one must be lent, it is this copy.
@@ -263,18 +263,12 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
     #[inline(always)]
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
         match self {
-            _ if !is_there(reader)? => *self = None,
+            _ if !reader.is_there()? => *self = None,
             Some(value) => value.read(reader)?,
             None => *self = Some(T::get(reader)?),
         }
         Ok(())
     }
-}
-
-/// The branch of `[null, T]`.
-#[inline(always)]
-fn is_there(reader: &mut Reader<'_>) -> Result<bool, CodecError> {
-    reader.ordinal(2).map(|branch| branch == 1)
 }
 
 /// Appends an array.

@@ -99,13 +99,12 @@ impl<'a> Reader<'a> {
                 self.left = left;
                 Ok(u64::from(*byte))
             }
-            _ => match long_uint(self.left) {
-                (value, length @ 1..) => {
-                    self.left = self.left.get(length..).unwrap_or_default();
-                    Ok(value)
-                }
-                (_, 0) => Err(self.clone().no_number()),
-            },
+            _ => {
+                let (value, length) = long_uint(self.left);
+                let Some(left) = self.left.get(length..) else { return Err(self.clone().no_number()) };
+                self.left = left;
+                Ok(value)
+            }
         }
     }
 
@@ -144,6 +143,22 @@ impl<'a> Reader<'a> {
         let (ordinal, left) = self.clone().long_ordinal(below)?;
         self.left = left;
         Ok(ordinal)
+    }
+
+    /// The branch of `[null, T]`: true where there is a value.
+    #[inline(always)]
+    pub fn is_there(&mut self) -> Result<bool, CodecError> {
+        match self.left {
+            [0, left @ ..] => {
+                self.left = left;
+                Ok(false)
+            }
+            [2, left @ ..] => {
+                self.left = left;
+                Ok(true)
+            }
+            _ => self.ordinal(2).map(|branch| branch == 1),
+        }
     }
 
     // What is not usual is kept apart, so that what is stays small. It takes a copy of the reader: one that is lent lies in
@@ -201,7 +216,7 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
 /// Longest form of a number of 64 bits, bytes.
 const UINT_BYTES_MAX: usize = 10;
 
-/// The number of more than one byte that `bytes` begin with, and how many bytes it has: 0 where there is none.
+/// The number of more than one byte that `bytes` begin with, and how many bytes it has: more than there are where it is none.
 ///
 /// Kept apart so that the usual case stays small, and without a reader, whose place could not stay in registers then.
 #[inline(never)]
@@ -230,7 +245,7 @@ fn long_uint(bytes: &[u8]) -> (u64, usize) {
             return (value, index + 1);
         }
     }
-    (0, 0)
+    (0, usize::MAX)
 }
 
 #[cfg(test)]
