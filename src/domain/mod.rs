@@ -19,6 +19,7 @@ pub mod name;
 pub mod output;
 pub mod partition;
 pub mod policy_record;
+mod reader;
 pub mod reason;
 pub mod reason_text;
 pub mod time;
