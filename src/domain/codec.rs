@@ -55,6 +55,12 @@ impl<'a> Reader<'a> {
         self.whole.wrapping_sub(self.left.len())
     }
 
+    /// What is left to read.
+    #[inline]
+    pub fn left(&self) -> &'a [u8] {
+        self.left
+    }
+
     /// What was read since it stood as `before`.
     pub fn since(&self, before: &Self) -> &'a [u8] {
         &before.left[..before.left.len().saturating_sub(self.left.len())]

@@ -54,15 +54,32 @@ pub trait Keyed {
     fn key(&self) -> (&str, &str);
 }
 
+/// Longest list that is looked through from the end instead of being searched: most have an entry or two, and the ids of one
+/// list seldom agree in more than their length.
+const LOOKED_THROUGH_MAX: usize = 8;
+
+/// Where the entry of that partner and id is; else where it belongs.
+fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Result<usize, usize> {
+    let same = |item: &T| {
+        let (of, its) = item.key();
+        its == id && of == partner
+    };
+    if items.len() <= LOOKED_THROUGH_MAX
+        && let Some(position) = items.iter().rposition(same)
+    {
+        return Ok(position);
+    }
+    items.binary_search_by(|item| item.key().cmp(&(partner, id)))
+}
+
 /// The entry of that partner and id.
 pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a T> {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
-    items.get(position)
+    items.get(position(items, partner, id).ok()?)
 }
 
 /// The entry of that partner and id, to change.
 pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
+    let position = position(items, partner, id).ok()?;
     items.get_mut(position)
 }
 
@@ -73,7 +90,7 @@ pub fn find_or_place<'a, T: Keyed>(
     id: &str,
     make: impl FnOnce() -> T,
 ) -> &'a mut T {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).unwrap_or_else(|position| {
+    let position = position(items, partner, id).unwrap_or_else(|position| {
         items.insert(position, make());
         position
     });
@@ -82,7 +99,8 @@ pub fn find_or_place<'a, T: Keyed>(
 
 /// Places an entry by its key.
 pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
-    match items.binary_search_by(|known| known.key().cmp(&item.key())) {
+    let (partner, id) = item.key();
+    match position(items, partner, id) {
         Ok(position) => items[position] = item,
         Err(position) => items.insert(position, item),
     }
