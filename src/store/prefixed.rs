@@ -20,16 +20,22 @@ pub fn put(value: u64, out: &mut Vec<u8>) {
 
 /// Appends a number of more than seven bits.
 fn put_more(value: u64, out: &mut Vec<u8>) {
-    let bytes = (u64::BITS - value.leading_zeros()).div_ceil(7);
+    // Seven bits a byte, at most nine bytes: without a division.
+    let bytes = ((u64::BITS - value.leading_zeros()) * 37 + 222) >> 8;
     if bytes > WORD_BYTES {
-        out.push(0);
-        out.extend_from_slice(&value.to_le_bytes());
-        return;
+        return put_most(value, out);
     }
     // A word is written and cut: shorter than a loop over bytes.
     let end = out.len() + bytes as usize;
     out.extend_from_slice(&(value << bytes | 1 << (bytes - 1)).to_le_bytes());
     out.truncate(end);
+}
+
+/// Appends a number of more than 56 bits.
+#[cold]
+fn put_most(value: u64, out: &mut Vec<u8>) {
+    out.push(0);
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a number with a sign: near zero are the short ones.

@@ -637,14 +637,16 @@ mod tests {
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
         assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
         // Which sections there are, the length of the first, sections.
-        for early in [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3], &[7, 0, 3, 5, 2, 1], &[7, 0, 3, 9, 2]] {
+        let early =
+            [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3, 2, 0], &[7, 0, 3, 2, 0, 0, 0, 2, 1], &[7, 0, 3, 4, 0, 0, 0, 2]];
+        for early in early {
             assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
         }
-        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 7, 2, 1, 1, 2, 1]] {
+        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 0, 0, 0, 2, 1, 1, 2, 1]] {
             assert!(matches!(records.load("a", late), Err(CodecError::Trailing { .. })), "{late:?}");
         }
         assert!(matches!(records.load("a", &[7, 0, 4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
         assert!(records.is_empty());
-        assert_eq!(records.load("a", &[7, 0, 3, 5, 2, 1, 2, 1]), Ok(()));
+        assert_eq!(records.load("a", &[7, 0, 3, 2, 0, 0, 0, 2, 1, 2, 1]), Ok(()));
     }
 }

@@ -270,7 +270,7 @@ impl Drawdown {
         pack_asked(self.requested, to);
         pack_outcome(self.outcome, to);
         if !self.candidate.is_empty() {
-            to.id(&self.candidate);
+            to.id_bytes(self.candidate.as_bytes());
         }
         to.some(self.offered_minor, Packer::number);
     }

@@ -58,28 +58,30 @@ pub trait Keyed {
 /// list seldom agree in more than their length.
 const LOOKED_THROUGH_MAX: usize = 8;
 
-/// Where the entry of that partner and id is; else where it belongs.
-fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Result<usize, usize> {
-    let same = |item: &T| {
+/// Where the entry of that partner and id is.
+fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
+    if items.len() > LOOKED_THROUGH_MAX {
+        return search(items, partner, id).ok();
+    }
+    items.iter().rposition(|item| {
         let (of, its) = item.key();
         its == id && of == partner
-    };
-    if items.len() <= LOOKED_THROUGH_MAX
-        && let Some(position) = items.iter().rposition(same)
-    {
-        return Ok(position);
-    }
+    })
+}
+
+/// Where the entry of that partner and id is, or where it belongs.
+fn search<T: Keyed>(items: &[T], partner: &str, id: &str) -> Result<usize, usize> {
     items.binary_search_by(|item| item.key().cmp(&(partner, id)))
 }
 
 /// The entry of that partner and id.
 pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a T> {
-    items.get(position(items, partner, id).ok()?)
+    items.get(position(items, partner, id)?)
 }
 
 /// The entry of that partner and id, to change.
 pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
-    let position = position(items, partner, id).ok()?;
+    let position = position(items, partner, id)?;
     items.get_mut(position)
 }
 
@@ -90,7 +92,7 @@ pub fn find_or_place<'a, T: Keyed>(
     id: &str,
     make: impl FnOnce() -> T,
 ) -> &'a mut T {
-    let position = position(items, partner, id).unwrap_or_else(|position| {
+    let position = search(items, partner, id).unwrap_or_else(|position| {
         items.insert(position, make());
         position
     });
@@ -100,7 +102,7 @@ pub fn find_or_place<'a, T: Keyed>(
 /// Places an entry by its key.
 pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
     let (partner, id) = item.key();
-    match position(items, partner, id) {
+    match search(items, partner, id) {
         Ok(position) => items[position] = item,
         Err(position) => items.insert(position, item),
     }

@@ -141,8 +141,14 @@ impl<'r, 'o> Packer<'r, 'o> {
     /// An id, which stands once.
     #[inline]
     pub fn id(&mut self, id: &str) {
+        self.id_bytes(id.as_bytes());
+    }
+
+    /// The bytes of an id, for one that need not be looked at to be a text.
+    #[inline]
+    pub fn id_bytes(&mut self, id: &[u8]) {
         prefixed::put(id.len() as u64, self.out);
-        self.out.extend_from_slice(id.as_bytes());
+        self.out.extend_from_slice(id);
     }
 
     #[inline]
