@@ -8,7 +8,7 @@ use crate::domain::{EventTime, Text};
 use crate::store::{Cursor, Packed};
 
 /// A customer by token: slot and record.
-const CUSTOMER: u8 = b'c';
+const CUSTOMER: u8 = Customer::TAG;
 /// The newest event time of a partner; with the empty token, of the shard.
 const CLOCK: u8 = b'k';
 /// The line to a partition of the partner stage, big-endian.
@@ -23,10 +23,7 @@ impl Shard {
     /// Changelog entries of the batch, absolute: key and value (`None`: gone).
     pub fn changes(&mut self, entry: &mut Entry<'_>) {
         let (mut key, mut value) = std::mem::take(&mut self.entry);
-        self.customers.changed(|token, packed| {
-            set_key(&mut key, CUSTOMER, token);
-            entry(&key, Some(packed));
-        });
+        self.customers.changed(|key, packed| entry(key, Some(packed)));
         self.clocks.settle();
         for (partner, newest) in self.clocks.newest.changed() {
             set_key(&mut key, CLOCK, partner.as_bytes());

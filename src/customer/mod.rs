@@ -202,7 +202,7 @@ impl Shard {
     ) {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
-        let at = known.unwrap_or_else(|| self.customers.find_or_make(token, apply::reads(arrival.event)));
+        let at = known.unwrap_or_else(|| self.customers.make(token));
         self.look(at, target);
         let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);

@@ -20,9 +20,22 @@ impl Id {
     pub fn as_str(&self) -> &str {
         match self {
             // It was a text when it was put there.
-            Self::Short(length, bytes) => text(&bytes[..usize::from(*length)]).unwrap_or_default(),
+            Self::Short(..) => text(self.as_bytes()).unwrap_or_default(),
             Self::Long(long) => long,
         }
+    }
+
+    // These are a text's too, and need not look at all of it to know that it is one.
+
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
     }
 }
 
@@ -60,25 +73,25 @@ impl Deref for Id {
 
 impl PartialEq for Id {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<str> for Id {
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Id {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<Text> for Id {
     fn eq(&self, other: &Text) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
-
-/// A record that a batch has met: where its token and its value, as the batch has it, lie among the batch's bytes.
+/// A record that a batch has met: where its key and its value, as the batch has it, lie among the batch's bytes.
 #[derive(Debug)]
 pub struct Met {
     pub slot: u32,
@@ -13,38 +11,46 @@ pub struct Met {
     pub changed: bool,
     /// What is newer than the value.
     pub copy: Option<u32>,
-    pub token: Range<usize>,
+    /// The key of the changelog: the tag, then the token.
+    pub key: Range<usize>,
     pub value: Range<usize>,
+}
+
+impl Met {
+    /// Where the packed record begins among the bytes: behind format and slot.
+    #[inline]
+    pub fn body_start(&self) -> usize {
+        self.value.start + head_bytes(self.slot)
+    }
 }
 
 /// Everything that a batch has met, packed.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub records: Vec<Met>,
-    pub by_slot: FxHashMap<u32, u32>,
     pub bytes: Vec<u8>,
 }
 
 impl Batch {
+    /// What was met of a slot, when it was the one that this number says: a number of another batch is not taken for it.
     #[inline]
-    pub fn get(&self, slot: u32) -> Option<&Met> {
-        self.records.get(*self.by_slot.get(&slot)? as usize)
+    pub fn get(&self, number: u32, slot: u32) -> Option<&Met> {
+        self.records.get(number as usize).filter(|met| met.slot == slot)
+    }
+
+    #[inline]
+    pub fn key(&self, met: &Met) -> &[u8] {
+        &self.bytes[met.key.clone()]
     }
 
     #[inline]
     pub fn token(&self, met: &Met) -> &[u8] {
-        &self.bytes[met.token.clone()]
+        &self.bytes[met.key.start + 1..met.key.end]
     }
 
     #[inline]
     pub fn body(&self, met: &Met) -> &[u8] {
-        &self.bytes[self.body_place(met)]
-    }
-
-    /// Where the packed record lies among the bytes: behind format and slot.
-    #[inline]
-    pub fn body_place(&self, met: &Met) -> Range<usize> {
-        met.value.start + head_bytes(met.slot)..met.value.end
+        &self.bytes[met.body_start()..met.value.end]
     }
 
     pub fn made(&self) -> impl Iterator<Item = (&[u8], u32)> {
@@ -53,7 +59,6 @@ impl Batch {
 
     pub fn clear(&mut self) {
         self.records.clear();
-        self.by_slot.clear();
         self.bytes.clear();
     }
 }

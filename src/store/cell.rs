@@ -3,15 +3,24 @@
 /// Longest token, bytes.
 pub const TOKEN_BYTES_MAX: usize = 0x7fff;
 
-/// The token in front of a committed record.
-pub fn set_head(token: &[u8], head: &mut Vec<u8>) {
-    head.clear();
-    let length = token.len().min(TOKEN_BYTES_MAX);
-    if length >= 0x80 {
-        head.push((length >> 8) as u8 | 0x80);
+/// The length of a token, as it stands in front of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Head([u8; 2]);
+
+impl Head {
+    pub fn of(token: &[u8]) -> Self {
+        let length = token.len().min(TOKEN_BYTES_MAX);
+        Self([(length >> 8) as u8 | 0x80, length as u8])
     }
-    head.push(length as u8);
-    head.extend_from_slice(&token[..length]);
+
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        // What is shorter than 128 needs one byte.
+        match self.0 {
+            [0x80, 0..0x80] => &self.0[1..],
+            _ => &self.0,
+        }
+    }
 }
 
 /// Token and record of a cell.

@@ -15,6 +15,7 @@ use crate::domain::{EventTime, Text};
 struct Number(i64);
 
 impl Packed for Number {
+    const TAG: u8 = b'a';
     const FORMAT: u8 = 1;
     const ALL: Sections = 1;
     type Spare = ();
@@ -29,7 +30,7 @@ impl Packed for Number {
         reader.end()
     }
 
-    fn empty(&mut self, (): &mut ()) {
+    fn empty(&mut self, _: Sections, (): &mut ()) {
         self.0 = 0;
     }
 }
@@ -51,7 +52,7 @@ impl Toy {
             (true, false) => *self.sorted.edit_or(&Text::from(token), || 0) += 1,
             // Records are not removed, but one that was made is gone after an undo, and its slot is another's.
             (false, _) => {
-                let at = self.slots.find_or_make(&token, 1);
+                let at = self.slots.find(&token, 1).unwrap_or_else(|| self.slots.make(&token));
                 self.slots.edit(at, 1).0.0 += 1;
             }
         }
@@ -59,9 +60,7 @@ impl Toy {
 
     fn changes(&mut self) -> Vec<Entry> {
         let mut entries = Vec::new();
-        self.slots.changed(|token, value| {
-            entries.push((key(b'a', std::str::from_utf8(token).unwrap()), Some(value.to_vec())))
-        });
+        self.slots.changed(|key, value| entries.push((key.to_vec(), Some(value.to_vec()))));
         for (token, value) in self.sorted.changed() {
             entries.push((key(b'b', token), value.map(|value| bytes(*value))));
         }

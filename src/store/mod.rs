@@ -13,6 +13,7 @@ mod cursor;
 pub mod image;
 mod names;
 pub mod packed;
+pub mod prefixed;
 mod records;
 mod slab;
 mod sorted;

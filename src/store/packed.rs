@@ -2,7 +2,7 @@
 //!
 //! In front stands which sections there are, one bit each, then the length of each of them but the last.
 
-use crate::domain::codec::{CodecError, Reader, put_uint};
+use crate::domain::codec::{CodecError, Reader};
 
 /// Sections of a record, one bit each.
 pub type Sections = u8;
@@ -11,6 +11,8 @@ const SECTIONS_MAX: usize = 8;
 
 /// A record that can be packed into bytes and read back in place, section by section.
 pub trait Packed: Default {
+    /// Stands before a record's token in the changelog's key.
+    const TAG: u8;
     /// Begins every packed value; another one is refused.
     const FORMAT: u8;
     /// Every section that a record may have.
@@ -22,16 +24,21 @@ pub trait Packed: Default {
     fn pack(&self, section: Sections, out: &mut Vec<u8>);
     /// Fills one section that is empty; every byte is read, or it is an error.
     fn unpack(&mut self, section: Sections, bytes: &[u8], spare: &mut Self::Spare) -> Result<(), CodecError>;
-    /// Empties the record; its buffers are kept here or in `spare`, within bounds.
-    fn empty(&mut self, spare: &mut Self::Spare);
+    /// Empties these sections; their buffers are kept here or in `spare`, within bounds.
+    fn empty(&mut self, sections: Sections, spare: &mut Self::Spare);
 }
 
-/// Which sections a body has, and from where to where each lies in it.
+/// Which sections a body has, and from where to where each of them lies in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Split {
     there: Sections,
+    /// Of a section that is not there: anything.
     places: [(usize, usize); SECTIONS_MAX],
 }
+
+/// Bytes of a length in front: always as many, so that there is room for it before its section is packed.
+const LENGTH_BYTES: usize = size_of::<u32>();
+const HEAD_BYTES_MAX: usize = 1 + LENGTH_BYTES * (SECTIONS_MAX - 1);
 
 /// One by one, with their positions.
 fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
@@ -43,26 +50,47 @@ fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
     })
 }
 
+/// True when no section that is there comes behind this one.
+fn is_last(there: Sections, at: usize) -> bool {
+    there >> at == 1
+}
+
+/// One of the lengths in front.
+fn length(head: &mut Reader<'_>) -> Result<usize, CodecError> {
+    let bytes = head.take(LENGTH_BYTES)?.first_chunk().copied().unwrap_or_default();
+    Ok(u32::from_le_bytes(bytes) as usize)
+}
+
 impl Split {
     pub fn of(body: &[u8]) -> Result<Self, CodecError> {
-        let mut reader = Reader::new(body);
-        let there = reader.byte()?;
-        let last = SECTIONS_MAX.wrapping_sub(1 + there.leading_zeros() as usize);
-        let mut lengths = [0; SECTIONS_MAX];
-        for (at, _) in each(there).filter(|(at, _)| *at != last) {
-            let from = reader.position();
-            let length = reader.uint()?;
-            lengths[at] = usize::try_from(length)
-                .map_err(|_| CodecError::Length { at: from, length: i64::try_from(length).unwrap_or(i64::MAX) })?;
+        let mut split = Self::default();
+        split.set(body)?;
+        Ok(split)
+    }
+
+    /// Says where the sections of this body lie. After an error it says nothing that counts.
+    pub fn set(&mut self, body: &[u8]) -> Result<(), CodecError> {
+        let mut lengths = Reader::new(body);
+        self.there = lengths.byte()?;
+        let mut start = head_bytes(self.there);
+        for (at, _) in each(self.there) {
+            let left = body.len().saturating_sub(start);
+            let length = if is_last(self.there, at) { left } else { length(&mut lengths)? };
+            if length > left {
+                return Err(CodecError::Truncated { at: start, wanted: length, left });
+            }
+            self.places[at] = (start, start + length);
+            start += length;
         }
-        let mut places = [(0, 0); SECTIONS_MAX];
-        for (at, _) in each(there) {
-            let start = reader.position();
-            reader.take(if at == last { body.len() - start } else { lengths[at] })?;
-            places[at] = (start, reader.position());
+        match body.len().saturating_sub(start) {
+            0 => Ok(()),
+            left => Err(CodecError::Trailing { at: start, left }),
         }
-        reader.end()?;
-        Ok(Self { there, places })
+    }
+
+    /// Nothing is there.
+    pub fn clear(&mut self) {
+        self.there = 0;
     }
 
     /// Fills the wanted sections of a record, which are empty, from the body that was split.
@@ -89,32 +117,88 @@ pub fn unpack<V: Packed>(record: &mut V, body: &[u8], spare: &mut V::Spare) -> R
 }
 
 /// Appends a record: the changed sections as they are in it, the others as they are packed in a body that was split and lies
-/// in `out` from `before` on (of a record that was never packed, nothing of nothing). `room` is used on the way.
-pub fn pack<V: Packed>(
-    record: &V,
-    changed: Sections,
-    (before, known): (usize, &Split),
-    room: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) {
-    let (mut there, mut places) = (known.there & !changed, known.places);
-    room.clear();
-    for (at, section) in each(changed) {
-        let start = room.len();
-        record.pack(section, room);
-        places[at] = (start, room.len());
-        there |= if start < room.len() { section } else { 0 };
+/// in `out` from `before` on (of a record that was never packed, nothing of nothing).
+pub fn pack<V: Packed>(record: &V, changed: Sections, (before, known): (usize, &Split), out: &mut Vec<u8>) {
+    let (may, start) = (known.there | changed, out.len());
+    // The most that a head can be, then as much as this one needs if there is something in every section.
+    out.extend_from_slice(&[0; HEAD_BYTES_MAX]);
+    out.truncate(start + head_bytes(may));
+    let (mut there, mut lengths) = (may, [0u32; SECTIONS_MAX]);
+    for (at, section) in each(may) {
+        let begin = out.len();
+        if changed & section != 0 {
+            record.pack(section, out);
+        } else {
+            let (from, to) = known.places[at];
+            out.extend_from_within(before + from..before + to);
+        }
+        let length = out.len() - begin;
+        lengths[at] = u32::try_from(length).unwrap_or(u32::MAX);
+        there &= if length == 0 { !section } else { Sections::MAX };
     }
-    out.push(there);
+    if there != may {
+        out.drain(start..start + head_bytes(may) - head_bytes(there));
+    }
+    let head = &mut out[start..start + head_bytes(there)];
+    head[0] = there;
     // The last one ends with the record.
-    for (at, _) in each(there).filter(|(at, _)| there >> at != 1) {
-        put_uint((places[at].1 - places[at].0) as u64, out);
+    let rooms = head[1..].chunks_exact_mut(LENGTH_BYTES);
+    rooms.zip(each(there)).for_each(|(room, (at, _))| room.copy_from_slice(&lengths[at].to_le_bytes()));
+}
+
+/// Bytes of what stands in front of these sections.
+fn head_bytes(there: Sections) -> usize {
+    1 + LENGTH_BYTES * (there.count_ones() as usize).saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// So many bytes in each section.
+    #[derive(Debug, Default, PartialEq)]
+    struct Lengths([usize; 3]);
+
+    impl Packed for Lengths {
+        const TAG: u8 = b'l';
+        const FORMAT: u8 = 1;
+        const ALL: Sections = 7;
+        type Spare = ();
+        fn pack(&self, section: Sections, out: &mut Vec<u8>) {
+            let at = section.trailing_zeros() as usize;
+            out.extend(std::iter::repeat_n(section, self.0[at]));
+        }
+        fn unpack(&mut self, section: Sections, bytes: &[u8], (): &mut ()) -> Result<(), CodecError> {
+            assert!(bytes.iter().all(|byte| *byte == section));
+            self.0[section.trailing_zeros() as usize] = bytes.len();
+            Ok(())
+        }
+        fn empty(&mut self, _: Sections, (): &mut ()) {
+            *self = Self::default();
+        }
     }
-    for (at, section) in each(there) {
-        let (start, end) = places[at];
-        match changed & section != 0 {
-            true => out.extend_from_slice(&room[start..end]),
-            false => out.extend_from_within(before + start..before + end),
+
+    proptest! {
+        /// Sections that are empty, short and long, changed and not.
+        #[test]
+        fn records_come_back(
+            before in prop::array::uniform3(prop_oneof![Just(0usize), 1..300usize, 60_000..70_000usize]),
+            after in prop::array::uniform3(prop_oneof![Just(0usize), 1..300usize, 60_000..70_000usize]),
+            changed in 0u8..8,
+        ) {
+            let mut out = b"before".to_vec();
+            let start = out.len();
+            pack(&Lengths(before), Lengths::ALL, (start, &Split::default()), &mut out);
+            let (known, again) = (Split::of(&out[start..]).unwrap(), out.len());
+            pack(&Lengths(after), changed, (start, &known), &mut out);
+            let mut read = Lengths::default();
+            unpack(&mut read, &out[again..], &mut ()).unwrap();
+            let expected = [0, 1, 2].map(|at| if changed >> at & 1 == 1 { after[at] } else { before[at] });
+            prop_assert_eq!(read, Lengths(expected));
+            read = Lengths::default();
+            unpack(&mut read, &out[start..again], &mut ()).unwrap();
+            prop_assert_eq!(read, Lengths(before));
         }
     }
 }

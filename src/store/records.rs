@@ -16,7 +16,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::Cursor;
 use super::batch::{Batch, Met};
-use super::cell::{TOKEN_BYTES_MAX, record, set_head, split, token};
+use super::cell::{Head, TOKEN_BYTES_MAX, record, split, token};
 use super::packed::{self, Packed, Sections, Split};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
@@ -48,21 +48,26 @@ struct Copy<V> {
     record: V,
 }
 
+/// What is known of a slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The committed record: its token and its bytes.
+    cell: Option<Cell>,
+    /// Which one of its batch's the record was when a batch met it last. The batch knows whether that was itself, so that
+    /// nothing is cleared here.
+    met: u32,
+}
+
 /// Records of type `V` by token. A new record takes the lowest free slot.
 #[derive(Debug)]
 pub struct Records<V: Packed> {
     slab: Slab,
-    /// The committed record by slot: its token and its bytes.
-    slots: Vec<Option<Cell>>,
+    slots: Vec<Slot>,
     /// Slots by token.
     index: HashTable<u32>,
     free: BinaryHeap<Reverse<u32>>,
     /// Records were loaded since the list of free slots was made.
     loaded: bool,
-    /// Room to write a cell's beginning in.
-    head: Vec<u8>,
-    /// Room to pack sections in.
-    room: Vec<u8>,
     copies: Vec<Copy<V>>,
     /// The copy that makes room next.
     next: usize,
@@ -80,8 +85,6 @@ impl<V: Packed> Default for Records<V> {
             index: HashTable::new(),
             free: BinaryHeap::new(),
             loaded: false,
-            head: Vec::new(),
-            room: Vec::new(),
             copies: Vec::new(),
             next: 0,
             open: Batch::default(),
@@ -104,10 +107,8 @@ impl<V: Packed> Records<V> {
     /// The working copy of a record with these sections; `None` when there is no such record.
     pub fn find(&mut self, token: &str, wanted: Sections) -> Option<At> {
         let slot = self.slot_of(token)?;
-        let met = match self.open.by_slot.get(&slot) {
-            Some(met) => *met,
-            None => self.meet(token, slot),
-        };
+        let known = self.slots[slot as usize].met;
+        let met = if self.open.get(known, slot).is_some() { known } else { self.meet(token, slot) };
         let at = self.copy(met);
         self.open(at, wanted);
         Some(at)
@@ -124,18 +125,15 @@ impl<V: Packed> Records<V> {
         }
     }
 
-    /// The working copy of a record that is made if there is none.
-    pub fn find_or_make(&mut self, token: &str, wanted: Sections) -> At {
-        if let Some(at) = self.find(token, wanted) {
-            return at;
-        }
+    /// The working copy of a record that is made now: [`Records::find`] found none.
+    pub fn make(&mut self, token: &str) -> At {
+        debug_assert!(self.slot_of(token).is_none(), "made once");
         let slot = self.take_slot();
         self.enter(token, slot);
         let met = self.meet(token, slot);
         self.open.records[met as usize].made = true;
         let at = self.copy(met);
-        let copy = &mut self.copies[at.0 as usize];
-        (copy.open, copy.changed) = (V::ALL, V::ALL);
+        self.copies[at.0 as usize].open = V::ALL;
         at
     }
 
@@ -161,17 +159,17 @@ impl<V: Packed> Records<V> {
     pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
         let probable: smallvec::SmallVec<[u32; 256]> =
             tokens.filter_map(|token| self.index.find(hash(token), |_| true).copied()).collect();
-        let cells = probable.iter().filter_map(|slot| *self.slots.get(*slot as usize)?);
+        let cells = probable.iter().filter_map(|slot| self.slots.get(*slot as usize)?.cell);
         let touched = cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell));
         std::hint::black_box(touched);
         probable.len()
     }
 
-    /// Every record that the open batch changed: token and value, absolute, packed.
+    /// Every record that the open batch changed: the changelog's key and value, absolute.
     pub fn changed(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
         (0..self.copies.len()).for_each(|at| self.put_away(at));
         for met in self.open.records.iter().filter(|met| met.changed) {
-            each(self.open.token(met), &self.open.bytes[met.value.clone()]);
+            each(self.open.key(met), &self.open.bytes[met.value.clone()]);
         }
     }
 
@@ -187,16 +185,11 @@ impl<V: Packed> Records<V> {
     pub fn commit(&mut self) {
         for group in self.flight.records.chunks(COMMITTED_TOGETHER) {
             // They lie anywhere in memory: the processor waits for many of them at a time.
-            let cells = group.iter().filter(|met| met.changed).filter_map(|met| self.slots[met.slot as usize]);
+            let cells = group.iter().filter(|met| met.changed).filter_map(|met| self.slots[met.slot as usize].cell);
             std::hint::black_box(cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell)));
             for met in group.iter().filter(|met| met.changed) {
-                set_head(self.flight.token(met), &mut self.head);
-                let body = self.flight.body(met);
-                let cell = &mut self.slots[met.slot as usize];
-                *cell = Some(match cell.take() {
-                    Some(known) => self.slab.replace(known, &self.head, body),
-                    None => self.slab.put(&self.head, body),
-                });
+                let cell = &mut self.slots[met.slot as usize].cell;
+                keep(&mut self.slab, cell, self.flight.token(met), self.flight.body(met));
             }
         }
         self.flight.clear();
@@ -213,7 +206,7 @@ impl<V: Packed> Records<V> {
         }
         for copy in &mut self.copies {
             (copy.of, copy.open, copy.changed) = (None, 0, 0);
-            copy.record.empty(&mut self.spare);
+            copy.record.empty(V::ALL, &mut self.spare);
         }
         self.open.clear();
         self.flight.clear();
@@ -241,19 +234,20 @@ impl<V: Packed> Records<V> {
     /// Token and bytes of a record as the open batch sees them.
     fn current(&self, slot: u32) -> Option<(Text, Vec<u8>)> {
         let text = |token: &[u8]| Text::from(String::from_utf8_lossy(token));
-        if let Some(met) = self.open.get(slot) {
+        let Slot { cell, met: number } = self.slots[slot as usize];
+        if let Some(met) = self.open.get(number, slot) {
             let mut bytes = self.open.body(met).to_vec();
             if let Some(copy) = met.copy.map(|at| &self.copies[at as usize]) {
                 let before = bytes.len();
-                packed::pack(&copy.record, copy.changed, (0, &copy.found), &mut Vec::new(), &mut bytes);
+                packed::pack(&copy.record, copy.changed, (0, &copy.found), &mut bytes);
                 bytes.drain(..before);
             }
             return Some((text(self.open.token(met)), bytes));
         }
-        if let Some(met) = self.flight.get(slot) {
+        if let Some(met) = self.flight.get(number, slot) {
             return Some((text(self.flight.token(met)), self.flight.body(met).to_vec()));
         }
-        let cell = self.slab.get(self.slots[slot as usize]?);
+        let cell = self.slab.get(cell?);
         Some((text(token(cell)), record(cell).to_vec()))
     }
 
@@ -264,7 +258,7 @@ impl<V: Packed> Records<V> {
         let end = start.saturating_add(most).min(self.slots.len());
         for slot in start as u32..end as u32 {
             let planted = planted::is(Bug::ImageWithUncommittedSlots).then(|| self.current(slot)).flatten();
-            let committed = self.slots[slot as usize].map(|cell| split(self.slab.get(cell)));
+            let committed = self.slots[slot as usize].cell.map(|cell| split(self.slab.get(cell)));
             let shown = planted.as_ref().map(|(token, bytes)| (token.as_bytes(), bytes.as_slice())).or(committed);
             let Some((token, record)) = shown else { continue };
             value.clear();
@@ -307,7 +301,7 @@ impl<V: Packed> Records<V> {
         }
         let scratch = &mut self.copies[0].record;
         let read = packed::unpack(scratch, body, &mut self.spare);
-        scratch.empty(&mut self.spare);
+        scratch.empty(V::ALL, &mut self.spare);
         read?;
         self.place(token, slot, body);
         Ok(())
@@ -319,27 +313,22 @@ impl<V: Packed> Records<V> {
             self.unload(token_of);
             self.loaded = true;
             if self.slots.len() <= slot as usize {
-                self.slots.resize(slot as usize + 1, None);
+                self.slots.resize(slot as usize + 1, Slot::default());
             }
-            if let Some(cell) = self.slots[slot as usize].take() {
+            if let Some(cell) = self.slots[slot as usize].cell.take() {
                 self.unindex(hash(token(self.slab.get(cell))), slot);
                 self.slab.free(cell);
             }
             self.enter(token_of, slot);
         }
-        set_head(token_of.as_bytes(), &mut self.head);
-        let cell = &mut self.slots[slot as usize];
-        *cell = Some(match cell.take() {
-            Some(known) => self.slab.replace(known, &self.head, body),
-            None => self.slab.put(&self.head, body),
-        });
+        keep(&mut self.slab, &mut self.slots[slot as usize].cell, token_of.as_bytes(), body);
     }
 
     /// Drops a record during restore.
     pub fn unload(&mut self, token: &str) {
         let Some(slot) = self.slot_of(token) else { return };
         self.unindex(hash(token.as_bytes()), slot);
-        if let Some(cell) = self.slots[slot as usize].take() {
+        if let Some(cell) = self.slots[slot as usize].cell.take() {
             self.slab.free(cell);
         }
         self.loaded = true;
@@ -356,29 +345,30 @@ impl<V: Packed> Records<V> {
     }
 
     fn token_of(&self, slot: u32) -> &[u8] {
-        if let Some(cell) = self.slots[slot as usize] {
+        let Slot { cell, met: number } = self.slots[slot as usize];
+        if let Some(cell) = cell {
             return token(self.slab.get(cell));
         }
-        let met = self.flight.get(slot).map(|met| self.flight.token(met));
-        met.or_else(|| self.open.get(slot).map(|met| self.open.token(met))).unwrap_or_default()
+        let met = self.flight.get(number, slot).map(|met| self.flight.token(met));
+        met.or_else(|| self.open.get(number, slot).map(|met| self.open.token(met))).unwrap_or_default()
     }
 
     /// Notes a record that the batch has not met before, with the bytes that it finds.
     fn meet(&mut self, token: &str, slot: u32) -> u32 {
         let (start, open) = (self.open.bytes.len(), &mut self.open);
+        let known = &mut self.slots[slot as usize];
+        open.bytes.push(V::TAG);
         open.bytes.extend_from_slice(token.as_bytes());
         let end = open.bytes.len();
         begin_value::<V>(slot, &mut open.bytes);
-        match self.flight.get(slot) {
-            Some(flown) => open.bytes.extend_from_slice(self.flight.body(flown)),
-            None => {
-                let known = self.slots[slot as usize].map(|cell| record(self.slab.get(cell)));
-                open.bytes.extend_from_slice(known.unwrap_or_default());
-            }
+        match (self.flight.get(known.met, slot), known.cell) {
+            (Some(flown), _) => open.bytes.extend_from_slice(self.flight.body(flown)),
+            (None, Some(cell)) => open.bytes.extend_from_slice(record(self.slab.get(cell))),
+            (None, None) => {}
         }
         let (met, value) = (open.records.len() as u32, end..open.bytes.len());
-        open.records.push(Met { slot, made: false, changed: false, copy: None, token: start..end, value });
-        open.by_slot.insert(slot, met);
+        open.records.push(Met { slot, made: false, changed: false, copy: None, key: start..end, value });
+        known.met = met;
         met
     }
 
@@ -396,8 +386,11 @@ impl<V: Packed> Records<V> {
         let copy = &mut self.copies[at];
         copy.of = Some(met);
         let body = self.open.body(&self.open.records[met as usize]);
-        // Nothing was found of a record that is made now.
-        copy.found = if body.is_empty() { Split::default() } else { trusted(Split::of(body)) };
+        match body.is_empty() {
+            // Nothing was found of a record that is made now.
+            true => copy.found.clear(),
+            false => trusted(copy.found.set(body)),
+        }
         self.open.records[met as usize].copy = Some(at as u32);
         At(at as u32)
     }
@@ -406,27 +399,27 @@ impl<V: Packed> Records<V> {
     fn put_away(&mut self, at: usize) {
         let copy = &mut self.copies[at];
         let Some(met) = copy.of.take() else { return };
-        self.open.records[met as usize].copy = None;
-        if copy.changed != 0 {
-            let before = self.open.body_place(&self.open.records[met as usize]).start;
-            let start = self.open.bytes.len();
-            begin_value::<V>(self.open.records[met as usize].slot, &mut self.open.bytes);
-            packed::pack(&copy.record, copy.changed, (before, &copy.found), &mut self.room, &mut self.open.bytes);
-            let met = &mut self.open.records[met as usize];
-            (met.changed, met.value) = (true, start..self.open.bytes.len());
+        let (met, bytes) = (&mut self.open.records[met as usize], &mut self.open.bytes);
+        met.copy = None;
+        // A record that was made is there, whatever was written into it.
+        if copy.changed != 0 || met.made && !met.changed {
+            let (before, start) = (met.body_start(), bytes.len());
+            begin_value::<V>(met.slot, bytes);
+            packed::pack(&copy.record, copy.changed, (before, &copy.found), bytes);
+            (met.changed, met.value) = (true, start..bytes.len());
         }
+        copy.record.empty(copy.open, &mut self.spare);
         (copy.open, copy.changed) = (0, 0);
-        copy.record.empty(&mut self.spare);
     }
 
     fn take_slot(&mut self) -> u32 {
         if std::mem::take(&mut self.loaded) {
-            let slots = self.slots.iter().enumerate().filter(|(_, cell)| cell.is_none());
+            let slots = self.slots.iter().enumerate().filter(|(_, slot)| slot.cell.is_none());
             self.free = slots.map(|(slot, _)| Reverse(slot as u32)).collect();
         }
         self.free.pop().map_or_else(
             || {
-                self.slots.push(None);
+                self.slots.push(Slot::default());
                 (self.slots.len() - 1) as u32
             },
             |Reverse(slot)| slot,
@@ -468,6 +461,16 @@ fn trusted<T>(read: Result<T, CodecError>) -> T {
     read.unwrap_or_else(|error| panic!("a packed record cannot be read back: {error}"))
 }
 
+/// Puts a record where it is kept.
+fn keep(slab: &mut Slab, cell: &mut Option<Cell>, token: &[u8], body: &[u8]) {
+    let (head, token) = (Head::of(token), &token[..token.len().min(TOKEN_BYTES_MAX)]);
+    let parts = [head.bytes(), token, body];
+    *cell = Some(match *cell {
+        Some(known) => slab.replace(known, &parts),
+        None => slab.put(&parts),
+    });
+}
+
 /// The format and the slot in front of a packed record.
 fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
     out.push(V::FORMAT);
@@ -491,6 +494,7 @@ mod tests {
     }
 
     impl Packed for Number {
+        const TAG: u8 = b'n';
         const FORMAT: u8 = 7;
         const ALL: Sections = 3;
         type Spare = ();
@@ -511,8 +515,10 @@ mod tests {
             }
             reader.end()
         }
-        fn empty(&mut self, (): &mut ()) {
-            self.0 = [0, 0];
+        fn empty(&mut self, sections: Sections, (): &mut ()) {
+            for at in (0..2).filter(|at| sections >> at & 1 == 1) {
+                self.0[at] = 0;
+            }
         }
     }
 
@@ -567,7 +573,7 @@ mod tests {
                 match act {
                     Act::Edit(key, by, second) => {
                         let (token, section) = (format!("c{key}"), 1 << u8::from(second));
-                        let at = records.find_or_make(&token, section);
+                        let at = records.find(&token, section).unwrap_or_else(|| records.make(&token));
                         records.edit(at, section).0.0[usize::from(second)] += by;
                         *model.entry(token).or_default() += by;
                     }
@@ -578,7 +584,7 @@ mod tests {
                     }
                     Act::HandOver if flight.is_none() => {
                         let mut changed = Vec::new();
-                        records.changed(|token, value| changed.push((Text::from_utf8(token).unwrap(), value.to_vec())));
+                        records.changed(|key, value| changed.push((Text::from_utf8(&key[1..]).unwrap(), value.to_vec())));
                         records.hand_over();
                         records.changed(|_, _| panic!("the next batch changed nothing yet"));
                         flight = Some((contents(&records), model.clone(), changed));
@@ -612,11 +618,11 @@ mod tests {
         for (token, slot) in [("a", 4), ("b", 1), ("a", 3)] {
             let mut value = Vec::new();
             begin_value::<Number>(slot, &mut value);
-            packed::pack(&Number([5, 0]), 3, (0, &Split::default()), &mut Vec::new(), &mut value);
+            packed::pack(&Number([5, 0]), 3, (0, &Split::default()), &mut value);
             records.load(token, &value).unwrap();
         }
         for token in ["c", "d", "e", "f"] {
-            records.find_or_make(token, 1);
+            records.make(token);
         }
         let slots: Vec<_> = contents(&records).into_iter().map(|(slot, token, _)| format!("{slot}{token}")).collect();
         assert_eq!(slots, ["0c", "1b", "2d", "3a", "4e", "5f"]);
@@ -630,14 +636,17 @@ mod tests {
         assert_eq!(records.load("a", &[]), Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }));
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
         assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
-        for early in [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3], &[7, 0, 3, 2, 2, 1], &[7, 0, 3, 9, 2]] {
+        // Which sections there are, the length of the first, sections.
+        let early =
+            [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3, 2, 0], &[7, 0, 3, 2, 0, 0, 0, 2, 1], &[7, 0, 3, 4, 0, 0, 0, 2]];
+        for early in early {
             assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
         }
-        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 2, 1, 1, 2, 1]] {
+        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 0, 0, 0, 2, 1, 1, 2, 1]] {
             assert!(matches!(records.load("a", late), Err(CodecError::Trailing { .. })), "{late:?}");
         }
         assert!(matches!(records.load("a", &[7, 0, 4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
         assert!(records.is_empty());
-        assert_eq!(records.load("a", &[7, 0, 3, 2, 2, 1, 2, 1]), Ok(()));
+        assert_eq!(records.load("a", &[7, 0, 3, 2, 0, 0, 0, 2, 1, 2, 1]), Ok(()));
     }
 }

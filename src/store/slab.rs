@@ -13,6 +13,12 @@ const NUMBER_BITS: u32 = 25;
 pub const CELLS_MAX: u32 = 1 << NUMBER_BITS;
 /// Cell sizes in bytes: steps of 8, 16 and 32, then four steps to each doubling.
 const SIZES: [usize; 87] = sizes();
+/// Every size is a multiple of so many bytes.
+const STEP_BYTES: usize = 8;
+/// The class of what takes so many steps, for the usual lengths: found without a search.
+const SMALL_CLASSES: [u8; 129] = small_classes();
+/// A string is given in so many parts.
+pub const PARTS: usize = 3;
 /// The class of what is boxed by itself.
 const BOXED: u32 = SIZES.len() as u32;
 const CACHE_LINE_BYTES: usize = 64;
@@ -35,6 +41,19 @@ const fn sizes() -> [usize; 87] {
         i += 1;
     }
     sizes
+}
+
+const fn small_classes() -> [u8; 129] {
+    let mut classes = [0; 129];
+    let (mut steps, mut class) = (0, 0);
+    while steps < classes.len() {
+        if SIZES[class as usize] < steps * STEP_BYTES {
+            class += 1;
+        }
+        classes[steps] = class;
+        steps += 1;
+    }
+    classes
 }
 
 /// The place of one byte string.
@@ -151,18 +170,18 @@ impl Slab {
         bytes.iter().step_by(CACHE_LINE_BYTES).take(TOUCHED_LINES_MAX).fold(0, |sum, byte| sum ^ byte)
     }
 
-    /// Stores `head` and `body` as one string.
-    pub fn put(&mut self, head: &[u8], body: &[u8]) -> Cell {
-        let length = head.len() + body.len();
+    /// Stores the parts as one string.
+    pub fn put(&mut self, parts: &[&[u8]; PARTS]) -> Cell {
+        let length = length_of(parts);
         let mut class = class_of(length);
         while let Some(cells) = self.classes.get_mut(class as usize) {
             if let Some(number) = cells.take() {
-                fill(cells.cell_mut(number), length, head, body);
+                fill(cells.cell_mut(number), length, parts);
                 return Cell::new(class, number);
             }
             class += 1;
         }
-        let content = [head, body].concat().into_boxed_slice();
+        let content = parts.concat().into_boxed_slice();
         match self.boxed_free.pop() {
             Some(number) => {
                 self.boxed[number as usize] = content;
@@ -176,17 +195,17 @@ impl Slab {
     }
 
     /// Replaces what a cell holds, in place when it fits its class.
-    pub fn replace(&mut self, cell: Cell, head: &[u8], body: &[u8]) -> Cell {
+    pub fn replace(&mut self, cell: Cell, parts: &[&[u8]; PARTS]) -> Cell {
         let (class, number) = cell.parts();
-        let length = head.len() + body.len();
+        let length = length_of(parts);
         match self.classes.get_mut(class as usize) {
             Some(cells) if class_of(length) == class => {
-                fill(cells.cell_mut(number), length, head, body);
+                fill(cells.cell_mut(number), length, parts);
                 cell
             }
             _ => {
                 self.free(cell);
-                self.put(head, body)
+                self.put(parts)
             }
         }
     }
@@ -207,7 +226,14 @@ impl Slab {
 #[inline]
 fn class_of(length: usize) -> u32 {
     let wanted = length + prefix_len(length);
-    SIZES.partition_point(|size| *size < wanted) as u32
+    match SMALL_CLASSES.get(wanted.div_ceil(STEP_BYTES)) {
+        Some(class) => u32::from(*class),
+        None => SIZES.partition_point(|size| *size < wanted) as u32,
+    }
+}
+
+fn length_of(parts: &[&[u8]; PARTS]) -> usize {
+    parts.iter().map(|part| part.len()).sum()
 }
 
 /// One byte for what is shorter than 128, else three.
@@ -217,8 +243,8 @@ fn prefix_len(length: usize) -> usize {
 }
 
 #[inline]
-fn fill(cell: &mut [u8], length: usize, head: &[u8], body: &[u8]) {
-    let from = prefix_len(length);
+fn fill(cell: &mut [u8], length: usize, parts: &[&[u8]; PARTS]) {
+    let mut from = prefix_len(length);
     if from == 1 {
         cell[0] = length as u8;
     } else {
@@ -226,8 +252,10 @@ fn fill(cell: &mut [u8], length: usize, head: &[u8], body: &[u8]) {
         let [high, middle, low] = [length >> 16, length >> 8, length].map(|part| part as u8);
         cell[..3].copy_from_slice(&[high | 0x80, middle, low]);
     }
-    cell[from..from + head.len()].copy_from_slice(head);
-    cell[from + head.len()..from + length].copy_from_slice(body);
+    for part in parts {
+        cell[from..from + part.len()].copy_from_slice(part);
+        from += part.len();
+    }
 }
 
 #[inline]
@@ -252,6 +280,9 @@ mod tests {
     fn sizes_ascend_and_lose_little() {
         assert_eq!(SIZES[0], 16);
         assert_eq!(SIZES[SIZES.len() - 1], 64 << 10);
+        assert!((0..70_000).all(|length| {
+            class_of(length) as usize == SIZES.partition_point(|size| *size < length + prefix_len(length))
+        }));
         assert!(SIZES.windows(2).all(|w| w[0] < w[1] && (w[1] - w[0]) * 4 <= w[1].max(32)));
         let class = |length: usize| SIZES.get(class_of(length) as usize).copied();
         assert_eq!((class(0), class(15), class(16), class(127)), (Some(16), Some(16), Some(24), Some(128)));
@@ -266,11 +297,12 @@ mod tests {
             for (act, key, length, byte) in acts {
                 let length = if act == 0 { length } else { length % 300 };
                 let body = vec![byte; length];
-                let expected = [&[key as u8][..], &body].concat();
+                let parts = [&[key as u8][..], &body, b"end"];
+                let expected = parts.concat();
                 match (act, live.remove(&key)) {
                     (3, Some((cell, _))) => slab.free(cell),
-                    (_, Some((cell, _))) => { live.insert(key, (slab.replace(cell, &[key as u8], &body), expected)); }
-                    (_, None) => { live.insert(key, (slab.put(&[key as u8], &body), expected)); }
+                    (_, Some((cell, _))) => { live.insert(key, (slab.replace(cell, &parts), expected)); }
+                    (_, None) => { live.insert(key, (slab.put(&parts), expected)); }
                 }
                 for (cell, expected) in live.values() {
                     prop_assert_eq!(slab.get(*cell), expected.as_slice());

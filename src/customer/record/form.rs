@@ -40,7 +40,8 @@ pub struct Spare {
 type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
-    const FORMAT: u8 = 5;
+    const TAG: u8 = b'c';
+    const FORMAT: u8 = 6;
     const ALL: Sections = section::ALL;
     type Spare = Spare;
 
@@ -65,7 +66,7 @@ impl Packed for Customer {
                 let buffers = &mut spare.instalments;
                 from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
             }
-            section::TRAITS => self.traits = Traits::unpack(from)?,
+            section::TRAITS => self.traits.unpack(from)?,
             section::PROFILE => self.profile.insert(spare.profiles.pop().unwrap_or_default()).unpack(from)?,
             section::OFFERING => self.offering.insert(spare.offerings.pop().unwrap_or_default()).unpack(from)?,
             _ => self.erased_at = Some(from.time()?),
@@ -73,26 +74,35 @@ impl Packed for Customer {
         from.end()
     }
 
-    fn empty(&mut self, spare: &mut Spare) {
-        self.erased_at = None;
-        self.traits = Traits::default();
-        clear(&mut self.applications);
-        clear(&mut self.drawdowns);
-        clear(&mut self.limits);
-        for loan in self.loans.drain(..) {
-            let mut instalments = loan.instalments;
-            clear(&mut instalments);
-            keep(&mut spare.instalments, instalments);
+    fn empty(&mut self, sections: Sections, spare: &mut Spare) {
+        let has = |section| sections & section != 0;
+        if has(section::FUNNEL) {
+            clear(&mut self.applications);
+            clear(&mut self.drawdowns);
+            clear(&mut self.limits);
         }
-        clear(&mut self.loans);
-        if let Some(mut profile) = self.profile.take() {
+        if has(section::LOANS) {
+            for loan in self.loans.drain(..) {
+                let mut instalments = loan.instalments;
+                clear(&mut instalments);
+                keep(&mut spare.instalments, instalments);
+            }
+            clear(&mut self.loans);
+        }
+        if has(section::TRAITS) {
+            self.traits.empty();
+        }
+        if let Some(mut profile) = self.profile.take_if(|_| has(section::PROFILE)) {
             profile.empty();
             keep(&mut spare.profiles, profile);
         }
-        if let Some(mut offering) = self.offering.take() {
+        if let Some(mut offering) = self.offering.take_if(|_| has(section::OFFERING)) {
             (offering.pending, offering.live) = (None, None);
             offering.offered_at.clear();
             keep(&mut spare.offerings, offering);
+        }
+        if has(section::ERASED) {
+            self.erased_at = None;
         }
     }
 }
@@ -255,12 +265,12 @@ impl Drawdown {
         let parts = parts.with(self.offered_minor.is_some());
         to.parts(parts.with(self.staff).with(self.test_order));
         to.text(&self.partner);
-        to.text(&self.drawdown);
+        to.id(&self.drawdown);
         to.some(self.risk_passed_at, Packer::time);
         pack_asked(self.requested, to);
         pack_outcome(self.outcome, to);
         if !self.candidate.is_empty() {
-            to.text(&self.candidate);
+            to.id_bytes(self.candidate.as_bytes());
         }
         to.some(self.offered_minor, Packer::number);
     }
@@ -268,11 +278,11 @@ impl Drawdown {
     fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
         let mut parts = from.parts()?;
         let (request_known, admitted, own_accepted) = (parts.next(), parts.next(), parts.next());
-        let (partner, drawdown) = (from.text()?, from.text()?);
+        let (partner, drawdown) = (from.text()?, from.id()?);
         let risk_passed_at = from.some(parts.next(), Unpacker::time)?;
         let requested = unpack_asked(&mut parts, from)?;
         let outcome = unpack_outcome(&mut parts, from)?;
-        let candidate = from.some(parts.next(), Unpacker::text_id)?.unwrap_or_default();
+        let candidate = from.some(parts.next(), Unpacker::id)?.unwrap_or_default();
         let held_out = parts.next();
         let offered_minor = from.some(parts.next(), Unpacker::number)?;
         let (staff, test_order) = (parts.next(), parts.next());

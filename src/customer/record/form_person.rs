@@ -15,29 +15,32 @@ impl Traits {
     pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
         let parts = Parts::default().with(self.region.is_some()).with(self.employer_form.is_some());
         to.parts(parts.with(self.employer_report.is_some()).with(self.verdict.is_some()));
-        to.dated(&self.region, |to, text| to.text(text));
+        to.dated(&self.region, |to, text| to.id(text));
         to.dated(&self.employer_form, |to, text| to.text(text));
         to.dated(&self.employer_report, |to, text| to.text(text));
         if let Some(verdict) = &self.verdict {
             to.time(verdict.decided_at);
             to.number(i64::from(verdict.valid_days));
-            [&verdict.model, &verdict.version, &verdict.band].into_iter().for_each(|text| to.text(text));
+            [&verdict.model, &verdict.version, &verdict.band].into_iter().for_each(|text| to.id(text));
         }
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
         let mut parts = from.parts()?;
-        let traits = Self {
-            region: from.dated(parts.next(), Unpacker::text)?,
-            employer_form: from.dated(parts.next(), Unpacker::text)?,
-            employer_report: from.dated(parts.next(), Unpacker::text)?,
-            verdict: from.some(parts.next(), |from| {
-                let (decided_at, valid_days) = (from.time()?, from.small()?);
-                Ok(Verdict { decided_at, valid_days, model: from.text()?, version: from.text()?, band: from.text()? })
-            })?,
-        };
-        parts.end(from.position())?;
-        Ok(traits)
+        self.region = from.dated(parts.next(), Unpacker::id)?;
+        self.employer_form = from.dated(parts.next(), Unpacker::text)?;
+        self.employer_report = from.dated(parts.next(), Unpacker::text)?;
+        self.verdict = from.some(parts.next(), |from| {
+            let (decided_at, valid_days) = (from.time()?, from.small()?);
+            Ok(Verdict { decided_at, valid_days, model: from.id()?, version: from.id()?, band: from.id()? })
+        })?;
+        parts.end(from.position())
+    }
+
+    /// Forgets everything; each by itself, because a whole default would be written beside it and moved here.
+    pub(super) fn empty(&mut self) {
+        let Self { region, employer_form, employer_report, verdict } = self;
+        (*region, *employer_form, *employer_report, *verdict) = (None, None, None, None);
     }
 }
 
@@ -50,7 +53,7 @@ impl Profile {
         let parts = parts.with(!self.consents.is_empty()).with(!self.flags.is_empty());
         let parts = parts.with(!self.contacts.is_empty()).with(self.income.is_some());
         to.parts(parts.with(self.own_declined_at.is_some()));
-        to.dated(&self.zone, |to, text| to.text(text));
+        to.dated(&self.zone, |to, text| to.id(text));
         to.dated(&self.tags, |to, tags| {
             to.count(tags.len());
             tags.iter().for_each(|tag| to.text(tag));
@@ -60,7 +63,7 @@ impl Profile {
         to.dated(&self.own_product, |to, value| to.word(*value));
         to.dated(&self.own_limit_minor, |to, value| to.number(*value));
         to.some(self.own_since, Packer::time);
-        to.dated(&self.merged_into, |to, text| to.text(text));
+        to.dated(&self.merged_into, |to, text| to.id(text));
         list(to, &self.scores, ScoreFact::pack);
         list(to, &self.consents, Consent::pack);
         list(to, &self.flags, FlagFact::pack);
@@ -74,7 +77,7 @@ impl Profile {
 
     pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
         let mut parts = from.parts()?;
-        self.zone = from.dated(parts.next(), Unpacker::text)?;
+        self.zone = from.dated(parts.next(), Unpacker::id)?;
         self.tags = from.dated(parts.next(), |from| {
             let mut tags = Tags::new();
             for _ in 0..from.count(ENTRIES_MAX)? {
@@ -87,7 +90,7 @@ impl Profile {
         self.own_product = from.dated(parts.next(), Unpacker::word)?;
         self.own_limit_minor = from.dated(parts.next(), Unpacker::number)?;
         self.own_since = from.some(parts.next(), Unpacker::time)?;
-        self.merged_into = from.dated(parts.next(), Unpacker::text)?;
+        self.merged_into = from.dated(parts.next(), Unpacker::id)?;
         if parts.next() {
             from.list(&mut self.scores, ENTRIES_MAX, ScoreFact::unpack)?;
         }

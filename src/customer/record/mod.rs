@@ -54,15 +54,34 @@ pub trait Keyed {
     fn key(&self) -> (&str, &str);
 }
 
+/// Longest list that is looked through from the end instead of being searched: most have an entry or two, and the ids of one
+/// list seldom agree in more than their length.
+const LOOKED_THROUGH_MAX: usize = 8;
+
+/// Where the entry of that partner and id is.
+fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
+    if items.len() > LOOKED_THROUGH_MAX {
+        return search(items, partner, id).ok();
+    }
+    items.iter().rposition(|item| {
+        let (of, its) = item.key();
+        its == id && of == partner
+    })
+}
+
+/// Where the entry of that partner and id is, or where it belongs.
+fn search<T: Keyed>(items: &[T], partner: &str, id: &str) -> Result<usize, usize> {
+    items.binary_search_by(|item| item.key().cmp(&(partner, id)))
+}
+
 /// The entry of that partner and id.
 pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a T> {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
-    items.get(position)
+    items.get(position(items, partner, id)?)
 }
 
 /// The entry of that partner and id, to change.
 pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).ok()?;
+    let position = position(items, partner, id)?;
     items.get_mut(position)
 }
 
@@ -73,7 +92,7 @@ pub fn find_or_place<'a, T: Keyed>(
     id: &str,
     make: impl FnOnce() -> T,
 ) -> &'a mut T {
-    let position = items.binary_search_by(|item| item.key().cmp(&(partner, id))).unwrap_or_else(|position| {
+    let position = search(items, partner, id).unwrap_or_else(|position| {
         items.insert(position, make());
         position
     });
@@ -82,7 +101,8 @@ pub fn find_or_place<'a, T: Keyed>(
 
 /// Places an entry by its key.
 pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
-    match items.binary_search_by(|known| known.key().cmp(&item.key())) {
+    let (partner, id) = item.key();
+    match search(items, partner, id) {
         Ok(position) => items[position] = item,
         Err(position) => items.insert(position, item),
     }

@@ -5,10 +5,11 @@ use smallvec::SmallVec;
 
 use super::fact::Dated;
 use super::{CONSENTS_MAX, CONTACTS_MAX};
-use crate::domain::codec::{CodecError, Reader, put_long, put_uint};
+use crate::domain::codec::{CodecError, Reader};
 use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime, Id, Text};
+use crate::store::prefixed::{self, unzigzag, zigzag};
 
 /// Most texts of one section that later ones may refer to; further ones are written out.
 const TEXTS_MAX: usize = 64;
@@ -21,6 +22,8 @@ const BEGIN_MS: i64 = 1_704_067_200_000;
 const FAR_MS: i64 = 1 << 60;
 /// Says that a moment of its own follows; no distance in milliseconds is written as zero.
 const FAR: u64 = 0;
+/// The moment before again: no seconds from it.
+const SAME: u64 = 1;
 
 /// Which parts are there, one bit each, read back in the same order.
 #[derive(Default)]
@@ -68,36 +71,44 @@ impl<'r, 'o> Packer<'r, 'o> {
 
     #[inline]
     pub fn parts(&mut self, parts: Parts) {
-        put_uint(parts.0, self.out);
+        prefixed::put(parts.0, self.out);
     }
 
     #[inline]
     pub fn count(&mut self, count: usize) {
-        put_uint(count as u64, self.out);
+        prefixed::put(count as u64, self.out);
     }
 
     #[inline]
     pub fn number(&mut self, value: i64) {
-        put_long(value, self.out);
+        prefixed::put_signed(value, self.out);
     }
 
     #[inline]
     pub fn word<W: Word>(&mut self, word: W) {
-        put_uint(word.ordinal() as u64, self.out);
+        prefixed::put(word.ordinal() as u64, self.out);
     }
 
     /// A moment, as the distance from the one before: in seconds where it is whole ones.
     #[inline]
     pub fn time(&mut self, at: EventTime) {
+        match at.0 == self.last {
+            true => prefixed::put(SAME, self.out),
+            false => self.other_time(at),
+        }
+    }
+
+    fn other_time(&mut self, at: EventTime) {
         let distance = at.0.wrapping_sub(self.last);
         self.last = at.0;
+        let seconds = distance / SECOND_MS;
         if distance.unsigned_abs() > FAR_MS as u64 {
-            put_uint(FAR, self.out);
-            put_long(at.0, self.out);
-        } else if distance % SECOND_MS == 0 {
-            put_uint(zigzag(distance / SECOND_MS) << 1 | 1, self.out);
+            prefixed::put(FAR, self.out);
+            prefixed::put_signed(at.0, self.out);
+        } else if seconds * SECOND_MS == distance {
+            prefixed::put(zigzag(seconds) << 1 | 1, self.out);
         } else {
-            put_uint(zigzag(distance) << 1, self.out);
+            prefixed::put(zigzag(distance) << 1, self.out);
         }
     }
 
@@ -110,18 +121,18 @@ impl<'r, 'o> Packer<'r, 'o> {
     /// A day, as the distance from another.
     #[inline]
     pub fn day(&mut self, day: CalendarDay, from: CalendarDay) {
-        put_long(i64::from(day.0) - i64::from(from.0), self.out);
+        prefixed::put_signed(i64::from(day.0) - i64::from(from.0), self.out);
     }
 
     /// A text that may stand in the section again.
     pub fn text(&mut self, text: &'r str) {
         match self.texts.iter().position(|known| *known == text) {
-            Some(known) => put_uint((known as u64) << 1, self.out),
+            Some(known) => prefixed::put((known as u64) << 1, self.out),
             None => {
                 if self.texts.len() < TEXTS_MAX {
                     self.texts.push(text);
                 }
-                put_uint((text.len() as u64) << 1 | 1, self.out);
+                prefixed::put((text.len() as u64) << 1 | 1, self.out);
                 self.out.extend_from_slice(text.as_bytes());
             }
         }
@@ -130,8 +141,14 @@ impl<'r, 'o> Packer<'r, 'o> {
     /// An id, which stands once.
     #[inline]
     pub fn id(&mut self, id: &str) {
-        put_uint(id.len() as u64, self.out);
-        self.out.extend_from_slice(id.as_bytes());
+        self.id_bytes(id.as_bytes());
+    }
+
+    /// The bytes of an id, for one that need not be looked at to be a text.
+    #[inline]
+    pub fn id_bytes(&mut self, id: &[u8]) {
+        prefixed::put(id.len() as u64, self.out);
+        self.out.extend_from_slice(id);
     }
 
     #[inline]
@@ -184,42 +201,42 @@ impl<'b> Unpacker<'b> {
 
     #[inline]
     pub fn parts(&mut self) -> Read<Parts> {
-        self.reader.uint().map(Parts::of)
+        prefixed::get(&mut self.reader).map(Parts::of)
     }
 
     /// How many entries follow, at most `most`.
     #[inline]
     pub fn count(&mut self, most: usize) -> Read<usize> {
         let at = self.position();
-        let count = self.reader.uint()?;
+        let count = prefixed::get(&mut self.reader)?;
         let known = usize::try_from(count).ok().filter(|count| *count <= most);
         known.ok_or(CodecError::Length { at, length: i64::try_from(count).unwrap_or(i64::MAX) })
     }
 
     #[inline]
     pub fn number(&mut self) -> Read<i64> {
-        self.reader.long()
+        prefixed::get_signed(&mut self.reader)
     }
 
     #[inline]
     pub fn small(&mut self) -> Read<i32> {
         let at = self.position();
-        i32::try_from(self.reader.long()?).map_err(|_| CodecError::Number { at })
+        i32::try_from(prefixed::get_signed(&mut self.reader)?).map_err(|_| CodecError::Number { at })
     }
 
     #[inline]
     pub fn word<W: Word>(&mut self) -> Read<W> {
         let at = self.position();
-        let ordinal = self.reader.uint()?;
+        let ordinal = prefixed::get(&mut self.reader)?;
         let word = usize::try_from(ordinal).ok().and_then(W::at);
         word.ok_or(CodecError::Ordinal { at, ordinal: ordinal as i64 })
     }
 
     #[inline]
     pub fn time(&mut self) -> Read<EventTime> {
-        let distance = match self.reader.uint()? {
+        let distance = match prefixed::get(&mut self.reader)? {
             FAR => {
-                self.last = self.reader.long()?;
+                self.last = prefixed::get_signed(&mut self.reader)?;
                 return Ok(EventTime(self.last));
             }
             whole if whole & 1 == 1 => unzigzag(whole >> 1).wrapping_mul(SECOND_MS),
@@ -237,7 +254,7 @@ impl<'b> Unpacker<'b> {
     #[inline]
     pub fn day(&mut self, from: CalendarDay) -> Read<CalendarDay> {
         let at = self.position();
-        let day = i64::from(from.0).checked_add(self.reader.long()?).and_then(|day| i32::try_from(day).ok());
+        let day = i64::from(from.0).checked_add(prefixed::get_signed(&mut self.reader)?).and_then(|day| i32::try_from(day).ok());
         day.map(CalendarDay).ok_or(CodecError::Number { at })
     }
 
@@ -252,7 +269,7 @@ impl<'b> Unpacker<'b> {
 
     fn any_text(&mut self) -> Read<&'b str> {
         let at = self.position();
-        let head = self.reader.uint()?;
+        let head = prefixed::get(&mut self.reader)?;
         if head & 1 == 0 {
             let known = usize::try_from(head >> 1).ok().and_then(|known| self.texts.get(known));
             return known.copied().ok_or(CodecError::Ordinal { at, ordinal: head as i64 });
@@ -265,9 +282,9 @@ impl<'b> Unpacker<'b> {
     }
 
     #[inline]
-    pub fn id(&mut self) -> Read<Text> {
-        let length = self.reader.uint()?;
-        self.utf8(length).map(Text::from)
+    pub fn id<T: From<&'b str>>(&mut self) -> Read<T> {
+        let length = prefixed::get(&mut self.reader)?;
+        self.utf8(length).map(T::from)
     }
 
     fn utf8(&mut self, length: u64) -> Read<&'b str> {
@@ -294,16 +311,6 @@ impl<'b> Unpacker<'b> {
         }
         Ok(())
     }
-}
-
-#[inline]
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-#[inline]
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cfg(test)]
@@ -334,7 +341,7 @@ mod tests {
         assert_eq!(out.len(), 4 + 3 + 1 + 1 + 1 + 1);
         let mut unpacker = Unpacker::new(&out);
         assert!(texts.iter().all(|text| unpacker.text().unwrap() == *text));
-        assert!(matches!(Unpacker::new(&[2]).text(), Err(CodecError::Ordinal { .. })));
-        assert!(matches!(Unpacker::new(&[9, b'a']).id(), Err(CodecError::Truncated { .. })));
+        assert!(matches!(Unpacker::new(&[5]).text(), Err(CodecError::Ordinal { .. })));
+        assert!(matches!(Unpacker::new(&[9 << 1 | 1, b'a']).id::<Text>(), Err(CodecError::Truncated { .. })));
     }
 }
