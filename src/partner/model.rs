@@ -6,6 +6,7 @@ use super::codec::Cell;
 use super::panes::{Panes, Placed, Retention, Width};
 use super::windows::{Span, Windows, sum};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
@@ -94,7 +95,7 @@ impl World {
                 let oldest = self.now.floor(DAY_MS).0 - KEEP.days_ms;
                 match add(&mut self.panes, &delta, self.now) {
                     Some(placed) => {
-                        self.windows.add(&placed.key, counter, delta.change);
+                        self.windows.add(&placed.key, &[CounterDelta { counter, change: delta.change }]);
                         self.model.0.push(delta);
                     }
                     None => assert!(at < oldest && !counter.family().by_day(), "{counter} at {at} is within retention"),
@@ -229,7 +230,8 @@ fn changed(panes: &mut Panes) -> Vec<PartnerPane> {
 
 fn add(panes: &mut Panes, delta: &Delta, now: EventTime) -> Option<Placed> {
     let partner = panes.names.number(&delta.partner);
-    panes.add(partner, delta, now)
+    let Delta { counter, at, change, .. } = *delta;
+    panes.add(partner, counter.family(), at, &[CounterDelta { counter, change }], now)
 }
 
 fn delta(counter: Counter, at: i64, count: i64) -> Delta {

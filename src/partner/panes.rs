@@ -1,5 +1,6 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
@@ -11,7 +12,8 @@ use crate::domain::counter::{Family, Tally};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
-use crate::domain::{Counter, Delta, EventTime, Text, set_text};
+use crate::domain::deltas::CounterDelta;
+use crate::domain::{Counter, EventTime, Text, set_text};
 use crate::store::{Cursor, Names, Number, Sorted, Spares};
 use crate::{record, words};
 
@@ -47,7 +49,7 @@ impl Width {
 }
 
 /// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellKey {
     /// Among the names of the panes.
     pub partner: Number,
@@ -55,6 +57,29 @@ pub struct CellKey {
     pub width: Width,
     /// UTC milliseconds.
     pub start: i64,
+}
+
+impl CellKey {
+    /// One number that sorts like partner (by that rank), family, width and start.
+    fn order(&self, partner: u32) -> u128 {
+        let pane = u64::from(partner) << 16 | (self.family as u64) << 8 | self.width as u64;
+        u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
+    }
+}
+
+/// As one number, because cells are looked up with every change of a counter.
+impl Ord for CellKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |key: &Self| key.order(key.partner.index() as u32);
+        number(self).cmp(&number(other))
+    }
+}
+
+impl PartialOrd for CellKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A cell's key as the changelog has it.
@@ -115,11 +140,11 @@ impl Edges {
     }
 }
 
-/// Where a delta landed.
+/// Where changes landed.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed {
     pub key: CellKey,
-    /// The counter went below zero, which later deltas of the same bundle may still repair.
+    /// A counter went below zero, which later deltas of the same bundle may still repair.
     pub negative: bool,
 }
 
@@ -170,18 +195,24 @@ impl Panes {
         }
     }
 
-    /// Adds one delta of a partner to the pane it belongs to by `now`; `None`: no pane takes it any more.
-    pub fn add(&mut self, partner: Number, delta: &Delta, now: EventTime) -> Option<Placed> {
-        let family = delta.counter.family();
-        let width = self.edges(now).width_of(family, delta.at)?;
-        let key = CellKey { partner, family, width, start: width.start_of(delta.at) };
-        let negative = self.change(key, delta.counter, delta.change);
+    /// Adds what changed in one cell of a partner to the pane it belongs to by `now`; `None`: no pane takes it any more.
+    pub fn add(
+        &mut self,
+        partner: Number,
+        family: Family,
+        at: i64,
+        changes: &[CounterDelta],
+        now: EventTime,
+    ) -> Option<Placed> {
+        let width = self.edges(now).width_of(family, at)?;
+        let key = CellKey { partner, family, width, start: width.start_of(at) };
+        let negative = self.change(key, changes);
         if family != Family::Stock {
             if matches!(width, Width::Minute | Width::Hour) {
-                self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(delta.at) }, delta);
+                self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(at) }, changes);
             }
             if width != Width::Older {
-                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(delta.at) }, delta);
+                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(at) }, changes);
             }
         }
         Some(Placed { key, negative })
@@ -214,22 +245,29 @@ impl Panes {
             && self.folded.is_none_or(|edges| last >= edges.first_of(width))
     }
 
-    /// Adds to one counter; true when its count is below zero afterwards.
-    fn change(&mut self, key: CellKey, counter: Counter, change: Tally) -> bool {
+    /// Adds to the counters of a cell; true when the count of one is below zero afterwards.
+    fn change(&mut self, key: CellKey, changes: &[CounterDelta]) -> bool {
         self.note(&key);
         let cell = self.cells.edit_or(&key, || Cell::of(key.family));
-        let tally = cell.add(counter, change);
-        if tally.is_zero() && cell.is_zero() {
+        let (mut negative, mut zero) = (false, false);
+        for CounterDelta { counter, change } in changes {
+            let tally = cell.add(*counter, *change);
+            negative |= tally.count < 0;
+            zero |= tally.is_zero();
+        }
+        if zero && cell.is_zero() {
             self.cells.remove(&key);
         }
-        tally.count < 0
+        negative
     }
 
-    fn touch(&mut self, key: TileKey, delta: &Delta) {
-        let changes = self.touched.entry(key).or_default();
-        match changes.iter_mut().find(|(counter, _)| *counter == delta.counter) {
-            Some((_, tally)) => tally.add(delta.change),
-            None => changes.push((delta.counter, delta.change)),
+    fn touch(&mut self, key: TileKey, changes: &[CounterDelta]) {
+        let sums = self.touched.entry(key).or_default();
+        for CounterDelta { counter, change } in changes {
+            match sums.iter_mut().find(|(other, _)| other == counter) {
+                Some((_, tally)) => tally.add(*change),
+                None => sums.push((*counter, *change)),
+            }
         }
     }
 
@@ -294,9 +332,7 @@ impl Panes {
         to: i64,
     ) -> impl Iterator<Item = (i64, &Cell)> {
         let key = |start| CellKey { partner, family, width, start };
-        // An empty range is asked for as such: a tree refuses one whose ends are crossed.
-        let range = key(from)..=key(to.max(from));
-        self.cells.range(range).filter(move |_| from <= to).map(|(key, cell)| (key.start, cell))
+        self.cells.range(key(from)..=key(to)).map(|(key, cell)| (key.start, cell))
     }
 
     /// Tells the tiles whose content changed since the last call, by partner, with absolute values; a tile without cells has
@@ -334,38 +370,42 @@ impl Panes {
 
     /// The cells of a tile as it stands: an hour is its minutes and its hour pane, a day its hours and its day panes.
     fn fill(&self, key: &TileKey, told: &mut Vec<PaneCell>) {
-        let TileKey { partner, tile, start } = *key;
-        let mut sums = [Tally::default(); Counter::ALL.len()];
-        let last = match tile {
-            Tile::Hour => start.saturating_add(HOUR_MS - 1),
-            Tile::Day => start.saturating_add(DAY_MS - 1),
-        };
-        for family in Family::ALL.iter().copied().filter(|family| *family != Family::Stock) {
-            let widths: &[Width] = match (tile, family) {
-                (Tile::Hour, Family::DueBook) => &[],
-                (Tile::Day, Family::DueBook) => &[Width::Day],
-                (Tile::Hour, _) => &[Width::Minute, Width::Hour],
-                (Tile::Day, _) => &[Width::Minute, Width::Hour, Width::Day],
-            };
-            for width in widths {
-                if family == Family::DueBook || self.may_hold(family, *width, start, last) {
-                    let cells = self.range_of(partner, family, *width, start, last);
-                    cells.for_each(|(_, cell)| cell.add_to(family, &mut sums));
+        told.clear();
+        for family in Family::ALL.iter().copied() {
+            match (family, key.tile) {
+                (Family::Stock, _) | (Family::DueBook, Tile::Hour) => {}
+                (Family::DueBook, Tile::Day) => {
+                    // The day's due dates are one cell.
+                    let TileKey { partner, start, .. } = *key;
+                    let cell = self.cells.get(&CellKey { partner, family, width: Width::Day, start });
+                    cell.into_iter().for_each(|cell| tell_cell(family, cell, told));
                 }
+                _ => self.fill_flow(key, family, told),
             }
         }
-        told.clear();
-        told.reserve(sums.iter().filter(|tally| !tally.is_zero()).count());
-        let named = Counter::ALL.iter().zip(sums).filter(|(_, tally)| !tally.is_zero());
-        told.extend(named.map(|(counter, tally)| PaneCell { counter: *counter, tally }));
+    }
+
+    fn fill_flow(&self, key: &TileKey, family: Family, told: &mut Vec<PaneCell>) {
+        let TileKey { partner, tile, start } = *key;
+        let (widths, last): (&[Width], i64) = match tile {
+            Tile::Hour => (&[Width::Minute, Width::Hour], start.saturating_add(HOUR_MS - 1)),
+            Tile::Day => (&[Width::Minute, Width::Hour, Width::Day], start.saturating_add(DAY_MS - 1)),
+        };
+        let mut sum = None;
+        for width in widths.iter().copied().filter(|width| self.may_hold(family, *width, start, last)) {
+            let cells = self.range_of(partner, family, width, start, last);
+            cells.for_each(|(_, cell)| sum.get_or_insert_with(|| Cell::of(family)).merge(cell));
+        }
+        if let Some(sum) = sum {
+            tell_cell(family, &sum, told);
+        }
     }
 
     /// Tells the cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the
     /// same.
     pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
         let names = self.names.ranked();
-        let place = |key: &CellKey| (names.rank(key.partner), key.family, key.width, key.start);
-        let changed = self.cells.changed_by(|one, other| place(one).cmp(&place(other)));
+        let changed = self.cells.changed_by(|key| key.order(names.rank(key.partner)));
         changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| put_key(names, key, out), cell, entry));
     }
 
@@ -434,6 +474,11 @@ fn put_key(names: &Names, key: &CellKey, out: &mut Vec<u8>) {
     key.family.put(out);
     key.width.put(out);
     key.start.put(out);
+}
+
+/// Appends what a cell counts, as a tile has it.
+fn tell_cell(family: Family, cell: &Cell, told: &mut Vec<PaneCell>) {
+    told.extend(cell.tallies(family).map(|(counter, tally)| PaneCell { counter, tally }));
 }
 
 fn new_pane(partner: Text, tile: Tile) -> PartnerPane {

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::codec::Cell;
 use super::panes::{CellKey, Panes, Width};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::MINUTE_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, Counter, EventTime};
@@ -101,16 +102,17 @@ impl Windows {
         fresh
     }
 
-    /// Takes a delta that was placed in a pane; only flows have windows.
-    pub fn add(&mut self, key: &CellKey, counter: Counter, change: Tally) {
+    /// Takes changes that were placed in a pane; only flows have windows.
+    pub fn add(&mut self, key: &CellKey, changes: &[CounterDelta]) {
         if key.family.by_day() {
             return;
         }
         let Some(totals) = self.partners.get_mut(&key.partner) else { return };
-        let covering = totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key));
-        covering.for_each(|(_, _, cell)| {
-            cell.add(counter, change);
-        });
+        for (_, _, sum) in totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key)) {
+            for CounterDelta { counter, change } in changes {
+                sum.add(*counter, *change);
+            }
+        }
     }
 
     /// Forgets everything: the panes were put back or loaded.

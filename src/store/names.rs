@@ -8,6 +8,13 @@ use crate::domain::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(u32);
 
+impl Number {
+    /// Its place among all that were given out: they count up from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Texts in the order in which they were met.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
