@@ -230,7 +230,9 @@ impl From<Deltas> for Vec<PartnerDeltas> {
     fn from(deltas: Deltas) -> Self {
         let told = |cell: CellChanges<'_>| CellDeltas { at: cell.at, changes: cell.changes.to_vec() };
         let partners = deltas.by_partner();
-        partners.map(|(partner, cells)| PartnerDeltas { partner: partner.clone(), cells: cells.map(told).collect() }).collect()
+        partners
+            .map(|(partner, cells)| PartnerDeltas { partner: partner.clone(), cells: cells.map(told).collect() })
+            .collect()
     }
 }
 

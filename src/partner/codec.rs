@@ -81,7 +81,8 @@ impl Cell {
 
     /// Adds every tally to the sum of its counter.
     pub fn add_to(&self, family: Family, sums: &mut [Tally]) {
-        sums.iter_mut().skip(family.first()).zip(&self.0).for_each(|(sum, tally)| sum.add(*tally));
+        let slots = sums.iter_mut().skip(family.first()).zip(&self.0);
+        slots.filter(|(_, tally)| !tally.is_zero()).for_each(|(sum, tally)| sum.add(*tally));
     }
 
     /// The counters that are not zero.
@@ -95,9 +96,10 @@ impl Cell {
 /// later build appends to a family is read as zero here.
 impl<'a> Avro<'a> for Cell {
     fn put(&self, out: &mut Vec<u8>) {
-        let counted = || self.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero());
-        put_long(counted().fold(0, |slots, (slot, _)| slots | 1 << slot), out);
-        counted().for_each(|(_, tally)| tally.put(out));
+        let counted = self.0.iter().map(|tally| u64::from(!tally.is_zero()));
+        let slots = counted.enumerate().fold(0, |slots, (slot, counted)| slots | counted << slot);
+        put_long(slots as i64, out);
+        self.0.iter().filter(|tally| !tally.is_zero()).for_each(|tally| tally.put(out));
     }
 
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {

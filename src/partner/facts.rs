@@ -6,17 +6,17 @@ use super::Shard;
 use super::panes::CellKey;
 use super::saying::alert;
 use crate::domain::alert::{AlertKind, Severity};
+use crate::domain::deltas::{CellChanges, CounterDelta};
 use crate::domain::fact::{BundleHeader, PartnerClock};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::DataState;
-use crate::domain::deltas::{CellChanges, CounterDelta};
 use crate::domain::{Counter, EventTime, FactBundle, Output, ReasonCode, Text};
 
-use crate::planted::{self, Bug};
-use crate::policy::GuardTerms;
 use super::clocks::Heard;
 use super::guard::{self, standing_effect_ppm};
 use super::rates::ppm_down;
+use crate::planted::{self, Bug};
+use crate::policy::GuardTerms;
 
 /// Least time between two alerts of one kind about one partner's data, milliseconds.
 pub const DATA_ALERT_EVERY_MS: i64 = HOUR_MS;
@@ -100,11 +100,11 @@ impl Shard {
     }
 
     fn report_negative(&mut self, key: &CellKey, counter: Counter, count: i64, now: EventTime, out: &mut Vec<Output>) {
-        let partner = self.panes.names.text(key.partner);
+        let partner = self.panes.names.text(key.partner());
         let state = self.partners.edit(partner);
         if !rests(state.negative_alert_at, DATA_ALERT_EVERY_MS, now) {
             state.negative_alert_at = Some(now);
-            let detail = format!("{counter} is {count} in the {} pane at {}", key.width, EventTime(key.start));
+            let detail = format!("{counter} is {count} in the {} pane at {}", key.width(), EventTime(key.start));
             out.push(alert(
                 AlertKind::NegativeCount,
                 Severity::Critical,

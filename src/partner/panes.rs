@@ -1,6 +1,5 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
@@ -9,10 +8,10 @@ use smallvec::SmallVec;
 use super::codec::{Cell, Entry, Teller, tag};
 use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
-use crate::domain::deltas::CounterDelta;
 use crate::domain::{Counter, EventTime, Text, set_text};
 use crate::store::{Cursor, Names, Number, Sorted, Spares};
 use crate::{record, words};
@@ -49,36 +48,41 @@ impl Width {
 }
 
 /// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
-    /// Among the names of the panes.
-    pub partner: Number,
-    pub family: Family,
-    pub width: Width,
+    /// Partner, family and width as one number: cells are looked up with every change of a counter.
+    pane: u64,
     /// UTC milliseconds.
     pub start: i64,
 }
 
 impl CellKey {
-    /// One number that sorts like partner (by that rank), family, width and start.
-    fn order(&self, partner: u32) -> u128 {
-        let pane = u64::from(partner) << 16 | (self.family as u64) << 8 | self.width as u64;
+    /// The partner has its number among the names of the panes.
+    pub fn new(partner: Number, family: Family, width: Width, start: i64) -> Self {
+        Self { pane: u64::from(partner.get()) << 16 | (family as u64) << 8 | width as u64, start }
+    }
+
+    pub fn partner(&self) -> Number {
+        Number::of((self.pane >> 16) as u32)
+    }
+
+    pub fn family(&self) -> Family {
+        Family::ALL[self.pane as usize >> 8 & 0xff]
+    }
+
+    pub fn width(&self) -> Width {
+        Width::ALL[self.pane as usize & 0xff]
+    }
+
+    /// The same of another pane of the family.
+    fn moved(&self, width: Width, start: i64) -> Self {
+        Self::new(self.partner(), self.family(), width, start)
+    }
+
+    /// One number that sorts like the name of the partner, by its rank, and then like the key.
+    fn order(&self, rank: u32) -> u128 {
+        let pane = u64::from(rank) << 16 | self.pane & 0xffff;
         u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
-    }
-}
-
-/// As one number, because cells are looked up with every change of a counter.
-impl Ord for CellKey {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        let number = |key: &Self| key.order(key.partner.index() as u32);
-        number(self).cmp(&number(other))
-    }
-}
-
-impl PartialOrd for CellKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -205,7 +209,7 @@ impl Panes {
         now: EventTime,
     ) -> Option<Placed> {
         let width = self.edges(now).width_of(family, at)?;
-        let key = CellKey { partner, family, width, start: width.start_of(at) };
+        let key = CellKey::new(partner, family, width, width.start_of(at));
         let negative = self.change(key, changes);
         if family != Family::Stock {
             if matches!(width, Width::Minute | Width::Hour) {
@@ -233,8 +237,9 @@ impl Panes {
     }
 
     fn note(&mut self, key: &CellKey) {
-        if !key.family.by_day() {
-            let newest = &mut self.newest[key.family as usize][key.width as usize];
+        let family = key.family();
+        if !family.by_day() {
+            let newest = &mut self.newest[family as usize][key.width() as usize];
             *newest = key.start.max(*newest);
         }
     }
@@ -248,7 +253,7 @@ impl Panes {
     /// Adds to the counters of a cell; true when the count of one is below zero afterwards.
     fn change(&mut self, key: CellKey, changes: &[CounterDelta]) -> bool {
         self.note(&key);
-        let cell = self.cells.edit_or(&key, || Cell::of(key.family));
+        let cell = self.cells.edit_or(&key, || Cell::of(key.family()));
         let (mut negative, mut zero) = (false, false);
         for CounterDelta { counter, change } in changes {
             let tally = cell.add(*counter, *change);
@@ -283,23 +288,23 @@ impl Panes {
         self.folded = Some(edges);
         let mut next = self.cells.iter().next().map(|(key, _)| *key);
         while let Some(at) = next {
-            if at.family != Family::Stock {
-                self.fold_family(at.partner, at.family, &edges);
+            if at.family() != Family::Stock {
+                self.fold_family(at.partner(), at.family(), &edges);
             }
-            let last = CellKey { width: Width::Older, start: i64::MAX, ..at };
+            let last = at.moved(Width::Older, i64::MAX);
             next = self.cells.range(last..).next().map(|(key, _)| *key);
         }
     }
 
     fn fold_family(&mut self, partner: Number, family: Family, edges: &Edges) {
         for width in [Width::Minute, Width::Hour, Width::Day] {
-            let key = |start| CellKey { partner, family, width, start };
+            let key = |start| CellKey::new(partner, family, width, start);
             let gone: SmallVec<[CellKey; 8]> =
                 self.cells.range(key(i64::MIN)..key(edges.first_of(width))).map(|(key, _)| *key).collect();
             for from in gone {
                 let Some(cell) = self.cells.remove(&from) else { continue };
                 let width = edges.width_of(family, from.start).unwrap_or(Width::Older);
-                let to = CellKey { width, start: width.start_of(from.start), ..from };
+                let to = from.moved(width, width.start_of(from.start));
                 self.note(&to);
                 let sum = self.cells.edit_or(&to, || Cell::of(family));
                 sum.merge(&cell);
@@ -331,7 +336,7 @@ impl Panes {
         from: i64,
         to: i64,
     ) -> impl Iterator<Item = (i64, &Cell)> {
-        let key = |start| CellKey { partner, family, width, start };
+        let key = |start| CellKey::new(partner, family, width, start);
         self.cells.range(key(from)..=key(to)).map(|(key, cell)| (key.start, cell))
     }
 
@@ -377,7 +382,7 @@ impl Panes {
                 (Family::DueBook, Tile::Day) => {
                     // The day's due dates are one cell.
                     let TileKey { partner, start, .. } = *key;
-                    let cell = self.cells.get(&CellKey { partner, family, width: Width::Day, start });
+                    let cell = self.cells.get(&CellKey::new(partner, family, Width::Day, start));
                     cell.into_iter().for_each(|cell| tell_cell(family, cell, told));
                 }
                 _ => self.fill_flow(key, family, told),
@@ -405,7 +410,7 @@ impl Panes {
     /// same.
     pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
         let names = self.names.ranked();
-        let changed = self.cells.changed_by(|key| key.order(names.rank(key.partner)));
+        let changed = self.cells.changed_by(|key| key.order(names.rank(key.partner())));
         changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| put_key(names, key, out), cell, entry));
     }
 
@@ -417,13 +422,13 @@ impl Panes {
         for partner in self.names.sorted() {
             let name = self.names.text(partner);
             let [first, .., last] = Family::ALL else { break };
-            let end = CellKey { partner, family: *last, width: Width::Older, start: i64::MAX };
+            let end = CellKey::new(partner, *last, Width::Older, i64::MAX);
             let from = match &after {
                 Some(after) if *name < after.partner => continue,
                 Some(after) if *name == after.partner => {
-                    Bound::Excluded(CellKey { partner, family: after.family, width: after.width, start: after.start })
+                    Bound::Excluded(CellKey::new(partner, after.family, after.width, after.start))
                 }
-                _ => Bound::Included(CellKey { partner, family: *first, width: Width::Minute, start: i64::MIN }),
+                _ => Bound::Included(CellKey::new(partner, *first, Width::Minute, i64::MIN)),
             };
             let mut tell = |key: &CellKey, cell: &Cell| {
                 teller.tell(tag::CELL, |out| put_key(&self.names, key, out), Some(cell), entry);
@@ -446,7 +451,7 @@ impl Panes {
 
     pub fn load(&mut self, key: NamedKey, cell: Option<Cell>) {
         let NamedKey { partner, family, width, start } = key;
-        let key = CellKey { partner: self.names.number(&partner), family, width, start };
+        let key = CellKey::new(self.names.number(&partner), family, width, start);
         self.note(&key);
         self.cells.load(key, cell);
         self.folded = None;
@@ -470,9 +475,9 @@ impl Panes {
 
 /// Appends a cell's key as the changelog has it.
 fn put_key(names: &Names, key: &CellKey, out: &mut Vec<u8>) {
-    names.text(key.partner).put(out);
-    key.family.put(out);
-    key.width.put(out);
+    names.text(key.partner()).put(out);
+    key.family().put(out);
+    key.width().put(out);
     key.start.put(out);
 }
 

@@ -32,7 +32,7 @@ impl Span {
     }
 
     fn covers(self, key: &CellKey) -> bool {
-        key.width != Width::Older && (self.first..=self.last).contains(&key.start)
+        key.width() != Width::Older && (self.first..=self.last).contains(&key.start)
     }
 }
 
@@ -104,11 +104,12 @@ impl Windows {
 
     /// Takes changes that were placed in a pane; only flows have windows.
     pub fn add(&mut self, key: &CellKey, changes: &[CounterDelta]) {
-        if key.family.by_day() {
+        let family = key.family();
+        if family.by_day() {
             return;
         }
-        let Some(totals) = self.partners.get_mut(&key.partner) else { return };
-        for (_, _, sum) in totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key)) {
+        let Some(totals) = self.partners.get_mut(&key.partner()) else { return };
+        for (_, _, sum) in totals.sums.iter_mut().filter(|(f, span, _)| *f == family && span.covers(key)) {
             for CounterDelta { counter, change } in changes {
                 sum.add(*counter, *change);
             }
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(span(DAY_MS), Span { first: minute - DAY_MS, last: minute });
         assert_eq!(span(40 * DAY_MS), Span { first: 60 * DAY_MS, last: minute });
         let partner = Names::default().number("p");
-        let key = |width, start| CellKey { partner, family: Family::DrawdownCohort, width, start };
+        let key = |width, start| CellKey::new(partner, Family::DrawdownCohort, width, start);
         assert!(span(HOUR_MS).covers(&key(Width::Minute, minute)));
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute + MINUTE_MS)), "the next minute is the future");
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute - HOUR_MS)), "sixty minutes, not sixty-one");

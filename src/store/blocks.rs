@@ -55,8 +55,8 @@ impl<K: Ord, T> Blocks<K, T> {
     where
         K: Borrow<Q>,
     {
-        let begins_behind = |block: &Block<K, T>| block.keys.first().is_none_or(|first| first.borrow() > key);
-        let block = self.blocks.partition_point(|block| !begins_behind(block)).saturating_sub(1);
+        let begins_before = |block: &Block<K, T>| block.keys.first().is_some_and(|first| first.borrow() <= key);
+        let block = self.blocks.partition_point(begins_before).saturating_sub(1);
         let keys = self.blocks.get(block).map_or(&[][..], |block| &block.keys);
         match keys.binary_search_by(|other| other.borrow().cmp(key)) {
             Ok(entry) => Ok(Place { block, entry }),
@@ -113,10 +113,8 @@ impl<K: Ord, T> Blocks<K, T> {
     }
 
     fn fresh(&mut self) -> Block<K, T> {
-        let room = || Block {
-            keys: Vec::with_capacity(BLOCK_ENTRIES_MAX),
-            values: Vec::with_capacity(BLOCK_ENTRIES_MAX),
-        };
+        let room =
+            || Block { keys: Vec::with_capacity(BLOCK_ENTRIES_MAX), values: Vec::with_capacity(BLOCK_ENTRIES_MAX) };
         self.spares.pop().unwrap_or_else(room)
     }
 
@@ -204,11 +202,13 @@ mod tests {
     use super::*;
 
     fn bounds() -> impl Strategy<Value = (Bound<u16>, Bound<u16>)> {
-        let bound = || prop_oneof![
-            Just(Bound::Unbounded),
-            (0u16..600).prop_map(Bound::Included),
-            (0u16..600).prop_map(Bound::Excluded)
-        ];
+        let bound = || {
+            prop_oneof![
+                Just(Bound::Unbounded),
+                (0u16..600).prop_map(Bound::Included),
+                (0u16..600).prop_map(Bound::Excluded)
+            ]
+        };
         (bound(), bound())
     }
 

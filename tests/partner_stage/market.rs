@@ -9,7 +9,9 @@ use reflow::domain::counter::{Family, Tally};
 use reflow::domain::fact::{BundleHeader, PartnerClock, Scored};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
-use reflow::domain::{CalendarDay, Counter, Delta, Deltas, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use reflow::domain::{
+    CalendarDay, Counter, Delta, Deltas, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text,
+};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
 use reflow::policy::contract::Budgets;
 use reflow::policy::deciles::{ALERT_PPM, Deciles, TENTHS};

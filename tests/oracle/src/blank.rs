@@ -10,7 +10,8 @@ use reflow::domain::fact::{BundleHeader, Verdict as Answer};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::journal::{JournalEntry, Run, StepKind};
 use reflow::domain::{
-    Candidate, CandidateKind, CandidateStatus, Decision, Deltas, EventTime, FactBundle, List, Proposal, Reply, Text, content_id,
+    Candidate, CandidateKind, CandidateStatus, Decision, Deltas, EventTime, FactBundle, List, Proposal, Reply, Text,
+    content_id,
 };
 
 pub fn application<'a>(
