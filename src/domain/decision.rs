@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Arm, Source};
-use super::check::Check;
-use super::{CandidateKind, EventTime, Text};
+use super::{CandidateKind, Checks, EventTime, Text};
 use crate::{record, words};
 
 words! {
@@ -43,7 +42,7 @@ pub struct Decision {
     pub stage: StageName,
     /// All failing codes of the stage that decided; empty for a yes and for what was proposed.
     pub reasons: Vec<Text>,
-    pub checks: Vec<Check>,
+    pub checks: Checks,
     pub arm: Arm,
     pub policy_version: Text,
     pub policy_hash: Text,

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod candidate;
 pub mod check;
+mod checks;
 pub mod codec;
 pub mod counter;
 pub mod decision;
@@ -29,6 +30,7 @@ pub mod words;
 
 pub use candidate::{Candidate, CandidateKind, CandidateStatus};
 pub use check::Check;
+pub use checks::Checks;
 pub use counter::{Counter, Family};
 pub use decision::Decision;
 pub use deltas::{Delta, Deltas};

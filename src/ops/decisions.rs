@@ -79,7 +79,7 @@ fn in_words(decision: &Decision) -> String {
     }
     for check in decision.checks.iter().filter(|check| !check.passed) {
         let (subject, observed, required) =
-            (wording::subject(check, English), wording::observed(check, English), wording::required(check, English));
+            (wording::subject(&check, English), wording::observed(&check, English), wording::required(&check, English));
         text.push_str(&format!("    {} {subject}: {observed} (asked for: {required})\n", check.code));
     }
     text

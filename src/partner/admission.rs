@@ -13,7 +13,7 @@ use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::decision::DecisionKind;
 use crate::domain::fact::Verdict;
 use crate::domain::{
-    Candidate, CandidateStatus, Counter, Decision, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
+    Candidate, CandidateStatus, Checks, Counter, Decision, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
 };
 use crate::policy::deciles::Deciles;
 use crate::policy::{Contract, GuardTerms, PolicySet};
@@ -80,7 +80,7 @@ pub struct Terms<'a> {
 }
 
 /// Judges one proposal: the verdict, every failing code, and in `checks` what was looked at.
-pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Vec<Check>) -> (Verdict, Codes) {
+pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Checks) -> (Verdict, Codes) {
     let late = situation.now > candidate.decide_by;
     let mut reasons: Codes = situation.terms.as_ref().err().copied().into_iter().collect();
     let simple = [
@@ -89,7 +89,7 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Vec<
         (situation.paused, ReasonCode::HoldPartnerPaused),
     ];
     reasons.extend(simple.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code));
-    checks.push(Check::number(
+    checks.push(&Check::number(
         ReasonCode::GateDeadline,
         "decide_by",
         Unit::Moment,
@@ -97,10 +97,10 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Vec<
         Relation::AtMost,
         candidate.decide_by.0,
     ));
-    checks.push(Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false));
-    checks.push(Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false));
+    checks.push(&Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false));
+    checks.push(&Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false));
     match situation.terms {
-        Err(code) => checks.push(Check::flag(code, "contract_known", false, true)),
+        Err(code) => checks.push(&Check::flag(code, "contract_known", false, true)),
         Ok(terms) => judge_terms(terms, situation.ledger_full, &mut reasons, checks),
     }
     let verdict = match () {
@@ -112,7 +112,7 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Vec<
 }
 
 /// Guard, quotas and budgets.
-fn judge_terms(terms: Terms<'_>, ledger_full: bool, reasons: &mut Codes, checks: &mut Vec<Check>) {
+fn judge_terms(terms: Terms<'_>, ledger_full: bool, reasons: &mut Codes, checks: &mut Checks) {
     let Terms { contract, guard, allowance } = terms;
     let mut held = guard.failing(&contract.guard);
     if ledger_full && !held.contains(&ReasonCode::HoldReflowEffect) {

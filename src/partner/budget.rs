@@ -8,7 +8,7 @@ use super::rates::ONE_PPM;
 use crate::domain::candidate::{Coupon, Offer};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::view::BudgetUse;
-use crate::domain::{EventTime, Proposal, ReasonCode, Text};
+use crate::domain::{Checks, EventTime, Proposal, ReasonCode, Text};
 use crate::policy::Contract;
 
 /// Days of a year, by which an interest-free day is priced.
@@ -79,10 +79,10 @@ impl Allowance {
 
     /// Every quota and budget that the contract states, in the order of `docs/semantics.md`, with the code that its failing
     /// gives.
-    pub fn tell(&self, contract: &Contract, reasons: &mut Codes, checks: &mut Vec<Check>) {
+    pub fn tell(&self, contract: &Contract, reasons: &mut Codes, checks: &mut Checks) {
         let mut push = |code, check: Check| {
             reasons.extend((!check.passed).then_some(code));
-            checks.push(check);
+            checks.push(&check);
         };
         let mut number = |code, subject, unit, observed, relation, required| {
             push(code, Check::number(code, subject, unit, observed, relation, required));

@@ -11,7 +11,7 @@ use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::view::{Counterfactual, GuardReading, GuardState};
 use crate::domain::words::Word;
-use crate::domain::{ReasonCode, Text};
+use crate::domain::{Checks, ReasonCode, Text};
 use crate::policy::{GuardTerms, Horizon};
 
 /// The window over which the counterfactual pass is measured.
@@ -159,7 +159,7 @@ impl Reading {
     }
 
     /// The checks of this horizon, and what they are made of; their subjects end with its name.
-    fn tell(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
+    fn tell(&self, terms: &GuardTerms, checks: &mut Checks) {
         self.tell_judged(terms, checks);
         let Drawdowns { disbursed, declined, diverted, cancelled, timed_out, .. } = self.drawdowns;
         let counts = [
@@ -181,26 +181,26 @@ impl Reading {
         subject
     }
 
-    fn tell_judged(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
+    fn tell_judged(&self, terms: &GuardTerms, checks: &mut Checks) {
         use ReasonCode::{HoldDivertedShare, HoldDrawdownPassFloor, HoldMinN, HoldReflowEffect};
         let subject = |name: &str| self.subject(name);
         if !self.is_judged(terms) {
             let (ours, most) = (self.ours(), terms.below_min_n_max);
-            checks.push(Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most));
+            checks.push(&Check::number(HoldMinN, subject("ours"), Unit::Count, ours, Relation::AtMost, most));
             return;
         }
         let (effect, most) = (self.effect_ppm, self.horizon.effect_max_ppm);
         let name = subject("reflow_effect");
-        checks.push(Check::number(HoldReflowEffect, name, Unit::Ppm, effect, Relation::AtMost, most));
+        checks.push(&Check::number(HoldReflowEffect, name, Unit::Ppm, effect, Relation::AtMost, most));
         if self.closed {
-            checks.push(Check::flag(HoldReflowEffect, subject("guard_closed"), true, false));
+            checks.push(&Check::flag(HoldReflowEffect, subject("guard_closed"), true, false));
         }
         if let Some(most) = terms.diverted_share_max_ppm {
             let (name, share) = (subject("diverted_share"), self.share_ppm());
-            checks.push(Check::number(HoldDivertedShare, name, Unit::Ppm, share, Relation::AtMost, most));
+            checks.push(&Check::number(HoldDivertedShare, name, Unit::Ppm, share, Relation::AtMost, most));
         }
         let (name, projected) = (subject("projected_pass"), self.projected_ppm);
-        checks.push(match terms.drawdown_pass_floor_ppm {
+        checks.push(&match terms.drawdown_pass_floor_ppm {
             Some(floor) => Check::number(HoldDrawdownPassFloor, name, Unit::Ppm, projected, Relation::AtLeast, floor),
             None => figure(name, Unit::Ppm, Some(projected)),
         });
@@ -338,12 +338,12 @@ impl Judgement {
     }
 
     /// Every check, and what it is made of.
-    pub fn tell(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {
+    pub fn tell(&self, terms: &GuardTerms, checks: &mut Checks) {
         self.readings.iter().for_each(|reading| reading.tell(terms, checks));
         checks.extend(self.readings.first().into_iter().flat_map(|reading| reading.baseline.checks()));
         let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
         let code = ReasonCode::HoldReflowEffect;
-        checks.push(Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
+        checks.push(&Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
         checks.extend(self.approval.map(Approval::check));
     }
 

@@ -116,10 +116,7 @@ pub(super) fn reach(case: &Case<'_>, terms: &mut Terms, found: &mut Findings) {
     if !closed.reasons.is_empty() {
         channels.retain(|channel| !reaches_out(channel));
     }
-    if has_page {
-        closed.checks.retain(|check| check.passed);
-    }
-    for check in closed.checks {
+    for check in closed.checks.iter().filter(|check| check.passed || !has_page) {
         found.push(check);
     }
 }

@@ -3,7 +3,7 @@
 use super::experiments::Challenger;
 use super::{Contract, Facts, Policy};
 use crate::domain::check::{Check, Relation, Unit};
-use crate::domain::{Name, ReasonCode, Text};
+use crate::domain::{Checks, Name, ReasonCode, Text};
 
 /// One trigger before one policy and the contract of its partner.
 pub(super) struct Case<'a> {
@@ -18,15 +18,14 @@ pub(super) struct Case<'a> {
 #[derive(Default)]
 pub(super) struct Findings {
     pub reasons: Vec<Text>,
-    pub checks: Vec<Check>,
+    pub checks: Checks,
 }
 
 impl Findings {
-    /// None yet, in lists that were used before, with room for that many checks.
-    pub fn within(mut reasons: Vec<Text>, mut checks: Vec<Check>, checks_usual: usize) -> Self {
+    /// None yet, in lists that were used before.
+    pub fn within(mut reasons: Vec<Text>, mut checks: Checks) -> Self {
         reasons.clear();
         checks.clear();
-        checks.reserve(checks_usual);
         Self { reasons, checks }
     }
 
@@ -78,7 +77,7 @@ impl Findings {
         if !passed {
             self.fail(&check.code);
         }
-        self.checks.push(check);
+        self.checks.push(&check);
         passed
     }
 

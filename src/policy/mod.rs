@@ -41,18 +41,15 @@ pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, Delivery, Friction, Offer, SendWindow};
 use crate::domain::words::Word;
-use crate::domain::{Check, EventTime, ReasonCode, Text};
+use crate::domain::{Checks, EventTime, ReasonCode, Text};
 use findings::{Case, Findings};
-
-/// Checks that the program's own rules leave at most, or nearly so: room that is asked for at once.
-const OWN_CHECKS: usize = 72;
 
 /// What the policy says of one trigger. One that was acted upon is room for the next: its lists and texts are used again.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
     /// All failing codes in the order of `docs/semantics.md`; empty: propose.
     pub reasons: Vec<Text>,
-    pub checks: Vec<Check>,
+    pub checks: Checks,
     pub arm: Arm,
     /// Nothing failed: the terms are what is proposed.
     pub proposes: bool,
@@ -203,8 +200,7 @@ impl Policy {
 
     /// The same over a judgement that was acted upon.
     pub fn judge_over(&self, facts: &Facts<'_>, said: &mut Judgement) {
-        let usual = OWN_CHECKS + self.rules.rules.len();
-        let mut found = Findings::within(std::mem::take(&mut said.reasons), std::mem::take(&mut said.checks), usual);
+        let mut found = Findings::within(std::mem::take(&mut said.reasons), std::mem::take(&mut said.checks));
         (said.arm, said.proposes) = self.find(facts, &mut found, &mut said.terms);
         (said.reasons, said.checks) = (found.reasons, found.checks);
     }

@@ -637,8 +637,14 @@ mod tests {
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
         assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
         // Which sections there are, the length of the first, sections.
-        let early =
-            [&[7, 0][..], &[7, 0, 1], &[7, 0, 1, 2], &[7, 0, 3, 2, 0], &[7, 0, 3, 2, 0, 0, 0, 2, 1], &[7, 0, 3, 4, 0, 0, 0, 2]];
+        let early = [
+            &[7, 0][..],
+            &[7, 0, 1],
+            &[7, 0, 1, 2],
+            &[7, 0, 3, 2, 0],
+            &[7, 0, 3, 2, 0, 0, 0, 2, 1],
+            &[7, 0, 3, 4, 0, 0, 0, 2],
+        ];
         for early in early {
             assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
         }

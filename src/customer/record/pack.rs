@@ -254,7 +254,9 @@ impl<'b> Unpacker<'b> {
     #[inline]
     pub fn day(&mut self, from: CalendarDay) -> Read<CalendarDay> {
         let at = self.position();
-        let day = i64::from(from.0).checked_add(prefixed::get_signed(&mut self.reader)?).and_then(|day| i32::try_from(day).ok());
+        let day = i64::from(from.0)
+            .checked_add(prefixed::get_signed(&mut self.reader)?)
+            .and_then(|day| i32::try_from(day).ok());
         day.map(CalendarDay).ok_or(CodecError::Number { at })
     }
 

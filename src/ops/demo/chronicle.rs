@@ -96,7 +96,7 @@ impl Chronicle {
             return;
         }
         let hold = self.holds.entry((decision.partner.clone(), code.clone())).or_insert_with(|| {
-            let check = decision.checks.iter().find(|check| !check.passed && check.code == *code).cloned();
+            let check = decision.checks.iter().find(|check| !check.passed && check.code == *code);
             Hold { since: decision.decided_at, count: 0, check }
         });
         hold.count += 1;

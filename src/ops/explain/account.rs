@@ -80,8 +80,9 @@ impl Account {
     pub fn of(material: Material<'_>, language: Language) -> Self {
         let Material { decision, earlier, candidate, consent, policy } = material;
         let judged: Vec<&Decision> = earlier.iter().chain([&decision]).collect();
-        let lines = judged.iter().flat_map(|by| by.checks.iter().map(|check| line(by.stage, check, language)));
-        let guard: Vec<Reading> = judged.iter().flat_map(|by| guard::readings(&by.checks)).collect();
+        let lines = judged.iter().flat_map(|by| by.checks.iter().map(|check| line(by.stage, &check, language)));
+        let guard: Vec<Reading> =
+            judged.iter().flat_map(|by| guard::readings(&by.checks.iter().collect::<Vec<_>>())).collect();
         let rules = own::rules(policy, &decision.reasons);
         let reasons = decision.reasons.iter().map(|code| reason(code, &decision, &guard, &rules, language)).collect();
         Self {
@@ -108,7 +109,7 @@ fn reason(code: &Text, decision: &Decision, guard: &[Reading], rules: &[OwnRule]
         return of_rule(rule, language);
     }
     let failed = decision.checks.iter().filter(|check| !check.passed && check.code == *code);
-    let flips = failed.map(|check| flip::of(check, decision, guard, language)).collect();
+    let flips = failed.map(|check| flip::of(&check, decision, guard, language)).collect();
     let Some(known) = ReasonCode::named(code).map(text) else {
         let meaning = wording::pick(language, "A rule of the policy itself.", "政策自定义规则。").to_owned();
         let [owner, severity] = [Text::const_new("policy"), Text::const_new("hard")];

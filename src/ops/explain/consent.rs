@@ -27,7 +27,7 @@ pub struct Consent {
 
 /// What the checks saw, which only the customer stage makes.
 pub fn checked<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Option<Consent> {
-    let checks: Vec<&Check> = decisions.into_iter().flat_map(|decision| &decision.checks).collect();
+    let checks: Vec<Check> = decisions.into_iter().flat_map(|decision| &decision.checks).collect();
     let check = |subject| checks.iter().find(|check| check.subject == subject);
     let given = check("consent_given_at")?;
     Some(Consent {

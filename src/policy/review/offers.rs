@@ -96,7 +96,7 @@ fn made(review: &mut Review<'_>, arms: &[&Policy], alone: &[Policy], rule: &Offe
 
 /// A customer whom an offer would fit but for the cap on a loan's all-in cost.
 fn stopped(judgement: &Judgement, facts: &Facts<'_>) -> Option<String> {
-    let capped = |check: &&Check| !check.passed && check.code == ReasonCode::GatePriceCap.name();
+    let capped = |check: &Check| !check.passed && check.code == ReasonCode::GatePriceCap.name();
     let check = judgement.checks.iter().find(capped)?;
     let ppm = |value: Option<i64>| value.unwrap_or_default();
     let (gets, cap) = (ppm(check.observed), ppm(check.required));

@@ -10,8 +10,8 @@ use reflow::domain::fact::{BundleHeader, Verdict as Answer};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::journal::{JournalEntry, Run, StepKind};
 use reflow::domain::{
-    Candidate, CandidateKind, CandidateStatus, Decision, Deltas, EventTime, FactBundle, List, Proposal, Reply, Text,
-    content_id,
+    Candidate, CandidateKind, CandidateStatus, Checks, Decision, Deltas, EventTime, FactBundle, List, Proposal, Reply,
+    Text, content_id,
 };
 
 pub fn application<'a>(
@@ -201,7 +201,7 @@ pub fn decision(
         kind,
         stage,
         reasons: reasons.iter().copied().map(Text::from).collect(),
-        checks: Vec::new(),
+        checks: Checks::default(),
         arm: Arm::Treatment,
         policy_version: "v1".into(),
         policy_hash: "h1".into(),
