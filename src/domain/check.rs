@@ -207,7 +207,9 @@ mod tests {
         let far = [None, Some(0), Some(-65), Some(1_790_000_000_000), Some(i64::MIN), Some(i64::MAX)];
         let words = [None, Some(Text::from("yes, no"))];
         for (observed, required) in far.into_iter().flat_map(|one| far.map(|other| (one, other))) {
-            for (observed_word, required_word) in words.iter().flat_map(|one| words.iter().map(move |other| (one, other))) {
+            for (observed_word, required_word) in
+                words.iter().flat_map(|one| words.iter().map(move |other| (one, other)))
+            {
                 let check = Check {
                     passed: observed.is_some(),
                     observed_word: observed_word.clone(),
