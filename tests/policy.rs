@@ -155,8 +155,9 @@ fn verdict(band: &'static str, decided_at: EventTime, valid_days: i32) -> RiskVe
 fn reasons(policy: &Policy, facts: &Facts<'_>) -> Vec<String> {
     let judgement = policy.judge(facts);
     assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
-    let failed: Vec<&Text> = judgement.checks.iter().filter(|check| !check.passed).map(|check| &check.code).collect();
-    assert!(judgement.reasons.iter().all(|reason| failed.contains(&reason)), "each reason has a failed check");
+    let failed = judgement.checks.iter().filter(|check| !check.passed).map(|check| check.code.to_text());
+    let failed: Vec<Text> = failed.collect();
+    assert!(judgement.reasons.iter().all(|reason| failed.contains(reason)), "each reason has a failed check");
     assert!(failed.iter().all(|name| judgement.reasons.contains(name)), "each failed check gives its reason");
     judgement.reasons.iter().map(Text::to_string).collect()
 }

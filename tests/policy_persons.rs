@@ -105,8 +105,9 @@ fn with(change: impl FnOnce(&mut Facts<'static>)) -> Facts<'static> {
 fn judged(policy: &Policy, facts: &Facts<'_>) -> Judgement {
     let judgement = policy.judge(facts);
     assert_eq!(judgement.proposal().is_some(), judgement.reasons.is_empty(), "a proposal exactly when nothing fails");
-    let failed: Vec<&Text> = judgement.checks.iter().filter(|check| !check.passed).map(|check| &check.code).collect();
-    assert!(judgement.reasons.iter().all(|reason| failed.contains(&reason)), "each reason has a failed check");
+    let failed = judgement.checks.iter().filter(|check| !check.passed).map(|check| check.code.to_text());
+    let failed: Vec<Text> = failed.collect();
+    assert!(judgement.reasons.iter().all(|reason| failed.contains(reason)), "each reason has a failed check");
     assert!(failed.iter().all(|code| judgement.reasons.contains(code)), "each failed check gives its reason");
     judgement
 }

@@ -335,7 +335,7 @@ fn the_share_of_income_is_capped_where_the_table_says_so() {
     // What is told is the arithmetic, and the income at which it would have held.
     let told = |judgement: Judgement| -> Vec<(Text, i64, i64, bool)> {
         let of_income = judgement.checks.into_iter().filter(|check| check.code == "EXC_EXPOSURE_CAP");
-        of_income.map(|c| (c.subject, c.observed.unwrap(), c.required.unwrap(), c.passed)).collect()
+        of_income.map(|c| (c.subject.to_text(), c.observed.unwrap(), c.required.unwrap(), c.passed)).collect()
     };
     let row = |subject: &'static str, seen, asked, passed| (Text::const_new(subject), seen, asked, passed);
     let no = [

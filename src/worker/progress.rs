@@ -64,8 +64,9 @@ impl Clone for Progress {
 }
 
 impl Progress {
-    /// Version of the progress record's own form, its first byte; the second one knows the state's format.
-    pub const FORM: u8 = 2;
+    /// Version of the progress record's own form, its first byte; the second one knows the state's format, the third one the
+    /// digest of a batch's decisions where the hash of the last decision was.
+    pub const FORM: u8 = 3;
 
     /// The next offset to read, where one is known.
     pub fn next(&self, topic: Topic) -> Option<i64> {
