@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::Text;
-use super::codec::text;
 
 /// Longest id that lies in itself, bytes: the 32 hexadecimal characters of a hash, and a UUID.
 const SHORT_BYTES_MAX: usize = 38;
@@ -20,8 +19,8 @@ impl Id {
     pub fn as_str(&self) -> &str {
         match self {
             // It was a text when it was put there.
-            Self::Short(length, bytes) => text(&bytes[..usize::from(*length)]).unwrap_or_default(),
-            Self::Long(long) => long,
+            Self::Short(length, bytes) => std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default(),
+            Self::Long(text) => text,
         }
     }
 }
