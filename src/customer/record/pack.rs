@@ -292,7 +292,7 @@ impl<'b> Unpacker<'b> {
     fn utf8(&mut self, length: u64) -> Read<&'b str> {
         let at = self.position();
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        std::str::from_utf8(self.reader.take(wanted)?).map_err(|_| CodecError::Utf8 { at })
+        crate::domain::codec::text(self.reader.take(wanted)?).ok_or(CodecError::Utf8 { at })
     }
 
     #[inline]
