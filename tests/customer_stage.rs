@@ -178,7 +178,7 @@ fn nonzero(mut sums: Sums) -> Sums {
 }
 
 fn add_deltas(sums: &mut Sums, bundles: &[(i32, FactBundle)]) {
-    for delta in bundles.iter().flat_map(|(_, bundle)| &bundle.deltas) {
+    for delta in bundles.iter().flat_map(|(_, bundle)| bundle.deltas.iter()) {
         assert!(!delta.change.is_zero(), "a delta of nothing is not sent");
         sums.entry((delta.partner.to_string(), delta.counter, delta.at)).or_default().add(delta.change);
     }

@@ -162,7 +162,8 @@ impl Sink {
                 return;
             }
             if taken == 0 {
-                self.producer.poll(Duration::from_micros(EMPTY_MICROS));
+                self.producer.poll(Duration::ZERO);
+                std::thread::park_timeout(Duration::from_micros(EMPTY_MICROS));
             }
         }
     }
@@ -172,7 +173,9 @@ impl Sink {
         let began = Instant::now();
         while self.producer.in_flight_count() > 0 {
             assert!(began.elapsed().as_secs() < DRAIN_SECS_MAX, "records are not acknowledged");
-            self.producer.poll(Duration::from_micros(EMPTY_MICROS));
+            // Like the worker: a poll that is told to wait would spin.
+            self.producer.poll(Duration::ZERO);
+            std::thread::park_timeout(Duration::from_micros(EMPTY_MICROS));
         }
     }
 }

@@ -17,15 +17,17 @@ use crate::machine::resident_bytes;
 /// Records of a batch.
 const BATCH_RECORDS: usize = 20_000;
 
-/// Allocations per event of the customer stage, and of the partner stage per event of the customer stage.
-pub fn allocations_per_event(config: &Config, policies: PolicySet, events: u64) -> (f64, f64) {
+/// Allocations per event of the customer stage, and of the partner stage per event of the customer stage, over so many
+/// events behind as many as warm everything up: then buffers are made, and there are about as many customers, reservations
+/// and answers as there will be.
+pub fn allocations_per_event(config: &Config, policies: PolicySet, warm_up: u64, events: u64) -> (f64, f64) {
     let mut stages = Both::new(&Shared::new(config.clone(), policies));
     let mut load = Load::new(Shape::even(events / 4, config.shards.customer));
-    // The first half makes the buffers and most customers; the second half is counted.
     let (mut counted, mut calls) = (0, [0; 2]);
-    for warm in [true, false] {
+    for many in [warm_up, events] {
         let mut sent = Records::default();
-        load.send(events / 2, |record| sent.push(record));
+        load.send(many, |record| sent.push(record));
+        (calls, counted) = ([0; 2], sent.len());
         for batch in sent.batches(BATCH_RECORDS) {
             stages.batch(&sent, batch, |stage, shards, records, batch| {
                 let before = allocations();
@@ -35,10 +37,6 @@ pub fn allocations_per_event(config: &Config, policies: PolicySet, events: u64) 
                 calls[usize::from(stage == StageName::Partner)] += allocations() - before;
             });
         }
-        if warm {
-            calls = [0; 2];
-        }
-        counted = sent.len();
     }
     let per = |count: u64| count as f64 / counted as f64;
     (per(calls[0]), per(calls[1]))

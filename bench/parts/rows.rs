@@ -259,8 +259,8 @@ impl Ladder {
     }
 
     fn memory(&mut self) {
-        let (customer, partner) =
-            memory::allocations_per_event(&config("", ""), policies(), self.size.allocation_events);
+        let (warm_up, events) = (self.size.warm_up_events, self.size.allocation_events);
+        let (customer, partner) = memory::allocations_per_event(&config("", ""), policies(), warm_up, events);
         self.table.put("allocations", customer + partner);
         self.table.put("allocations.customer", customer);
         // A borrower takes seven times as many events to make.

@@ -1,17 +1,17 @@
 //! The records of one transaction, encoded into one buffer before the transaction is opened.
 
-use std::ops::Range;
-
 use super::topics::Topic;
 
 /// One record to be produced.
 #[derive(Clone, Debug)]
 struct Entry {
     topic: Topic,
+    is_tombstone: bool,
     partition: i32,
-    key: Range<usize>,
-    /// `None` is a tombstone.
-    value: Option<Range<usize>>,
+    /// Where key and value begin, and where the value ends.
+    key: usize,
+    value: usize,
+    end: usize,
 }
 
 /// Records in the order in which they are produced. Cleared and reused: a steady state allocates nothing.
@@ -45,29 +45,28 @@ impl Run<'_> {
 
     /// Lengths of key and value of each record; no value: a tombstone.
     pub fn lengths(&self) -> impl Iterator<Item = (usize, Option<usize>)> {
-        self.entries.iter().map(|entry| (entry.key.len(), entry.value.as_ref().map(|value| value.len())))
+        let value = |entry: &Entry| (!entry.is_tombstone).then_some(entry.end - entry.value);
+        self.entries.iter().map(move |entry| (entry.value - entry.key, value(entry)))
     }
 }
 
 impl Outbox {
     /// Appends a record; `value` writes the value's bytes.
     pub fn push(&mut self, topic: Topic, partition: i32, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
-        let (key, start) = self.key(key);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        let middle = self.bytes.len();
         value(&mut self.bytes);
-        let value = Some(start..self.bytes.len());
-        self.entries.push(Entry { topic, partition, key, value });
+        let end = self.bytes.len();
+        self.entries.push(Entry { topic, is_tombstone: false, partition, key: start, value: middle, end });
     }
 
     /// Appends a tombstone.
     pub fn push_tombstone(&mut self, topic: Topic, partition: i32, key: &[u8]) {
-        let (key, _) = self.key(key);
-        self.entries.push(Entry { topic, partition, key, value: None });
-    }
-
-    fn key(&mut self, key: &[u8]) -> (Range<usize>, usize) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
-        (start..self.bytes.len(), self.bytes.len())
+        let end = self.bytes.len();
+        self.entries.push(Entry { topic, is_tombstone: true, partition, key: start, value: end, end });
     }
 
     pub fn len(&self) -> usize {
@@ -88,8 +87,8 @@ impl Outbox {
         self.entries[from.min(self.entries.len())..].iter().map(|entry| Outgoing {
             topic: entry.topic,
             partition: entry.partition,
-            key: &self.bytes[entry.key.clone()],
-            value: entry.value.clone().map(|range| &self.bytes[range]),
+            key: &self.bytes[entry.key..entry.value],
+            value: (!entry.is_tombstone).then(|| &self.bytes[entry.value..entry.end]),
         })
     }
 
@@ -98,8 +97,7 @@ impl Outbox {
         let entries = &self.entries[from.min(self.entries.len())..];
         entries.chunk_by(|one, next| one.topic == next.topic).filter_map(|run| {
             let (first, last) = (run.first()?, run.last()?);
-            let end = last.value.as_ref().map_or(last.key.end, |value| value.end);
-            Some(Run { topic: first.topic, bytes: &self.bytes[first.key.start..end], entries: run })
+            Some(Run { topic: first.topic, bytes: &self.bytes[first.key..last.end], entries: run })
         })
     }
 

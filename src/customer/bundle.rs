@@ -3,24 +3,20 @@
 use std::collections::BTreeMap;
 use std::mem::swap;
 
-use rustc_hash::FxHashMap;
-
 use super::Settings;
 use super::clocks::Clocks;
 use super::contribution::{Cell, difference};
+use super::delta_rows::DeltaRows;
 use super::record::ScoreFact;
 use crate::domain::codec::Avro;
-use crate::domain::counter::Tally;
 use crate::domain::fact::{BundleHeader, PartnerClock, Scored};
 use crate::domain::fate::FateCounts;
 use crate::domain::partition::partition_of;
 use crate::domain::time::SECOND_MS;
-use crate::domain::{
-    CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, List, Output, Proposal, Settlement, Text, set_text,
-};
+use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, List, Output, Proposal, Settlement, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::record;
-use crate::store::{Names, Number, Sorted, Spares};
+use crate::store::{Names, Sorted, Spares};
 
 /// How far the shard has spoken to one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,14 +33,11 @@ const PARTNERS_KEPT_MAX: usize = 4_096;
 /// Most bundles that are kept to write others in.
 const SPARE_BUNDLES_MAX: usize = 64;
 
-/// A partner's number, a counter, and where its cell starts.
-type DeltaKey = (Number, Counter, i64);
-
 /// Most that is gathered for one partition, bytes: a message is at most 1,000,000, and beside it clocks and what one more event
 /// says have to find room.
 const BUNDLE_BYTES_MAX: usize = 512 * 1024;
-/// Most bytes of a delta besides its partner, and of a score's count besides its texts.
-const DELTA_BYTES_MAX: usize = 40;
+/// Most bytes of a partner's deltas besides them and its name, and of a score's count besides its texts.
+const PARTNER_BYTES_MAX: usize = 8;
 const SCORED_BYTES_MAX: usize = 24;
 
 /// What one partition is to hear at the end of the transaction.
@@ -52,13 +45,20 @@ const SCORED_BYTES_MAX: usize = 24;
 struct Parts {
     /// Not below what is gathered, when it is encoded; clocks come last and are not in it.
     bytes: usize,
-    /// By the partner's number.
-    deltas: FxHashMap<DeltaKey, Tally>,
+    deltas: DeltaRows,
     settlements: List<Settlement>,
     proposals: List<Proposal>,
     clocks: Vec<PartnerClock>,
     /// By partner, model, version, day and tenth.
     scored: BTreeMap<(Text, Text, Text, CalendarDay, i32), i64>,
+}
+
+/// Where a partner is spoken of.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    partition: usize,
+    /// The transaction in which a delta of it was last added.
+    spoken_in: u64,
 }
 
 /// The bundles of the transaction in the making, and the lines they go out on.
@@ -68,8 +68,10 @@ pub struct Bundles {
     parts: Vec<Parts>,
     fates: FateCounts,
     partners: Names,
-    /// Deltas on their way into a bundle, behind the rank of their partner.
-    said: Vec<(u128, DeltaKey, Tally)>,
+    /// By the partner's number.
+    places: Vec<Place>,
+    /// The number of the transaction in the making.
+    transaction: u64,
     spares: Spares<Box<FactBundle>>,
     /// Bytes of the part that has most.
     fullest: usize,
@@ -85,7 +87,8 @@ impl Bundles {
             parts,
             fates: FateCounts::default(),
             partners: Names::default(),
-            said: Vec::new(),
+            places: Vec::new(),
+            transaction: 1,
             spares: Spares::new(SPARE_BUNDLES_MAX),
             fullest: 0,
             measured: Vec::new(),
@@ -105,14 +108,26 @@ impl Bundles {
     /// Adds what a change of one entity means for its partner's counters.
     pub fn add(&mut self, partner: &str, before: &[Cell], after: &[Cell]) {
         let number = self.partners.number(partner);
-        let Some(parts) = self.parts_of(partner) else { return };
-        let (known, deltas) = (parts.deltas.len(), &mut parts.deltas);
+        self.place(partner);
+        let place = &mut self.places[number.index()];
+        let parts = &mut self.parts[place.partition];
+        if place.spoken_in != self.transaction {
+            place.spoken_in = self.transaction;
+            parts.bytes += PARTNER_BYTES_MAX + partner.len();
+        }
         let before = if planted::is(Bug::ContributionNotReversed) { &[] } else { before };
-        difference(before, after, |counter, at, tally| {
-            deltas.entry((number, counter, at)).or_default().add(tally);
-        });
-        parts.bytes += (parts.deltas.len() - known) * (DELTA_BYTES_MAX + partner.len());
+        difference(before, after, |counter, at, tally| parts.bytes += parts.deltas.add(number, counter, at, tally));
         self.fullest = parts.bytes.max(self.fullest);
+    }
+
+    /// Finds out which partition a partner belongs to, if it was named just now for the first time.
+    fn place(&mut self, partner: &str) {
+        if self.places.len() < self.partners.len() {
+            // It is the newest one.
+            let partition = partition_of(partner.as_bytes(), self.parts.len() as i32);
+            let partition = usize::try_from(partition).unwrap_or_default();
+            self.places.push(Place { partition, spoken_in: 0 });
+        }
     }
 
     /// Counts a score that a decision found.
@@ -183,7 +198,7 @@ impl Bundles {
         for (partition, parts) in (0..).zip(&mut self.parts) {
             let owed = owed(&self.lines, partition, header.now, settings);
             let mut bundle = self.spares.take().unwrap_or_default();
-            parts.take(partners, &mut self.said, &mut bundle);
+            parts.take(partners, &mut bundle);
             if !owed && bundle.is_silent() {
                 self.spares.keep(bundle);
                 continue;
@@ -195,7 +210,13 @@ impl Bundles {
             bundle.header = BundleHeader { policy_version, sequence: line.sequence, fates: self.fates, ..*header };
             out.push(Output::Bundle { partition, bundle });
         }
+        self.begin();
+    }
+
+    /// Begins the next transaction.
+    fn begin(&mut self) {
         (self.fates, self.fullest) = (FateCounts::default(), 0);
+        self.transaction += 1;
         self.tidy();
     }
 
@@ -203,15 +224,15 @@ impl Bundles {
     fn tidy(&mut self) {
         if self.partners.len() > PARTNERS_KEPT_MAX {
             self.partners = Names::default();
+            self.places.clear();
         }
     }
 
     /// Forgets the transaction in the making.
     pub fn undo(&mut self) {
         self.lines.undo();
-        (self.fates, self.fullest) = (FateCounts::default(), 0);
         self.parts.iter_mut().for_each(Parts::forget);
-        self.tidy();
+        self.begin();
     }
 }
 
@@ -224,16 +245,8 @@ fn owed(lines: &Sorted<i32, Line>, partition: i32, now: EventTime, settings: &Se
 impl Parts {
     /// Writes everything said so far over a bundle that was written before, in an order that does not depend on how it was
     /// gathered. What the bundle said is room for what is said next.
-    fn take(&mut self, partners: &Names, said: &mut Vec<(u128, DeltaKey, Tally)>, bundle: &mut FactBundle) {
-        said.clear();
-        let changed = self.deltas.drain().filter(|(_, change)| !change.is_zero());
-        said.extend(changed.map(|(key, change)| (order(partners.rank(key.0), key.1, key.2), key, change)));
-        said.sort_unstable_by_key(|(order, ..)| *order);
-        bundle.deltas.clear();
-        bundle.deltas.extend(said.iter().map(|(_, (number, counter, at), change)| {
-            let partner = partners.text(*number).clone();
-            Delta { partner, counter: *counter, at: *at, change: *change }
-        }));
+    fn take(&mut self, partners: &Names, bundle: &mut FactBundle) {
+        self.deltas.take(partners, &mut bundle.deltas);
         let scored = std::mem::take(&mut self.scored).into_iter();
         let scored = scored.map(|((partner, model, version, day, tenth), count)| Scored {
             partner,
@@ -262,12 +275,6 @@ impl Parts {
     }
 }
 
-/// One number that sorts like partner, counter and time: there are thousands of deltas in a transaction.
-fn order(partner: u32, counter: Counter, at: i64) -> u128 {
-    let at = at.wrapping_sub(i64::MIN) as u64;
-    u128::from(partner) << 96 | (counter as u128) << 64 | u128::from(at)
-}
-
 impl FactBundle {
     /// Nothing in it but the heartbeat.
     fn is_silent(&self) -> bool {
@@ -279,6 +286,8 @@ impl FactBundle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Counter;
+    use crate::domain::counter::Tally;
     use crate::domain::fact::SettlementKind;
 
     const PARTNER: &str = "partner-with-a-name-that-is-longer-than-most";

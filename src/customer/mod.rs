@@ -11,6 +11,7 @@ mod check;
 mod clocks;
 mod codec;
 pub mod contribution;
+mod delta_rows;
 mod draft;
 mod exposure;
 pub mod record;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::codec::Avro;
+use super::words::Word;
+use super::{Name, Text};
 use crate::{record, words};
 
 words! {
@@ -40,9 +42,9 @@ words! {
 /// One check; `code` is the reason that its failing gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    pub code: Text,
+    pub code: Name,
     /// What was looked at: a stable lower_snake name.
-    pub subject: Text,
+    pub subject: Name,
     pub passed: bool,
     pub relation: Relation,
     pub unit: Unit,
@@ -53,14 +55,94 @@ pub struct Check {
     pub required: Option<i64>,
     pub required_word: Option<Text>,
 }
-record!(Check { code, subject, passed, relation, unit, observed, observed_word, required, required_word });
+
+impl<'a> Avro<'a> for Check {
+    /// A decision has some thirty checks, most of them without words: what follows the names is written together.
+    fn put(&self, out: &mut Vec<u8>) {
+        self.code.put(out);
+        self.subject.put(out);
+        if self.observed_word.is_some() || self.required_word.is_some() {
+            return self.put_with_words(out);
+        }
+        let mut short = Short::default();
+        short.byte(u8::from(self.passed));
+        short.long(self.relation.ordinal() as i64);
+        short.long(self.unit.ordinal() as i64);
+        short.number(self.observed);
+        short.byte(0);
+        short.number(self.required);
+        short.byte(0);
+        short.append(out);
+    }
+    record!(@reading code, subject, passed, relation, unit, observed, observed_word, required, required_word);
+}
+
+impl Check {
+    #[inline(never)]
+    fn put_with_words(&self, out: &mut Vec<u8>) {
+        self.passed.put(out);
+        self.relation.put(out);
+        self.unit.put(out);
+        self.observed.put(out);
+        self.observed_word.put(out);
+        self.required.put(out);
+        self.required_word.put(out);
+    }
+}
+
+/// Longest of a check without its texts, bytes: three words of a vocabulary, two numbers and two words that are missing.
+const SHORT_BYTES_MAX: usize = 3 + 2 * 11 + 2;
+
+/// Values that are appended in one go, because each `push` to a list looks for room of its own.
+#[derive(Default)]
+struct Short {
+    bytes: [u8; SHORT_BYTES_MAX],
+    len: usize,
+}
+
+impl Short {
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn long(&mut self, value: i64) {
+        let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+        while rest >= 0x80 {
+            self.byte(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.byte(rest as u8);
+    }
+
+    #[inline]
+    fn number(&mut self, number: Option<i64>) {
+        match number {
+            None => self.byte(0),
+            Some(number) => {
+                self.byte(2);
+                self.long(number);
+            }
+        }
+    }
+
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        // All of the room: a length that is known beforehand is copied without a call. What is too much is taken off again.
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
 
 impl Check {
     /// A check of a number, which passes by its relation.
     #[inline]
     pub fn number(
-        code: impl Into<Text>,
-        subject: impl Into<Text>,
+        code: impl Into<Name>,
+        subject: impl Into<Name>,
         unit: Unit,
         observed: i64,
         relation: Relation,
@@ -73,8 +155,8 @@ impl Check {
     /// A failing check of a number that may be missing on either side; who can say that it passed says so.
     #[inline]
     pub fn maybe(
-        code: impl Into<Text>,
-        subject: impl Into<Text>,
+        code: impl Into<Name>,
+        subject: impl Into<Name>,
         unit: Unit,
         observed: Option<i64>,
         relation: Relation,
@@ -95,7 +177,7 @@ impl Check {
 
     /// A check of something that is so or not.
     #[inline]
-    pub fn flag(code: impl Into<Text>, subject: impl Into<Text>, observed: bool, required: bool) -> Self {
+    pub fn flag(code: impl Into<Name>, subject: impl Into<Name>, observed: bool, required: bool) -> Self {
         Self::number(code, subject, Unit::Flag, i64::from(observed), Relation::Is, i64::from(required))
     }
 }
@@ -111,6 +193,35 @@ impl Relation {
             Self::Below => observed < required,
             Self::AtLeast => observed >= required,
             Self::Above => observed > required,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::codec::{decode, encode};
+
+    #[test]
+    fn is_written_field_by_field() {
+        let far = [None, Some(0), Some(-65), Some(1_790_000_000_000), Some(i64::MIN), Some(i64::MAX)];
+        let words = [None, Some(Text::from("yes, no"))];
+        for (observed, required) in far.into_iter().flat_map(|one| far.map(|other| (one, other))) {
+            for (observed_word, required_word) in words.iter().flat_map(|one| words.iter().map(move |other| (one, other))) {
+                let check = Check {
+                    passed: observed.is_some(),
+                    observed_word: observed_word.clone(),
+                    required_word: required_word.clone(),
+                    ..Check::maybe("CODE", "subject", Unit::Word, observed, Relation::NoneOf, required)
+                };
+                let (mut written, mut fields) = (Vec::new(), Vec::new());
+                encode(&check, &mut written);
+                check.code.put(&mut fields);
+                check.subject.put(&mut fields);
+                check.put_with_words(&mut fields);
+                assert_eq!(written, fields, "{check:?}");
+                assert_eq!(decode(&written), Ok(check));
+            }
         }
     }
 }

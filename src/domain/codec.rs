@@ -7,148 +7,13 @@
 use super::words::Word;
 use super::{CalendarDay, EventTime, Text, set_text};
 
+pub use super::reader::{CodecError, Reader, text};
+
 /// Most items one array may hold; a longer one is refused before it is read.
 pub const ARRAY_ITEMS_MAX: usize = 1 << 20;
 
 /// Most items that room is made for before they are read.
 const ARRAY_RESERVED_MAX: usize = 4_096;
-
-/// Why bytes are not what the schema says, and at which byte.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    #[error("ends early: {wanted} more bytes expected at byte {at}, {left} left")]
-    Truncated { at: usize, wanted: usize, left: usize },
-    #[error("{left} bytes follow the end of the record at byte {at}")]
-    Trailing { at: usize, left: usize },
-    #[error("the number at byte {at} is longer than 64 bits or outside its range")]
-    Number { at: usize },
-    #[error("the string at byte {at} is not UTF-8")]
-    Utf8 { at: usize },
-    #[error("a length of {length} at byte {at} is not possible")]
-    Length { at: usize, length: i64 },
-    #[error(
-        "written in format {found}, this build reads format {read}: restore it with the build that wrote it, or begin anew from the inputs"
-    )]
-    Format { found: u8, read: u8 },
-    #[error("branch or symbol {ordinal} at byte {at} is not in the schema")]
-    Ordinal { at: usize, ordinal: i64 },
-}
-
-/// A cursor over one encoded record: what is left of it, so that every look is checked once.
-#[derive(Clone)]
-pub struct Reader<'a> {
-    left: &'a [u8],
-    /// Bytes of the whole record.
-    whole: usize,
-}
-
-impl<'a> Reader<'a> {
-    #[inline]
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { left: bytes, whole: bytes.len() }
-    }
-
-    /// The next byte's position.
-    #[inline]
-    pub fn position(&self) -> usize {
-        // What is left is never longer than the whole.
-        self.whole.wrapping_sub(self.left.len())
-    }
-
-    /// What is left to read.
-    #[inline]
-    pub fn left(&self) -> &'a [u8] {
-        self.left
-    }
-
-    /// What was read since it stood as `before`.
-    pub fn since(&self, before: &Self) -> &'a [u8] {
-        &before.left[..before.left.len().saturating_sub(self.left.len())]
-    }
-
-    /// Errs unless everything was read.
-    #[inline]
-    pub fn end(&self) -> Result<(), CodecError> {
-        match self.left.len() {
-            0 => Ok(()),
-            left => Err(CodecError::Trailing { at: self.position(), left }),
-        }
-    }
-
-    /// The next `wanted` bytes.
-    #[inline]
-    pub fn take(&mut self, wanted: usize) -> Result<&'a [u8], CodecError> {
-        let Some((taken, left)) = self.left.split_at_checked(wanted) else {
-            return Err(CodecError::Truncated { at: self.position(), wanted, left: self.left.len() });
-        };
-        self.left = left;
-        Ok(taken)
-    }
-
-    /// One byte.
-    #[inline]
-    pub fn byte(&mut self) -> Result<u8, CodecError> {
-        let Some((byte, left)) = self.left.split_first() else {
-            return Err(CodecError::Truncated { at: self.position(), wanted: 1, left: 0 });
-        };
-        self.left = left;
-        Ok(*byte)
-    }
-
-    /// A zig-zag variable-length integer.
-    #[inline]
-    pub fn long(&mut self) -> Result<i64, CodecError> {
-        self.uint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    /// A variable-length integer without a sign.
-    #[inline]
-    pub fn uint(&mut self) -> Result<u64, CodecError> {
-        match self.left {
-            [byte, left @ ..] if *byte < 0x80 => {
-                self.left = left;
-                Ok(u64::from(*byte))
-            }
-            _ => self.long_uint(),
-        }
-    }
-
-    /// The same of more than one byte, kept apart so that the usual case stays small.
-    #[inline(never)]
-    fn long_uint(&mut self) -> Result<u64, CodecError> {
-        let start = self.position();
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let low = u64::from(byte & 0x7f);
-            if shift == 63 && low > 1 {
-                break;
-            }
-            value |= low << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(CodecError::Number { at: start })
-    }
-
-    /// Bytes with their length in front.
-    #[inline]
-    pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
-        let at = self.position();
-        let length = self.long()?;
-        let wanted = usize::try_from(length).map_err(|_| CodecError::Length { at, length })?;
-        self.take(wanted)
-    }
-
-    /// The number of a branch or symbol, of which there are `below`.
-    #[inline]
-    pub fn ordinal(&mut self, below: usize) -> Result<usize, CodecError> {
-        let at = self.position();
-        let ordinal = self.long()?;
-        usize::try_from(ordinal).ok().filter(|o| *o < below).ok_or(CodecError::Ordinal { at, ordinal })
-    }
-}
 
 /// Appends a zig-zag variable-length integer.
 #[inline]
@@ -171,6 +36,7 @@ pub trait Avro<'a>: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError>;
     /// The same over a value that was used before: its buffers are used again. After an error it says nothing that counts.
+    #[inline(always)]
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
         *self = Self::get(reader)?;
         Ok(())
@@ -192,6 +58,7 @@ pub fn decode<'a, T: Avro<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
 }
 
 /// Decodes a whole record over one that was used before; bytes left over are an error.
+#[inline]
 pub fn decode_over<'a, T: Avro<'a>>(value: &mut T, bytes: &'a [u8]) -> Result<(), CodecError> {
     let mut reader = Reader::new(bytes);
     value.read(&mut reader)?;
@@ -223,9 +90,15 @@ macro_rules! record {
     };
     (@body $($field:ident),+) => {
         fn put(&self, out: &mut Vec<u8>) { $($crate::domain::codec::Avro::put(&self.$field, out);)+ }
+        $crate::record!(@reading $($field),+);
+    };
+    // For a type that writes itself.
+    (@reading $($field:ident),+) => {
+        #[inline]
         fn get(reader: &mut $crate::domain::codec::Reader<'a>) -> Result<Self, $crate::domain::codec::CodecError> {
             Ok(Self { $($field: $crate::domain::codec::Avro::get(reader)?),+ })
         }
+        #[inline]
         fn read(&mut self, reader: &mut $crate::domain::codec::Reader<'a>) -> Result<(), $crate::domain::codec::CodecError> {
             $($crate::domain::codec::Avro::read(&mut self.$field, reader)?;)+
             Ok(())
@@ -243,7 +116,7 @@ impl<'a> Avro<'a> for i64 {
     fn put(&self, out: &mut Vec<u8>) {
         put_long(*self, out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.long()
     }
@@ -254,7 +127,7 @@ impl<'a> Avro<'a> for i32 {
     fn put(&self, out: &mut Vec<u8>) {
         put_long(i64::from(*self), out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let at = reader.position();
         reader.long()?.try_into().map_err(|_| CodecError::Number { at })
@@ -266,7 +139,7 @@ impl<'a> Avro<'a> for bool {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let at = reader.position();
         match reader.byte()? {
@@ -283,25 +156,29 @@ impl<'a> Avro<'a> for &'a str {
         put_long(self.len() as i64, out);
         out.extend_from_slice(self.as_bytes());
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let bytes = reader.bytes()?;
-        std::str::from_utf8(bytes).map_err(|_| CodecError::Utf8 { at: reader.position() - bytes.len() })
+        reader.checked(bytes)
     }
 }
 
 impl<'a> Avro<'a> for Text {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        put_long(self.len() as i64, out);
-        out.extend_from_slice(self.as_bytes());
+        self.as_str().put(out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(Text::from)
     }
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
-        <&str>::get(reader).map(|text| set_text(self, text))
+        let bytes = reader.bytes()?;
+        // Often it says what it said before, and that was UTF-8.
+        if bytes != self.as_bytes() {
+            set_text(self, reader.checked(bytes)?);
+        }
+        Ok(())
     }
 }
 
@@ -311,7 +188,7 @@ impl<'a> Avro<'a> for String {
         put_long(self.len() as i64, out);
         out.extend_from_slice(self.as_bytes());
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         <&str>::get(reader).map(String::from)
     }
@@ -323,7 +200,7 @@ impl<'a> Avro<'a> for Bytes {
         put_long(self.0.len() as i64, out);
         out.extend_from_slice(&self.0);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.bytes().map(|b| Bytes(b.to_vec()))
     }
@@ -334,7 +211,7 @@ impl<'a> Avro<'a> for EventTime {
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.0, out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         reader.long().map(EventTime)
     }
@@ -345,7 +222,7 @@ impl<'a> Avro<'a> for CalendarDay {
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         i32::get(reader).map(CalendarDay)
     }
@@ -356,7 +233,7 @@ impl<'a, T: Word> Avro<'a> for T {
     fn put(&self, out: &mut Vec<u8>) {
         put_long(self.ordinal() as i64, out);
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let at = reader.position();
         let ordinal = reader.ordinal(T::ALL.len())?;
@@ -375,31 +252,25 @@ impl<'a, T: Avro<'a>> Avro<'a> for Option<T> {
             }
         }
     }
-    #[inline]
+    #[inline(always)]
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        if is_there(reader)? { T::get(reader).map(Some) } else { Ok(None) }
+        if !reader.is_there()? {
+            return Ok(None);
+        }
+        // A reader that is lent lies in memory, one that is not in registers: where one must be lent, it is this copy.
+        let mut ahead = reader.clone();
+        let value = T::get(&mut ahead)?;
+        *reader = ahead;
+        Ok(Some(value))
     }
+    #[inline(always)]
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), CodecError> {
         match self {
-            Some(value) if is_there(&mut reader.clone())? => {
-                is_there(reader)?;
-                value.read(reader)
-            }
-            _ => Self::get(reader).map(|value| *self = value),
+            _ if !reader.is_there()? => *self = None,
+            Some(value) => value.read(reader)?,
+            None => *self = Some(T::get(reader)?),
         }
-    }
-}
-
-/// The branch of `[null, T]`.
-#[inline]
-fn is_there(reader: &mut Reader<'_>) -> Result<bool, CodecError> {
-    match reader.left {
-        [branch @ (0 | 2), left @ ..] => {
-            reader.left = left;
-            Ok(*branch != 0)
-        }
-        // Written at greater length than needed, or nothing that could be it.
-        _ => reader.ordinal(2).map(|branch| branch == 1),
+        Ok(())
     }
 }
 
@@ -445,7 +316,7 @@ impl<'a, T: Avro<'a>> Avro<'a> for Vec<T> {
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
         let mut items = Vec::new();
         each_block(reader, |count, reader| {
-            items.reserve(count.min(reader.left.len()).min(ARRAY_RESERVED_MAX));
+            items.reserve(count.min(reader.left().len()).min(ARRAY_RESERVED_MAX));
             (0..count).try_for_each(|_| T::get(reader).map(|item| items.push(item)))
         })?;
         Ok(items)

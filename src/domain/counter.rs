@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::time::{DAY_MS, MINUTE_MS};
+use super::words::Word;
 use super::{CalendarDay, EventTime};
 use crate::words;
 
@@ -102,20 +103,40 @@ const BOUNDS: [usize; 7] = [
     Counter::HeldOutTimedOut as usize + 1,
 ];
 
-impl Counter {
-    pub fn family(self) -> Family {
-        let ordinal = self as usize;
-        match () {
-            _ if ordinal < BOUNDS[1] => Family::DecisionFlow,
-            _ if ordinal < BOUNDS[2] => Family::ApplicationCohort,
-            _ if ordinal < BOUNDS[3] => Family::DrawdownCohort,
-            _ if ordinal < BOUNDS[4] => Family::DueBook,
-            _ if ordinal < BOUNDS[5] => Family::Stock,
-            _ => Family::HeldOut,
+/// The family of each counter: it is asked for with every change of one.
+const FAMILY_OF: [Family; BOUNDS[6]] = {
+    let mut families = [Family::DecisionFlow; BOUNDS[6]];
+    let mut family = 0;
+    while family < Family::ALL.len() {
+        let mut counter = BOUNDS[family];
+        while counter < BOUNDS[family + 1] {
+            families[counter] = Family::ALL[family];
+            counter += 1;
         }
+        family += 1;
+    }
+    families
+};
+
+/// Counters of the family that has most.
+pub const FAMILY_COUNTERS_MAX: usize = {
+    let (mut most, mut family) = (0, 0);
+    while family < Family::ALL.len() {
+        let width = BOUNDS[family + 1] - BOUNDS[family];
+        most = if width > most { width } else { most };
+        family += 1;
+    }
+    most
+};
+
+impl Counter {
+    #[inline]
+    pub fn family(self) -> Family {
+        FAMILY_OF[self as usize]
     }
 
     /// The counter's position within its family's cell.
+    #[inline]
     pub fn slot(self) -> usize {
         self as usize - BOUNDS[self.family() as usize]
     }
@@ -158,7 +179,6 @@ impl Family {
 
     /// The counter at a slot of this family's cell.
     pub fn counter(self, slot: usize) -> Option<Counter> {
-        use super::words::Word;
         if slot < self.width() { Counter::at(BOUNDS[self as usize] + slot) } else { None }
     }
 
@@ -200,7 +220,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::words::Word;
 
     #[test]
     fn every_counter_has_its_own_slot() {

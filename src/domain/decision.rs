@@ -50,7 +50,8 @@ pub struct Decision {
     pub event_time: EventTime,
     pub decided_at: EventTime,
     pub source: Source,
-    /// The writing shard of `stage`, the position in its chain from 1, and the hash of the decision before (empty for the first).
+    /// The writing shard of `stage`, the position in its chain from 1, and the digest of the decisions of the batch before, as
+    /// the journal states it (empty in the first batch). Decisions of one batch name the same one.
     pub shard: i32,
     pub sequence: i64,
     pub prev_hash: Text,

@@ -2,21 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counter::Tally;
+use super::deltas::Deltas;
 use super::fate::FateCounts;
-use super::{CalendarDay, Candidate, Counter, EventTime, List, Text};
+use super::{CalendarDay, Candidate, EventTime, List, Text};
 use crate::{record, words};
-
-/// A change of one counter in one cell: contribution after minus contribution before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delta {
-    pub partner: Text,
-    pub counter: Counter,
-    /// Start of the cell in UTC milliseconds: a minute or, for families by day, a midnight ([`super::counter::Family::by_day`]).
-    pub at: i64,
-    pub change: Tally,
-}
-record!(Delta { partner, counter, at, change });
 
 words! {
     /// How a candidate ended, as the customer stage sees it.
@@ -104,7 +93,7 @@ record!(BundleHeader {
 pub struct FactBundle {
     pub header: BundleHeader,
     pub clocks: Vec<PartnerClock>,
-    pub deltas: Vec<Delta>,
+    pub deltas: Deltas,
     pub settlements: List<Settlement>,
     pub proposals: List<Proposal>,
     /// Counts, not differences: nothing is ever taken back.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::Text;
+use super::codec::text;
 
 /// Longest id that lies in itself, bytes: the 32 hexadecimal characters of a hash, and a UUID.
 const SHORT_BYTES_MAX: usize = 38;
@@ -19,8 +20,8 @@ impl Id {
     pub fn as_str(&self) -> &str {
         match self {
             // It was a text when it was put there.
-            Self::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
-            Self::Long(text) => text,
+            Self::Short(..) => text(self.as_bytes()).unwrap_or_default(),
+            Self::Long(long) => long,
         }
     }
 

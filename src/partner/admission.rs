@@ -312,7 +312,7 @@ impl Shard {
         let mut reply = self.spent.reply(&candidate.candidate, &candidate.customer, verdict, now);
         reply.reasons.extend(codes.iter().map(|code| text_of(*code)));
         reply.expires_at = expires_at;
-        self.answers.remember(&reply, candidate.decide_by.max(now).plus_ms(ANSWER_KEPT_MS));
+        self.answers.remember(&reply, codes, candidate.decide_by.max(now).plus_ms(ANSWER_KEPT_MS));
         out.push(Output::Reply { shard: source_shard, reply });
     }
 }

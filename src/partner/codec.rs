@@ -8,7 +8,7 @@ use crate::domain::counter::{Family, Tally};
 use crate::store::{Cursor, Sorted};
 
 /// The format in which values are written; another one is refused at restore.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
 
 /// Takes one changelog entry: key and value (`None`: gone).
 pub type Entry<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
@@ -81,29 +81,34 @@ impl Cell {
 
     /// Adds every tally to the sum of its counter.
     pub fn add_to(&self, family: Family, sums: &mut [Tally]) {
-        sums.iter_mut().skip(family.first()).zip(&self.0).for_each(|(sum, tally)| sum.add(*tally));
+        let slots = sums.iter_mut().skip(family.first()).zip(&self.0);
+        slots.filter(|(_, tally)| !tally.is_zero()).for_each(|(sum, tally)| sum.add(*tally));
     }
 
     /// The counters that are not zero.
-    #[cfg(test)]
     pub fn tallies(&self, family: Family) -> impl Iterator<Item = (Counter, Tally)> {
         let counted = self.0.iter().enumerate().filter(|(_, tally)| !tally.is_zero());
         counted.filter_map(move |(slot, tally)| family.counter(slot).map(|counter| (counter, *tally)))
     }
 }
 
-/// An array of tallies; counters that a later build appends to a family are read as zero here.
+/// A number with a bit for each slot whose tally is not zero, and these tallies: most counters of a pane are zero. What a
+/// later build appends to a family is read as zero here.
 impl<'a> Avro<'a> for Cell {
     fn put(&self, out: &mut Vec<u8>) {
-        if !self.0.is_empty() {
-            put_long(self.0.len() as i64, out);
-            self.0.iter().for_each(|tally| tally.put(out));
-        }
-        out.push(0);
+        let counted = self.0.iter().map(|tally| u64::from(!tally.is_zero()));
+        let slots = counted.enumerate().fold(0, |slots, (slot, counted)| slots | counted << slot);
+        put_long(slots as i64, out);
+        self.0.iter().filter(|tally| !tally.is_zero()).for_each(|tally| tally.put(out));
     }
 
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        Vec::<Tally>::get(reader).map(|tallies| Self(SmallVec::from_vec(tallies)))
+        let slots = reader.long()? as u64;
+        let mut cell = Self(SmallVec::from_elem(Tally::default(), (u64::BITS - slots.leading_zeros()) as usize));
+        for (_, tally) in cell.0.iter_mut().enumerate().filter(|(slot, _)| slots & 1 << slot != 0) {
+            *tally = Tally::get(reader)?;
+        }
+        Ok(cell)
     }
 }
 

@@ -6,18 +6,17 @@ use super::Shard;
 use super::panes::CellKey;
 use super::saying::alert;
 use crate::domain::alert::{AlertKind, Severity};
+use crate::domain::deltas::{CellChanges, CounterDelta};
 use crate::domain::fact::{BundleHeader, PartnerClock};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::DataState;
-use crate::domain::{Counter, Delta, EventTime, FactBundle, Output, ReasonCode, Text};
-
-use crate::planted::{self, Bug};
-use crate::policy::GuardTerms;
-use crate::store::Number;
+use crate::domain::{Counter, EventTime, FactBundle, Output, ReasonCode, Text};
 
 use super::clocks::Heard;
 use super::guard::{self, standing_effect_ppm};
 use super::rates::ppm_down;
+use crate::planted::{self, Bug};
+use crate::policy::GuardTerms;
 
 /// Least time between two alerts of one kind about one partner's data, milliseconds.
 pub const DATA_ALERT_EVERY_MS: i64 = HOUR_MS;
@@ -60,28 +59,25 @@ impl Shard {
     /// Adds the deltas to panes and running totals.
     pub(super) fn take_deltas(&mut self, bundle: &FactBundle, now: EventTime, out: &mut Vec<Output>) {
         let mut below_zero: SmallVec<[(CellKey, Counter); 4]> = SmallVec::new();
-        let mut current: Option<(&Text, Number)> = None;
-        for delta in &bundle.deltas {
-            if planted::is(Bug::LateJudgedTwice) && now.ms_since(EventTime(delta.at)) > DAY_MS {
-                continue;
-            }
-            // A bundle's deltas come partner by partner.
-            let partner = match current {
-                Some((name, number)) if *name == delta.partner => number,
-                _ => {
-                    self.partners.changed(&delta.partner, self.settings.view_every_ms, now);
-                    self.panes.names.number(&delta.partner)
+        for (partner, cells) in bundle.deltas.by_partner() {
+            self.partners.changed(partner, self.settings.view_every_ms, now);
+            let number = self.panes.names.number(partner);
+            for CellChanges { at, changes } in cells {
+                if planted::is(Bug::LateJudgedTwice) && now.ms_since(EventTime(at)) > DAY_MS {
+                    continue;
                 }
-            };
-            current = Some((&delta.partner, partner));
-            match self.panes.add(partner, delta, now) {
-                Some(placed) => {
-                    self.windows.add(&placed.key, delta.counter, delta.change);
+                // At a midnight cells of several families begin.
+                for changes in changes.chunk_by(|one, next| one.counter.family() == next.counter.family()) {
+                    let Some(CounterDelta { counter, .. }) = changes.first() else { continue };
+                    let Some(placed) = self.panes.add(number, counter.family(), at, changes, now) else {
+                        changes.iter().for_each(|one| self.report_unplaced(partner, one.counter, at, now, out));
+                        continue;
+                    };
+                    self.windows.add(&placed.key, changes);
                     if placed.negative {
-                        below_zero.push((placed.key, delta.counter));
+                        below_zero.extend(changes.iter().map(|one| (placed.key, one.counter)));
                     }
                 }
-                None => self.report_unplaced(delta, now, out),
             }
         }
         for (key, counter) in below_zero {
@@ -92,30 +88,23 @@ impl Shard {
         }
     }
 
-    fn report_unplaced(&mut self, delta: &Delta, now: EventTime, out: &mut Vec<Output>) {
-        let state = self.partners.edit(&delta.partner);
+    fn report_unplaced(&mut self, partner: &Text, counter: Counter, at: i64, now: EventTime, out: &mut Vec<Output>) {
+        let state = self.partners.edit(partner);
         state.unplaced = state.unplaced.saturating_add(1);
         if !rests(state.unplaced_alert_at, DATA_ALERT_EVERY_MS, now) {
             state.unplaced_alert_at = Some(now);
-            let (counter, at, all) = (delta.counter, EventTime(delta.at), state.unplaced);
+            let (at, all) = (EventTime(at), state.unplaced);
             let detail = format!("{counter} at {at} is older than every pane; {all} so far");
-            out.push(alert(
-                AlertKind::Unplaced,
-                Severity::Warning,
-                Some(&delta.partner),
-                self.settings.shard,
-                now,
-                detail,
-            ));
+            out.push(alert(AlertKind::Unplaced, Severity::Warning, Some(partner), self.settings.shard, now, detail));
         }
     }
 
     fn report_negative(&mut self, key: &CellKey, counter: Counter, count: i64, now: EventTime, out: &mut Vec<Output>) {
-        let partner = self.panes.names.text(key.partner);
+        let partner = self.panes.names.text(key.partner());
         let state = self.partners.edit(partner);
         if !rests(state.negative_alert_at, DATA_ALERT_EVERY_MS, now) {
             state.negative_alert_at = Some(now);
-            let detail = format!("{counter} is {count} in the {} pane at {}", key.width, EventTime(key.start));
+            let detail = format!("{counter} is {count} in the {} pane at {}", key.width(), EventTime(key.start));
             out.push(alert(
                 AlertKind::NegativeCount,
                 Severity::Critical,

@@ -4,7 +4,6 @@
 //! undiverted drawdowns (the counterfactual): N = C+D+X+K+T+R+1, projected = C/N, effect = q·(X+R+1)/N (`docs/semantics.md`, section 5).
 //! Everything is parts per million in integers and rounds against us.
 
-use compact_str::format_compact;
 use smallvec::SmallVec;
 
 use super::rates::{Drawdowns, ONE_PPM, Ratio, ppm_down, ppm_up, wilson_ppm};
@@ -176,7 +175,10 @@ impl Reading {
     }
 
     fn subject(&self, name: &str) -> Text {
-        format_compact!("{name}_{}", self.horizon.name)
+        let mut subject = Text::from(name);
+        subject.push('_');
+        subject.push_str(&self.horizon.name);
+        subject
     }
 
     fn tell_judged(&self, terms: &GuardTerms, checks: &mut Vec<Check>) {

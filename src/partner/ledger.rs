@@ -5,10 +5,11 @@ use smallvec::SmallVec;
 use super::candidate_key::CandidateKey;
 use super::codec::{Entry, Teller, changes, tag};
 use super::quota::Amounts;
+use super::saying::text_of;
 use crate::domain::codec::{Avro, CodecError, Reader};
 use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
-use crate::domain::{CalendarDay, Candidate, EventTime, Reply, Text, codec, set_text};
+use crate::domain::{CalendarDay, Candidate, EventTime, ReasonCode, Reply, Text, codec, set_text};
 use crate::record;
 use crate::store::{Sorted, Spares};
 
@@ -258,9 +259,9 @@ impl Ledger {
     }
 }
 
-/// Why an answer was no, without room of its own: nearly always for one reason or two.
+/// Why an answer was no, without room of its own for nearly all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reasons(SmallVec<[Text; 2]>);
+pub struct Reasons(SmallVec<[ReasonCode; 16]>);
 
 /// An array.
 impl<'a> Avro<'a> for Reasons {
@@ -269,7 +270,7 @@ impl<'a> Avro<'a> for Reasons {
     }
 
     fn get(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
-        Vec::get(reader).map(|reasons| Self(SmallVec::from_vec(reasons)))
+        Vec::<ReasonCode>::get(reader).map(|reasons| Self(SmallVec::from_slice(&reasons)))
     }
 }
 
@@ -310,20 +311,21 @@ impl Answers {
             candidate: candidate.clone(),
             customer: answer.customer.clone(),
             verdict: answer.verdict,
-            reasons: answer.reasons.0.to_vec(),
+            reasons: answer.reasons.0.iter().map(|code| text_of(*code)).collect(),
             at: answer.at,
             expires_at: answer.expires_at,
         })
     }
 
-    pub fn remember(&mut self, reply: &Reply, forget_at: EventTime) {
+    /// Notes a reply, and the codes that it gives as its reasons.
+    pub fn remember(&mut self, reply: &Reply, codes: &[ReasonCode], forget_at: EventTime) {
         self.forget(reply.at);
         let key = CandidateKey::of(&reply.candidate);
         self.by_age.put((forget_at, key.clone()), ());
         let mut answer = self.spares.take().unwrap_or_default();
         set_text(&mut answer.customer, &reply.customer);
         answer.reasons.0.clear();
-        answer.reasons.0.extend(reply.reasons.iter().cloned());
+        answer.reasons.0.extend_from_slice(codes);
         (answer.verdict, answer.at) = (reply.verdict, reply.at);
         (answer.expires_at, answer.forget_at) = (reply.expires_at, forget_at);
         self.by_candidate.put(key, answer);

@@ -6,6 +6,7 @@ use super::codec::Cell;
 use super::panes::{Panes, Placed, Retention, Width};
 use super::windows::{Span, Windows, sum};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
@@ -94,7 +95,7 @@ impl World {
                 let oldest = self.now.floor(DAY_MS).0 - KEEP.days_ms;
                 match add(&mut self.panes, &delta, self.now) {
                     Some(placed) => {
-                        self.windows.add(&placed.key, counter, delta.change);
+                        self.windows.add(&placed.key, &[CounterDelta { counter, change: delta.change }]);
                         self.model.0.push(delta);
                     }
                     None => assert!(at < oldest && !counter.family().by_day(), "{counter} at {at} is within retention"),
@@ -167,13 +168,13 @@ impl World {
         for (key, cell) in self.panes.cells.iter() {
             assert!(!cell.is_zero(), "{key:?}");
             let age = self.now.0 - key.start;
-            match (key.family, key.width) {
+            match (key.family(), key.width()) {
                 (Family::Stock, _) | (_, Width::Older) => {}
                 (_, Width::Minute) => assert!(age < KEEP.minutes_ms + MINUTE_MS, "{key:?}"),
                 (_, Width::Hour) => assert!(age < KEEP.hours_ms + HOUR_MS, "{key:?}"),
                 (_, Width::Day) => assert!(age < KEEP.days_ms + DAY_MS, "{key:?}"),
             }
-            cell.tallies(key.family).for_each(|(counter, tally)| sums[counter.ordinal()].1.add(tally));
+            cell.tallies(key.family()).for_each(|(counter, tally)| sums[counter.ordinal()].1.add(tally));
         }
         sums.retain(|(_, tally)| !tally.is_zero());
         assert_eq!(sums, self.model.total(|_| true));
@@ -229,7 +230,8 @@ fn changed(panes: &mut Panes) -> Vec<PartnerPane> {
 
 fn add(panes: &mut Panes, delta: &Delta, now: EventTime) -> Option<Placed> {
     let partner = panes.names.number(&delta.partner);
-    panes.add(partner, delta, now)
+    let Delta { counter, at, change, .. } = *delta;
+    panes.add(partner, counter.family(), at, &[CounterDelta { counter, change }], now)
 }
 
 fn delta(counter: Counter, at: i64, count: i64) -> Delta {
@@ -256,7 +258,7 @@ fn the_due_book_takes_corrections_of_any_age_and_a_flow_does_not() {
     let (mut panes, now) = (Panes::new(KEEP), EventTime(START));
     let old = EventTime(START - 900 * DAY_MS);
     let due = add(&mut panes, &delta(Counter::InstalmentsOpen, Family::day(old.utc_day()), 1), now).unwrap();
-    assert_eq!(due.key.width, Width::Older);
+    assert_eq!(due.key.width(), Width::Older);
     assert!(changed(&mut panes).is_empty());
     assert!(add(&mut panes, &delta(Counter::Approved, Family::minute(old), 1), now).is_none());
 }
@@ -267,7 +269,7 @@ fn endless_retention_folds_nothing() {
     let mut panes = Panes::new(endless);
     let now = EventTime(START);
     let placed = add(&mut panes, &delta(Counter::Approved, 0, 1), now).unwrap();
-    assert_eq!(placed.key.width, Width::Minute);
+    assert_eq!(placed.key.width(), Width::Minute);
     panes.fold(EventTime(START + 3_000 * DAY_MS), drop);
     assert_eq!(panes.count(&placed.key, Counter::Approved), 1);
 }

@@ -8,10 +8,11 @@ use smallvec::SmallVec;
 use super::codec::{Cell, Entry, Teller, tag};
 use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
-use crate::domain::{Counter, Delta, EventTime, Text, set_text};
+use crate::domain::{Counter, EventTime, Text, set_text};
 use crate::store::{Cursor, Names, Number, Sorted, Spares};
 use crate::{record, words};
 
@@ -49,12 +50,40 @@ impl Width {
 /// Which cell; the order keeps the panes of one partner, family and width together, in time order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
-    /// Among the names of the panes.
-    pub partner: Number,
-    pub family: Family,
-    pub width: Width,
+    /// Partner, family and width as one number: cells are looked up with every change of a counter.
+    pane: u64,
     /// UTC milliseconds.
     pub start: i64,
+}
+
+impl CellKey {
+    /// The partner has its number among the names of the panes.
+    pub fn new(partner: Number, family: Family, width: Width, start: i64) -> Self {
+        Self { pane: u64::from(partner.get()) << 16 | (family as u64) << 8 | width as u64, start }
+    }
+
+    pub fn partner(&self) -> Number {
+        Number::of((self.pane >> 16) as u32)
+    }
+
+    pub fn family(&self) -> Family {
+        Family::ALL[self.pane as usize >> 8 & 0xff]
+    }
+
+    pub fn width(&self) -> Width {
+        Width::ALL[self.pane as usize & 0xff]
+    }
+
+    /// The same of another pane of the family.
+    fn moved(&self, width: Width, start: i64) -> Self {
+        Self::new(self.partner(), self.family(), width, start)
+    }
+
+    /// One number that sorts like the name of the partner, by its rank, and then like the key.
+    fn order(&self, rank: u32) -> u128 {
+        let pane = u64::from(rank) << 16 | self.pane & 0xffff;
+        u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
+    }
 }
 
 /// A cell's key as the changelog has it.
@@ -115,11 +144,11 @@ impl Edges {
     }
 }
 
-/// Where a delta landed.
+/// Where changes landed.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed {
     pub key: CellKey,
-    /// The counter went below zero, which later deltas of the same bundle may still repair.
+    /// A counter went below zero, which later deltas of the same bundle may still repair.
     pub negative: bool,
 }
 
@@ -170,18 +199,24 @@ impl Panes {
         }
     }
 
-    /// Adds one delta of a partner to the pane it belongs to by `now`; `None`: no pane takes it any more.
-    pub fn add(&mut self, partner: Number, delta: &Delta, now: EventTime) -> Option<Placed> {
-        let family = delta.counter.family();
-        let width = self.edges(now).width_of(family, delta.at)?;
-        let key = CellKey { partner, family, width, start: width.start_of(delta.at) };
-        let negative = self.change(key, delta.counter, delta.change);
+    /// Adds what changed in one cell of a partner to the pane it belongs to by `now`; `None`: no pane takes it any more.
+    pub fn add(
+        &mut self,
+        partner: Number,
+        family: Family,
+        at: i64,
+        changes: &[CounterDelta],
+        now: EventTime,
+    ) -> Option<Placed> {
+        let width = self.edges(now).width_of(family, at)?;
+        let key = CellKey::new(partner, family, width, width.start_of(at));
+        let negative = self.change(key, changes);
         if family != Family::Stock {
             if matches!(width, Width::Minute | Width::Hour) {
-                self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(delta.at) }, delta);
+                self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(at) }, changes);
             }
             if width != Width::Older {
-                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(delta.at) }, delta);
+                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(at) }, changes);
             }
         }
         Some(Placed { key, negative })
@@ -202,8 +237,9 @@ impl Panes {
     }
 
     fn note(&mut self, key: &CellKey) {
-        if !key.family.by_day() {
-            let newest = &mut self.newest[key.family as usize][key.width as usize];
+        let family = key.family();
+        if !family.by_day() {
+            let newest = &mut self.newest[family as usize][key.width() as usize];
             *newest = key.start.max(*newest);
         }
     }
@@ -214,22 +250,29 @@ impl Panes {
             && self.folded.is_none_or(|edges| last >= edges.first_of(width))
     }
 
-    /// Adds to one counter; true when its count is below zero afterwards.
-    fn change(&mut self, key: CellKey, counter: Counter, change: Tally) -> bool {
+    /// Adds to the counters of a cell; true when the count of one is below zero afterwards.
+    fn change(&mut self, key: CellKey, changes: &[CounterDelta]) -> bool {
         self.note(&key);
-        let cell = self.cells.edit_or(&key, || Cell::of(key.family));
-        let tally = cell.add(counter, change);
-        if tally.is_zero() && cell.is_zero() {
+        let cell = self.cells.edit_or(&key, || Cell::of(key.family()));
+        let (mut negative, mut zero) = (false, false);
+        for CounterDelta { counter, change } in changes {
+            let tally = cell.add(*counter, *change);
+            negative |= tally.count < 0;
+            zero |= tally.is_zero();
+        }
+        if zero && cell.is_zero() {
             self.cells.remove(&key);
         }
-        tally.count < 0
+        negative
     }
 
-    fn touch(&mut self, key: TileKey, delta: &Delta) {
-        let changes = self.touched.entry(key).or_default();
-        match changes.iter_mut().find(|(counter, _)| *counter == delta.counter) {
-            Some((_, tally)) => tally.add(delta.change),
-            None => changes.push((delta.counter, delta.change)),
+    fn touch(&mut self, key: TileKey, changes: &[CounterDelta]) {
+        let sums = self.touched.entry(key).or_default();
+        for CounterDelta { counter, change } in changes {
+            match sums.iter_mut().find(|(other, _)| other == counter) {
+                Some((_, tally)) => tally.add(*change),
+                None => sums.push((*counter, *change)),
+            }
         }
     }
 
@@ -245,23 +288,23 @@ impl Panes {
         self.folded = Some(edges);
         let mut next = self.cells.iter().next().map(|(key, _)| *key);
         while let Some(at) = next {
-            if at.family != Family::Stock {
-                self.fold_family(at.partner, at.family, &edges);
+            if at.family() != Family::Stock {
+                self.fold_family(at.partner(), at.family(), &edges);
             }
-            let last = CellKey { width: Width::Older, start: i64::MAX, ..at };
+            let last = at.moved(Width::Older, i64::MAX);
             next = self.cells.range(last..).next().map(|(key, _)| *key);
         }
     }
 
     fn fold_family(&mut self, partner: Number, family: Family, edges: &Edges) {
         for width in [Width::Minute, Width::Hour, Width::Day] {
-            let key = |start| CellKey { partner, family, width, start };
+            let key = |start| CellKey::new(partner, family, width, start);
             let gone: SmallVec<[CellKey; 8]> =
                 self.cells.range(key(i64::MIN)..key(edges.first_of(width))).map(|(key, _)| *key).collect();
             for from in gone {
                 let Some(cell) = self.cells.remove(&from) else { continue };
                 let width = edges.width_of(family, from.start).unwrap_or(Width::Older);
-                let to = CellKey { width, start: width.start_of(from.start), ..from };
+                let to = from.moved(width, width.start_of(from.start));
                 self.note(&to);
                 let sum = self.cells.edit_or(&to, || Cell::of(family));
                 sum.merge(&cell);
@@ -293,10 +336,8 @@ impl Panes {
         from: i64,
         to: i64,
     ) -> impl Iterator<Item = (i64, &Cell)> {
-        let key = |start| CellKey { partner, family, width, start };
-        // An empty range is asked for as such: a tree refuses one whose ends are crossed.
-        let range = key(from)..=key(to.max(from));
-        self.cells.range(range).filter(move |_| from <= to).map(|(key, cell)| (key.start, cell))
+        let key = |start| CellKey::new(partner, family, width, start);
+        self.cells.range(key(from)..=key(to)).map(|(key, cell)| (key.start, cell))
     }
 
     /// Tells the tiles whose content changed since the last call, by partner, with absolute values; a tile without cells has
@@ -334,38 +375,42 @@ impl Panes {
 
     /// The cells of a tile as it stands: an hour is its minutes and its hour pane, a day its hours and its day panes.
     fn fill(&self, key: &TileKey, told: &mut Vec<PaneCell>) {
-        let TileKey { partner, tile, start } = *key;
-        let mut sums = [Tally::default(); Counter::ALL.len()];
-        let last = match tile {
-            Tile::Hour => start.saturating_add(HOUR_MS - 1),
-            Tile::Day => start.saturating_add(DAY_MS - 1),
-        };
-        for family in Family::ALL.iter().copied().filter(|family| *family != Family::Stock) {
-            let widths: &[Width] = match (tile, family) {
-                (Tile::Hour, Family::DueBook) => &[],
-                (Tile::Day, Family::DueBook) => &[Width::Day],
-                (Tile::Hour, _) => &[Width::Minute, Width::Hour],
-                (Tile::Day, _) => &[Width::Minute, Width::Hour, Width::Day],
-            };
-            for width in widths {
-                if family == Family::DueBook || self.may_hold(family, *width, start, last) {
-                    let cells = self.range_of(partner, family, *width, start, last);
-                    cells.for_each(|(_, cell)| cell.add_to(family, &mut sums));
+        told.clear();
+        for family in Family::ALL.iter().copied() {
+            match (family, key.tile) {
+                (Family::Stock, _) | (Family::DueBook, Tile::Hour) => {}
+                (Family::DueBook, Tile::Day) => {
+                    // The day's due dates are one cell.
+                    let TileKey { partner, start, .. } = *key;
+                    let cell = self.cells.get(&CellKey::new(partner, family, Width::Day, start));
+                    cell.into_iter().for_each(|cell| tell_cell(family, cell, told));
                 }
+                _ => self.fill_flow(key, family, told),
             }
         }
-        told.clear();
-        told.reserve(sums.iter().filter(|tally| !tally.is_zero()).count());
-        let named = Counter::ALL.iter().zip(sums).filter(|(_, tally)| !tally.is_zero());
-        told.extend(named.map(|(counter, tally)| PaneCell { counter: *counter, tally }));
+    }
+
+    fn fill_flow(&self, key: &TileKey, family: Family, told: &mut Vec<PaneCell>) {
+        let TileKey { partner, tile, start } = *key;
+        let (widths, last): (&[Width], i64) = match tile {
+            Tile::Hour => (&[Width::Minute, Width::Hour], start.saturating_add(HOUR_MS - 1)),
+            Tile::Day => (&[Width::Minute, Width::Hour, Width::Day], start.saturating_add(DAY_MS - 1)),
+        };
+        let mut sum = None;
+        for width in widths.iter().copied().filter(|width| self.may_hold(family, *width, start, last)) {
+            let cells = self.range_of(partner, family, width, start, last);
+            cells.for_each(|(_, cell)| sum.get_or_insert_with(|| Cell::of(family)).merge(cell));
+        }
+        if let Some(sum) = sum {
+            tell_cell(family, &sum, told);
+        }
     }
 
     /// Tells the cells that the open batch changed, by the partners' names: a restored shard has other numbers and says the
     /// same.
     pub fn changes(&mut self, teller: &mut Teller, entry: &mut Entry<'_>) {
         let names = self.names.ranked();
-        let place = |key: &CellKey| (names.rank(key.partner), key.family, key.width, key.start);
-        let changed = self.cells.changed_by(|one, other| place(one).cmp(&place(other)));
+        let changed = self.cells.changed_by(|key| key.order(names.rank(key.partner())));
         changed.for_each(|(key, cell)| teller.tell(tag::CELL, |out| put_key(names, key, out), cell, entry));
     }
 
@@ -377,13 +422,13 @@ impl Panes {
         for partner in self.names.sorted() {
             let name = self.names.text(partner);
             let [first, .., last] = Family::ALL else { break };
-            let end = CellKey { partner, family: *last, width: Width::Older, start: i64::MAX };
+            let end = CellKey::new(partner, *last, Width::Older, i64::MAX);
             let from = match &after {
                 Some(after) if *name < after.partner => continue,
                 Some(after) if *name == after.partner => {
-                    Bound::Excluded(CellKey { partner, family: after.family, width: after.width, start: after.start })
+                    Bound::Excluded(CellKey::new(partner, after.family, after.width, after.start))
                 }
-                _ => Bound::Included(CellKey { partner, family: *first, width: Width::Minute, start: i64::MIN }),
+                _ => Bound::Included(CellKey::new(partner, *first, Width::Minute, i64::MIN)),
             };
             let mut tell = |key: &CellKey, cell: &Cell| {
                 teller.tell(tag::CELL, |out| put_key(&self.names, key, out), Some(cell), entry);
@@ -406,7 +451,7 @@ impl Panes {
 
     pub fn load(&mut self, key: NamedKey, cell: Option<Cell>) {
         let NamedKey { partner, family, width, start } = key;
-        let key = CellKey { partner: self.names.number(&partner), family, width, start };
+        let key = CellKey::new(self.names.number(&partner), family, width, start);
         self.note(&key);
         self.cells.load(key, cell);
         self.folded = None;
@@ -430,10 +475,15 @@ impl Panes {
 
 /// Appends a cell's key as the changelog has it.
 fn put_key(names: &Names, key: &CellKey, out: &mut Vec<u8>) {
-    names.text(key.partner).put(out);
-    key.family.put(out);
-    key.width.put(out);
+    names.text(key.partner()).put(out);
+    key.family().put(out);
+    key.width().put(out);
     key.start.put(out);
+}
+
+/// Appends what a cell counts, as a tile has it.
+fn tell_cell(family: Family, cell: &Cell, told: &mut Vec<PaneCell>) {
+    told.extend(cell.tallies(family).map(|(counter, tally)| PaneCell { counter, tally }));
 }
 
 fn new_pane(partner: Text, tile: Tile) -> PartnerPane {

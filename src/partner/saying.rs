@@ -56,6 +56,9 @@ pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: Eve
 /// Most outputs of one kind that are kept to write others in.
 const SPARES_MAX: usize = 4_096;
 
+/// Checks that a decision has room for at first: a yes leaves about as many.
+const CHECKS_ROOM: usize = 64;
+
 /// What was said and is written by now, to say more in it. It still says what it said.
 #[derive(Debug)]
 pub struct Spent {
@@ -79,7 +82,8 @@ impl Default for Spent {
 impl Spent {
     /// A decision without reasons and checks.
     pub fn decision(&mut self) -> Box<Decision> {
-        let mut decision = self.decisions.take().unwrap_or_default();
+        let fresh = || Box::new(Decision { checks: Vec::with_capacity(CHECKS_ROOM), ..Decision::default() });
+        let mut decision = self.decisions.take().unwrap_or_else(fresh);
         decision.reasons.clear();
         decision.checks.clear();
         decision

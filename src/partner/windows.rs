@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::codec::Cell;
 use super::panes::{CellKey, Panes, Width};
 use crate::domain::counter::{Family, Tally};
+use crate::domain::deltas::CounterDelta;
 use crate::domain::time::MINUTE_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, Counter, EventTime};
@@ -31,7 +32,7 @@ impl Span {
     }
 
     fn covers(self, key: &CellKey) -> bool {
-        key.width != Width::Older && (self.first..=self.last).contains(&key.start)
+        key.width() != Width::Older && (self.first..=self.last).contains(&key.start)
     }
 }
 
@@ -101,16 +102,18 @@ impl Windows {
         fresh
     }
 
-    /// Takes a delta that was placed in a pane; only flows have windows.
-    pub fn add(&mut self, key: &CellKey, counter: Counter, change: Tally) {
-        if key.family.by_day() {
+    /// Takes changes that were placed in a pane; only flows have windows.
+    pub fn add(&mut self, key: &CellKey, changes: &[CounterDelta]) {
+        let family = key.family();
+        if family.by_day() {
             return;
         }
-        let Some(totals) = self.partners.get_mut(&key.partner) else { return };
-        let covering = totals.sums.iter_mut().filter(|(f, span, _)| *f == key.family && span.covers(key));
-        covering.for_each(|(_, _, cell)| {
-            cell.add(counter, change);
-        });
+        let Some(totals) = self.partners.get_mut(&key.partner()) else { return };
+        for (_, _, sum) in totals.sums.iter_mut().filter(|(f, span, _)| *f == family && span.covers(key)) {
+            for CounterDelta { counter, change } in changes {
+                sum.add(*counter, *change);
+            }
+        }
     }
 
     /// Forgets everything: the panes were put back or loaded.
@@ -136,7 +139,7 @@ mod tests {
         assert_eq!(span(DAY_MS), Span { first: minute - DAY_MS, last: minute });
         assert_eq!(span(40 * DAY_MS), Span { first: 60 * DAY_MS, last: minute });
         let partner = Names::default().number("p");
-        let key = |width, start| CellKey { partner, family: Family::DrawdownCohort, width, start };
+        let key = |width, start| CellKey::new(partner, Family::DrawdownCohort, width, start);
         assert!(span(HOUR_MS).covers(&key(Width::Minute, minute)));
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute + MINUTE_MS)), "the next minute is the future");
         assert!(!span(HOUR_MS).covers(&key(Width::Minute, minute - HOUR_MS)), "sixty minutes, not sixty-one");

@@ -3,7 +3,7 @@
 use super::experiments::Challenger;
 use super::{Contract, Facts, Policy};
 use crate::domain::check::{Check, Relation, Unit};
-use crate::domain::{ReasonCode, Text};
+use crate::domain::{Name, ReasonCode, Text};
 
 /// One trigger before one policy and the contract of its partner.
 pub(super) struct Case<'a> {
@@ -36,33 +36,33 @@ impl Findings {
     #[inline]
     pub fn number(
         &mut self,
-        code: impl Into<Text>,
+        code: impl Into<Name>,
         subject: &'static str,
         unit: Unit,
         observed: i64,
         relation: Relation,
         required: i64,
     ) -> bool {
-        self.push(Check::number(code, Text::const_new(subject), unit, observed, relation, required))
+        self.push(Check::number(code, subject, unit, observed, relation, required))
     }
 
     /// One rule about something that is so or not.
     #[inline]
-    pub fn flag(&mut self, code: impl Into<Text>, subject: &'static str, observed: bool, required: bool) -> bool {
-        self.push(Check::flag(code, Text::const_new(subject), observed, required))
+    pub fn flag(&mut self, code: impl Into<Name>, subject: &'static str, observed: bool, required: bool) -> bool {
+        self.push(Check::flag(code, subject, observed, required))
     }
 
     /// One rule about words, judged by the caller.
     pub fn word(
         &mut self,
-        code: impl Into<Text>,
+        code: impl Into<Name>,
         subject: &'static str,
         passed: bool,
         observed: Option<&str>,
         relation: Relation,
         required: &Text,
     ) -> bool {
-        let check = Check::maybe(code, Text::const_new(subject), Unit::Word, None, relation, None);
+        let check = Check::maybe(code, subject, Unit::Word, None, relation, None);
         let (observed_word, required_word) = (observed.map(Text::from), Some(required.clone()));
         self.push(Check { passed, observed_word, required_word, ..check })
     }
@@ -84,9 +84,9 @@ impl Findings {
 
     /// Each code is given once.
     #[cold]
-    fn fail(&mut self, code: &Text) {
-        if !self.reasons.contains(code) {
-            self.reasons.push(code.clone());
+    fn fail(&mut self, code: &Name) {
+        if !self.reasons.iter().any(|reason| code == reason) {
+            self.reasons.push(code.to_text());
         }
     }
 }

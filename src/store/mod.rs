@@ -8,6 +8,7 @@
 //! Pure: no IO, no clock.
 
 mod batch;
+mod blocks;
 mod cell;
 mod cursor;
 pub mod image;

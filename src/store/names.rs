@@ -8,6 +8,22 @@ use crate::domain::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(u32);
 
+impl Number {
+    /// The number that was [got](Number::get) from another one.
+    pub fn of(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Its place among all that were given out: they count up from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Texts in the order in which they were met.
 #[derive(Clone, Debug, Default)]
 pub struct Names {

@@ -1,11 +1,10 @@
 //! Values by an ordered key, for what is read in ranges: panes, ledgers, clocks.
 
 use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
 
+use super::blocks::{Blocks, Place};
 use super::{Cursor, Spares};
 use crate::domain::codec::{self, Avro, CodecError};
 
@@ -14,7 +13,7 @@ use crate::planted::{self, Bug};
 /// Values of type `V` by an ordered key.
 #[derive(Clone, Debug)]
 pub struct Sorted<K, V> {
-    values: BTreeMap<K, Kept<V>>,
+    values: Blocks<K, Kept<V>>,
     /// What stood before the open generation, by touched key, in the order of touching. A key that was taken out and put in
     /// again stands there twice; the first time counts.
     open: Vec<(K, Option<V>)>,
@@ -25,8 +24,8 @@ pub struct Sorted<K, V> {
     generation: u64,
     /// Values that are no longer needed and whose buffers are.
     spares: Spares<V>,
-    /// Positions in the open generation, to bring its keys in order.
-    order: Vec<u32>,
+    /// Positions in the open generation behind the rank of their keys, to bring these in order.
+    order: Vec<(u128, u32)>,
 }
 
 /// A value, and the generation that has saved it last: it is not saved twice.
@@ -53,7 +52,7 @@ impl<K, V> Sorted<K, V> {
     /// A table that keeps so many old values, to save others in them without an allocation.
     pub fn with_spares(spares_max: usize) -> Self {
         Self {
-            values: BTreeMap::new(),
+            values: Blocks::default(),
             open: Vec::new(),
             flight: Vec::new(),
             in_flight: false,
@@ -90,44 +89,42 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 
     /// The value to change, made by `make` when there is none.
     pub fn edit_or(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
-        let generation = self.generation;
-        match self.values.entry(key.clone()) {
-            Entry::Vacant(vacant) => {
+        match self.values.find(key) {
+            Err(place) => {
                 self.open.push((key.clone(), None));
-                &mut vacant.insert(Kept { value: make(), saved: generation }).value
+                let kept = Kept { value: make(), saved: self.generation };
+                &mut self.values.insert_at(place, key.clone(), kept).value
             }
-            Entry::Occupied(occupied) => {
-                let kept = occupied.into_mut();
-                if kept.saved != generation {
-                    kept.saved = generation;
-                    self.open.push((key.clone(), Some(copied(&kept.value, &mut self.spares))));
-                }
-                &mut kept.value
-            }
+            Ok(place) => self.edit_at(key, place),
         }
     }
 
     /// The value to change, if there is one.
     pub fn edit(&mut self, key: &K) -> Option<&mut V> {
-        let kept = self.values.get_mut(key)?;
+        let place = self.values.find(key).ok()?;
+        Some(self.edit_at(key, place))
+    }
+
+    fn edit_at(&mut self, key: &K, place: Place) -> &mut V {
+        let kept = self.values.at_mut(place);
         if kept.saved != self.generation {
             kept.saved = self.generation;
             self.open.push((key.clone(), Some(copied(&kept.value, &mut self.spares))));
         }
-        Some(&mut kept.value)
+        &mut kept.value
     }
 
     pub fn put(&mut self, key: K, value: V) {
         let kept = Kept { value, saved: self.generation };
-        match self.values.entry(key) {
-            Entry::Vacant(vacant) => {
-                self.open.push((vacant.key().clone(), None));
-                vacant.insert(kept);
+        match self.values.find(&key) {
+            Err(place) => {
+                self.open.push((key.clone(), None));
+                self.values.insert_at(place, key, kept);
             }
-            Entry::Occupied(mut occupied) => {
-                let before = occupied.insert(kept);
+            Ok(place) => {
+                let before = std::mem::replace(self.values.at_mut(place), kept);
                 if before.saved != self.generation {
-                    self.open.push((occupied.key().clone(), Some(before.value)));
+                    self.open.push((key, Some(before.value)));
                 }
             }
         }
@@ -137,7 +134,7 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     where
         K: Borrow<Q>,
     {
-        let (key, Kept { value, saved }) = self.values.remove_entry(key)?;
+        let (key, Kept { value, saved }) = self.values.remove(key)?;
         if saved != self.generation {
             self.open.push((key, Some(copied(&value, &mut self.spares))));
         }
@@ -146,19 +143,21 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 
     /// Every key that the open generation touched, once and in order, with its value now (`None`: removed).
     pub fn changed(&mut self) -> impl Iterator<Item = (&K, Option<&V>)> {
-        self.changed_by(K::cmp)
+        self.changed_by(|_| 0)
     }
 
-    /// The same in another order.
-    pub fn changed_by(&mut self, order: impl Fn(&K, &K) -> Ordering) -> impl Iterator<Item = (&K, Option<&V>)> {
+    /// The same by what `rank` makes of a key, and where that is the same in the keys' order.
+    pub fn changed_by(&mut self, rank: impl Fn(&K) -> u128) -> impl Iterator<Item = (&K, Option<&V>)> {
         let open = &self.open;
         let key = |at: u32| &open[at as usize].0;
         self.order.clear();
-        self.order.extend(0..open.len() as u32);
-        self.order.sort_unstable_by(|one, other| order(key(*one), key(*other)));
-        self.order.dedup_by(|one, other| key(*one) == key(*other));
+        self.order.extend((0..).zip(open).map(|(at, (key, _))| (rank(key), at)));
+        self.order.sort_unstable_by(|(rank, one), (other_rank, other)| {
+            rank.cmp(other_rank).then_with(|| key(*one).cmp(key(*other)))
+        });
+        self.order.dedup_by(|(_, one), (_, other)| key(*one) == key(*other));
         let values = &self.values;
-        self.order.iter().map(move |at| {
+        self.order.iter().map(move |(_, at)| {
             let key = &open[*at as usize].0;
             (key, values.get(key).map(|kept| &kept.value))
         })
@@ -244,18 +243,18 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         // The oldest comes last and stays.
         for (key, before) in self.open.drain(..).rev().chain(self.flight.drain(..).rev()) {
             match before {
-                Some(value) => self.values.insert(key, Kept::old(value)),
-                None => self.values.remove(&key),
-            };
+                Some(value) => _ = self.values.insert(key, Kept::old(value)),
+                None => _ = self.values.remove(&key),
+            }
         }
     }
 
     /// Places or drops a restored value; no undo is kept.
     pub fn load(&mut self, key: K, value: Option<V>) {
         match value {
-            Some(value) => self.values.insert(key, Kept::old(value)),
-            None => self.values.remove(&key),
-        };
+            Some(value) => _ = self.values.insert(key, Kept::old(value)),
+            None => _ = self.values.remove(&key),
+        }
     }
 }
 

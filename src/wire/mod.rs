@@ -71,6 +71,7 @@ pub fn decode_body<'a, T: Avro<'a>>(schema: Schema, body: &'a [u8]) -> Result<T,
 }
 
 /// The same over a value that was used before, whose buffers are used again.
+#[inline]
 pub fn decode_body_over<'a, T: Avro<'a>>(schema: Schema, value: &mut T, body: &'a [u8]) -> Result<(), WireError> {
     codec::decode_over(value, body).map_err(|error| WireError::Decode { schema, error })
 }

@@ -99,8 +99,7 @@ pub enum Assignment {
 pub(super) struct Flight {
     closed: Vec<Closed>,
     shards: Vec<i32>,
-    /// Outputs for the read models, once they are true.
-    /// With the shard that said it.
+    /// Outputs for the read models, once they are true, each with the shard that said it.
     seen: Vec<(i32, Output)>,
 }
 
@@ -278,12 +277,17 @@ impl Lane {
         Ok(())
     }
 
-    /// Acts on the end of the transaction in flight.
-    fn settle(&mut self, written: Written) -> Result<(), LaneError> {
+    /// What was in flight, and how it ended; the outbox is there again.
+    fn landed(&mut self, written: Written) -> (Option<Flight>, Ended) {
         self.models.phases.add(&written.phases);
         self.outbox = written.outbox;
-        let Some(flight) = self.flight.take() else { return Ok(()) };
-        match written.ended {
+        (self.flight.take(), written.ended)
+    }
+
+    /// Acts on the end of the transaction in flight.
+    fn settle(&mut self, written: Written) -> Result<(), LaneError> {
+        let (Some(flight), ended) = self.landed(written) else { return Ok(()) };
+        match ended {
             Ended::Committed => {
                 self.committed(flight);
                 Ok(())
@@ -314,11 +318,12 @@ impl Lane {
     /// What is undone is not taken anew, whether it landed or not: the shards may be somebody else's, who writes to their logs.
     /// Who takes them over next compares with what the group has committed.
     fn end_flight(&mut self) -> Result<bool, LaneError> {
-        let Some(flight) = self.flight.take() else { return Ok(false) };
+        if self.flight.is_none() {
+            return Ok(false);
+        }
         let written = self.writer.wait()?;
-        self.models.phases.add(&written.phases);
-        self.outbox = written.outbox;
-        match written.ended {
+        let (Some(flight), ended) = self.landed(written) else { return Ok(false) };
+        match ended {
             Ended::Committed => self.committed(flight),
             Ended::Aborted { error, .. } => self.note_failure(error, false)?,
             Ended::Unknown { error, fenced } => {

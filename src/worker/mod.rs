@@ -9,6 +9,7 @@
 mod burial;
 mod catch_up;
 pub mod clock;
+mod digests;
 mod draughtsman;
 pub mod encode;
 pub mod follower;

@@ -1,7 +1,7 @@
 //! What the open batch of a shard has taken so far, and what it has to say when it is closed.
 
 use super::burial::bury;
-use super::encode::Digests;
+use super::digests::Digests;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::{Outbox, Topic};
@@ -29,6 +29,8 @@ pub(super) struct OpenBatch {
     dead: Vec<(DeadLetter, Vec<u8>)>,
     /// What the journal will say of it, as far as it is known.
     journal: JournalEntry,
+    /// Topic of the last run of records; none before the first, or after a tick.
+    topic: Option<Topic>,
     digests: Digests,
 }
 
@@ -50,12 +52,20 @@ impl OpenBatch {
             policy_offset: None,
             policy_digest: None,
         };
-        Self { closed: Closed::default(), outputs: Vec::new(), dead: Vec::new(), journal, digests: Digests::default() }
+        Self {
+            closed: Closed::default(),
+            outputs: Vec::new(),
+            dead: Vec::new(),
+            journal,
+            topic: None,
+            digests: Digests::default(),
+        }
     }
 
     pub fn clear(&mut self) {
         self.closed = Closed::default();
         self.journal.runs.clear();
+        self.topic = None;
         self.outputs.clear();
         self.dead.clear();
     }
@@ -76,19 +86,20 @@ impl OpenBatch {
     }
 
     fn note_offset(&mut self, topic: Topic, offset: i64) {
-        if let Some(run) = self.journal.runs.last_mut()
-            && run.kind == StepKind::Records
-            && run.topic == topic.name()
+        if self.topic == Some(topic)
+            && let Some(run) = self.journal.runs.last_mut()
         {
             run.to = offset;
             run.records += 1;
             return;
         }
+        self.topic = Some(topic);
         let topic = Text::const_new(topic.name());
         self.journal.runs.push(Run { kind: StepKind::Records, topic, from: offset, to: offset, records: 1 });
     }
 
     pub fn note_tick(&mut self) {
+        self.topic = None;
         self.journal.runs.push(Run { kind: StepKind::Tick, topic: Text::default(), from: 0, to: 0, records: 1 });
     }
 

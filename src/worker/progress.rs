@@ -22,7 +22,7 @@ pub struct Progress {
     /// Journal sequence, from 1 without gaps.
     pub sequence: i64,
     pub decisions: i64,
-    /// Hash of the last decision; empty before the first.
+    /// Digest of the decisions of the last batch that said any, as its journal entry has it; empty before the first.
     pub decision_hash: Text,
     /// Per shard, time never goes back.
     pub now: EventTime,

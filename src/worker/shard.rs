@@ -21,12 +21,14 @@ use crate::customer::Entry;
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
+use crate::domain::journal::JournalEntry;
 use crate::domain::time::DAY_MS;
-use crate::domain::{EventTime, Fate, Output, Text, set_text};
+use crate::domain::words::Word;
+use crate::domain::{EventTime, Fate, Output, set_text};
 use crate::planted::{self, Bug};
 use crate::policy::PolicySet;
 use crate::store::Cursor;
-use crate::wire::{Schema, frame};
+use crate::wire::Schema;
 
 /// Furthest that a batch's data run ahead of its `now` under an event clock, milliseconds.
 const AHEAD_MS_MAX: i64 = 30 * DAY_MS;
@@ -238,9 +240,6 @@ impl ShardRunner {
             chain(&mut output, self.shard, &mut self.progress);
             stamp(&mut output, &self.policies);
             encode::output(&output, self.shard, &shared.topics, &shared.ids, outbox);
-            if matches!(output, Output::Decision(_)) {
-                set_decision_hash(&mut self.progress.decision_hash, outbox);
-            }
             if let Some(output) = seen(output) {
                 self.stage.take_back(output);
             }
@@ -249,6 +248,7 @@ impl ShardRunner {
         self.progress.sequence += if planted::is(Bug::JournalGap) { 2 } else { 1 };
         self.progress.now = self.now;
         let entry = self.batch.journal_entry(self.progress.sequence, self.now, &self.policies, outbox, first);
+        lengthen_chain(&mut self.progress, entry);
         let key = format_compact!("{}\0{}", entry.stage, entry.shard);
         let partition = shared.topics.journal_partition(self.shard);
         outbox.push(Topic::Journal, partition, key.as_bytes(), |out| shared.ids.encode(Schema::Journal, entry, out));
@@ -315,14 +315,14 @@ fn chain(output: &mut Output, shard: i32, progress: &mut Progress) {
         progress.decisions += 1;
         decision.shard = shard;
         decision.sequence = progress.decisions;
-        // The next hash is written into the room of an old one.
-        std::mem::swap(&mut decision.prev_hash, &mut progress.decision_hash);
+        set_text(&mut decision.prev_hash, &progress.decision_hash);
     }
 }
 
-/// The hash of the decision that was encoded last: of its body, which is encoded once.
-fn set_decision_hash(hash: &mut Text, outbox: &Outbox) {
-    let value = outbox.len().checked_sub(1).and_then(|last| outbox.since(last).next()?.value).unwrap_or_default();
-    let body = frame::split(value).map_or(value, |(_, body)| body);
-    set_text(hash, &blake3::hash(body).to_hex().as_str()[..32]);
+/// The decisions of the next batch name what the journal says of this one's: a link of the chain is a batch, because many
+/// decisions are hashed in one go at a fraction of what one by one would cost, and the journal needs that hash anyway.
+fn lengthen_chain(progress: &mut Progress, entry: &JournalEntry) {
+    if let Some(said) = entry.outputs.iter().find(|output| output.topic == Topic::Decisions.name()) {
+        set_text(&mut progress.decision_hash, &said.digest);
+    }
 }

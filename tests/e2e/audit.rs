@@ -73,7 +73,9 @@ pub fn sums(back: &Readback) -> Verdict {
         of_stage.for_each(|entry| shards.entry(entry.shard).or_default().push(entry));
         for (shard, mut entries) in shards {
             entries.sort_by_key(|entry| entry.sequence);
-            digests(&entries, Topic::Decisions, &decisions_of(back, stage, shard), &mut verdict);
+            let decisions = decisions_of(back, stage, shard);
+            digests(&entries, Topic::Decisions, &decisions, &mut verdict);
+            links(&entries, &decisions, &mut verdict);
             if stage == StageName::Customer {
                 let letters = back.records[&Topic::DeadLetters].iter().filter(|record| record.partition == shard);
                 digests(&entries, Topic::DeadLetters, &letters.collect::<Vec<_>>(), &mut verdict);
@@ -106,6 +108,23 @@ fn digests(entries: &[&JournalEntry], topic: Topic, records: &[&Record], verdict
             verdict.expect(found == output.digest.as_str(), || {
                 format!("{topic} of {} shard {} sequence {}: other bytes", entry.stage, entry.shard, entry.sequence)
             });
+        }
+    }
+}
+
+/// The decisions of a batch name what the journal says of the decisions before.
+fn links(entries: &[&JournalEntry], records: &[&Record], verdict: &mut Verdict) {
+    let (mut before, mut left) = ("", records.iter());
+    for entry in entries {
+        for output in entry.outputs.iter().filter(|output| output.topic == Topic::Decisions.name()) {
+            for record in left.by_ref().take(output.records as usize) {
+                let decision: Decision = decode(Schema::Decision, record);
+                verdict.expect(decision.prev_hash == before, || {
+                    let Decision { stage, shard, sequence, prev_hash, .. } = &decision;
+                    format!("decision {sequence} of {stage} shard {shard} names {prev_hash}, the journal says {before}")
+                });
+            }
+            before = &output.digest;
         }
     }
 }

@@ -7,7 +7,7 @@ use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::fact::Verdict as Answer;
 use reflow::domain::time::DAY_MS;
 use reflow::domain::view::Tile;
-use reflow::domain::{EventTime, Text};
+use reflow::domain::{Delta, EventTime, Text};
 use reflow_oracle::bounds::{self, Quota};
 use reflow_oracle::contributions::decided;
 use reflow_oracle::ordered::{self, Setup};
@@ -120,15 +120,17 @@ fn late_and_erased_need_the_order() {
 fn wrong_deltas_and_panes_are_found() {
     let mut bench = bench(11, |_| {});
     let at = bench.world.written.bundles.iter().rposition(|b| b.deltas.len() > 2).unwrap();
-    let kept = bench.world.written.bundles[at].deltas.clone();
-    bench.world.written.bundles[at].deltas.pop();
+    let kept: Vec<Delta> = bench.world.written.bundles[at].deltas.iter().collect();
+    let say = |bench: &mut Bench, deltas: &[Delta]| bench.world.written.bundles[at].deltas = deltas.to_vec().into();
+    say(&mut bench, &kept[1..]);
     bench.finds("Σ deltas of customer shard");
-    bench.world.written.bundles[at].deltas = [kept.clone(), vec![kept[0].clone()]].concat();
+    say(&mut bench, &[&kept[..], &kept[..1]].concat());
     bench.finds("Σ deltas of customer shard");
-    bench.world.written.bundles[at].deltas = kept.clone();
-    bench.world.written.bundles[at].deltas[0].at += DAY_MS;
+    let mut moved = kept.clone();
+    moved[0].at += DAY_MS;
+    say(&mut bench, &moved);
     bench.finds("Σ deltas of customer shard");
-    bench.world.written.bundles[at].deltas = kept;
+    say(&mut bench, &kept);
     bench.ordered().assert_clean();
 
     let day = |pane: &reflow::domain::view::PartnerPane| {
@@ -175,7 +177,7 @@ fn holes_in_journal_and_chain_are_found() {
     let decision = bench.world.written.decisions.iter().position(chained).unwrap();
     let later = reflow::domain::Check::flag("LATER", "changed", true, true);
     bench.world.written.decisions[decision].checks.push(later);
-    bench.finds("prev_hash of sequence 3 is not the hash");
+    bench.finds("prev_hash of sequence 3 is not the digest");
     bench.world.written.decisions.remove(decision);
     bench.finds("sequence 3 where 2 was expected");
 }

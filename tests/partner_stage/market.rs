@@ -9,7 +9,9 @@ use reflow::domain::counter::{Family, Tally};
 use reflow::domain::fact::{BundleHeader, PartnerClock, Scored};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::time::{DAY_MS, HOUR_MS};
-use reflow::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text};
+use reflow::domain::{
+    CalendarDay, Counter, Delta, Deltas, EventTime, FactBundle, Fate, Output, Proposal, Settlement, Text,
+};
 use reflow::partner::{Contracts, Input, Known, Settings, Shard};
 use reflow::policy::contract::Budgets;
 use reflow::policy::deciles::{ALERT_PPM, Deciles, TENTHS};
@@ -233,7 +235,7 @@ impl Stage {
         FactBundle {
             header,
             clocks: Vec::new(),
-            deltas: Vec::new(),
+            deltas: Deltas::default(),
             settlements: Vec::new().into(),
             proposals: Vec::new().into(),
             scored: Vec::new(),
@@ -299,7 +301,7 @@ impl Stage {
     }
 
     pub fn facts(&mut self, deltas: Vec<Delta>) -> Vec<Output> {
-        let bundle = FactBundle { deltas, ..self.bundle(0) };
+        let bundle = FactBundle { deltas: deltas.into(), ..self.bundle(0) };
         self.take(&bundle).1
     }
 

@@ -277,8 +277,8 @@ impl Model {
         let header = &bundle.header;
         self.heard[header.source_shard as usize] = Some(header.now);
         self.look(book, now);
-        self.known.extend(bundle.deltas.iter().map(|delta| delta.partner.clone()));
-        self.deltas.extend(bundle.deltas.iter().cloned());
+        self.known.extend(bundle.deltas.iter().map(|delta| delta.partner));
+        self.deltas.extend(bundle.deltas.iter());
         // What ends a candidate of this very bundle is taken after the proposals.
         let own = |s: &&Settlement| bundle.proposals.iter().any(|p| p.candidate.candidate == s.candidate);
         bundle.settlements.iter().filter(|settlement| !own(settlement)).for_each(|settlement| self.settle(settlement));

@@ -159,7 +159,7 @@ fn a_settled_drawdown_is_counted_by_its_delta_in_the_same_bundle() {
     stage.propose("p0", "a");
     stage.pass(1_000);
     let bundle = FactBundle {
-        deltas: vec![delta("p0", Counter::DrawdownDiverted, at, 1)],
+        deltas: vec![delta("p0", Counter::DrawdownDiverted, at, 1)].into(),
         settlements: vec![Settlement { kind: SettlementKind::Diverted, ..settlement("a", at) }].into(),
         ..stage.bundle(0)
     };
@@ -284,7 +284,7 @@ fn roll_rates_come_from_two_days() {
 #[test]
 fn a_bundle_is_taken_once() {
     let mut stage = Stage::new();
-    let bundle = FactBundle { deltas: vec![delta("p0", Counter::Approved, START, 1)], ..stage.bundle(0) };
+    let bundle = FactBundle { deltas: vec![delta("p0", Counter::Approved, START, 1)].into(), ..stage.bundle(0) };
     assert_eq!(stage.take(&bundle).0, Fate::Applied);
     let (fate, out) = stage.take(&bundle);
     assert_eq!(fate, Fate::Duplicate);

@@ -370,7 +370,8 @@ fn an_event_that_withdraws_a_consent_and_gives_it_again_ends_nothing() {
 /// Counters of the bundle by how they changed, those of the drawdown cohort left out.
 fn held_out(desk: &mut Desk) -> Vec<(Counter, i64)> {
     desk.now = desk.now.plus_ms(MINUTE_MS);
-    let deltas = desk.seal().deltas.into_iter().filter(|delta| delta.counter.family() == Family::HeldOut);
+    let bundle = desk.seal();
+    let deltas = bundle.deltas.iter().filter(|delta| delta.counter.family() == Family::HeldOut);
     deltas.inspect(|delta| assert_eq!(delta.at, Family::minute(NOW))).map(|d| (d.counter, d.change.count)).collect()
 }
 

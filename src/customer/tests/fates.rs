@@ -173,7 +173,7 @@ fn an_erased_customer_is_forgotten_and_stays_so() {
     assert_eq!((record.erased_at, record.applications.len()), (Some(NOW), 0));
     // What was counted stays counted.
     desk.now = NOW.plus_ms(10 * SECOND_MS);
-    assert_eq!(desk.seal().deltas, []);
+    assert!(desk.seal().deltas.is_empty());
     assert_eq!(desk.event(erase()), Fate::Ignored(IgnoreReason::Erased));
     let later = desk.now;
     assert_eq!(desk.application(application(Kind::Approved, later)), Fate::Ignored(IgnoreReason::Erased));

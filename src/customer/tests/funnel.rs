@@ -40,7 +40,7 @@ fn an_approval_counts_by_decision_and_by_submission() {
 fn expired_counts_as_cancelled_and_a_pre_decision_as_nothing() {
     let mut desk = Desk::new(Fixed(None));
     desk.application(application(Kind::Preaccepted, ago(2 * DAY_MS)));
-    assert_eq!(desk.seal().deltas, []);
+    assert!(desk.seal().deltas.is_empty());
     desk.application(application(Kind::Expired, ago(DAY_MS)));
     assert_eq!(count(&desk.seal(), Counter::Cancelled, ago(DAY_MS)), (1, 0));
 }

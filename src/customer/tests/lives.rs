@@ -80,7 +80,7 @@ impl Heard {
     fn take(&mut self, out: &[Output]) {
         for output in out {
             let Output::Bundle { bundle, .. } = output else { continue };
-            for delta in &bundle.deltas {
+            for delta in bundle.deltas.iter() {
                 self.sums.entry((delta.partner.clone(), delta.counter, delta.at)).or_default().add(delta.change);
             }
             self.settled.extend(bundle.settlements.iter().map(|settlement| settlement.candidate.clone()));

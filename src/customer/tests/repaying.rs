@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::domain::counter::STOCK_CURRENT;
 use crate::domain::events::{CloseReason, Payer, RepaymentEvent, RepaymentKind};
-use crate::domain::{CalendarDay, Counter, Delta, EventTime, FactBundle, Family, Fate};
+use crate::domain::{CalendarDay, Counter, Delta, Deltas, EventTime, FactBundle, Family, Fate};
 
 fn day(offset: i32) -> CalendarDay {
     CalendarDay(TODAY.0 + offset)
@@ -11,7 +11,7 @@ fn day(offset: i32) -> CalendarDay {
 
 fn count(bundle: &FactBundle, counter: Counter, day: CalendarDay) -> (i64, i64) {
     let at = Family::day(day);
-    let found = |d: &&Delta| d.counter == counter && d.at == at;
+    let found = |d: &Delta| d.counter == counter && d.at == at;
     bundle.deltas.iter().find(found).map_or((0, 0), |d| (d.change.count, d.change.amount_minor))
 }
 
@@ -89,7 +89,7 @@ fn nobody_but_the_customer_cures() {
 fn a_waiver_without_amount_pays_the_rest_whenever_the_schedule_comes() {
     let waived = RepaymentEvent { instalment: Some(1), ..repayment(RepaymentKind::Waived, day(-9).utc_start()) };
     let mut desk = desk([waived]);
-    assert_eq!(desk.seal().deltas, []);
+    assert_eq!(desk.seal().deltas, Deltas::default());
     desk.repayment(scheduled(1, day(-10), 700));
     let bundle = desk.seal();
     assert_eq!(count(&bundle, Counter::Settled1To3, day(-10)), (1, 700));
@@ -99,7 +99,7 @@ fn a_waiver_without_amount_pays_the_rest_whenever_the_schedule_comes() {
 #[test]
 fn orphans_wait_for_their_loan_and_schedule() {
     let mut desk = desk([paid(1, day(-3), 500, Payer::Customer)]);
-    assert_eq!(desk.seal().deltas, []);
+    assert_eq!(desk.seal().deltas, Deltas::default());
     let disbursed = RepaymentEvent { due: principal(900), ..repayment(RepaymentKind::Disbursed, day(-40).utc_start()) };
     desk.repayment(disbursed);
     assert_eq!(count(&desk.seal(), Counter::StockLoans, STOCK_CURRENT), (1, 400));

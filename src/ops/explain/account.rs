@@ -141,7 +141,7 @@ fn of_rule(rule: &OwnRule, language: Language) -> Reason {
 fn line(stage: StageName, check: &Check, language: Language) -> Line {
     Line {
         stage,
-        code: check.code.clone(),
+        code: check.code.to_text(),
         passed: check.passed,
         figure: check.passed && check.required.is_none() && check.required_word.is_none(),
         subject: wording::subject(check, language),

@@ -116,8 +116,8 @@ fn items(
 
 fn text(reader: &mut Reader<'_>) -> Result<(), TranscodeError> {
     let bytes = reader.bytes()?;
-    let at = reader.position() - bytes.len();
-    std::str::from_utf8(bytes).map(drop).map_err(|_| CodecError::Utf8 { at }.into())
+    reader.checked(bytes)?;
+    Ok(())
 }
 
 /// The number of items in the next block of an array or map; 0 at its end.

@@ -10,7 +10,8 @@ use reflow::domain::fact::{BundleHeader, Verdict as Answer};
 use reflow::domain::fate::FateCounts;
 use reflow::domain::journal::{JournalEntry, Run, StepKind};
 use reflow::domain::{
-    Candidate, CandidateKind, CandidateStatus, Decision, EventTime, FactBundle, List, Proposal, Reply, Text, content_id,
+    Candidate, CandidateKind, CandidateStatus, Decision, Deltas, EventTime, FactBundle, List, Proposal, Reply, Text,
+    content_id,
 };
 
 pub fn application<'a>(
@@ -238,7 +239,7 @@ pub fn bundle(source_shard: i32, source_shards: i32, sequence: i64, now: EventTi
             policy_offset: None,
         },
         clocks: Vec::new(),
-        deltas: Vec::new(),
+        deltas: Deltas::default(),
         settlements: List::default(),
         proposals: List::default(),
         scored: Vec::new(),

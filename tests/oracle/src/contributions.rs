@@ -269,10 +269,10 @@ pub fn expected_contributions(
 }
 
 /// Σ deltas.
-pub fn sum_of_deltas<'d>(deltas: impl IntoIterator<Item = &'d Delta>) -> Contributions {
+pub fn sum_of_deltas(deltas: impl IntoIterator<Item = Delta>) -> Contributions {
     let mut sum = Contributions::new();
     for delta in deltas {
-        add(&mut sum, (delta.partner.clone(), delta.counter, delta.at), delta.change);
+        add(&mut sum, (delta.partner, delta.counter, delta.at), delta.change);
     }
     sum
 }

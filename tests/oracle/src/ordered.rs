@@ -73,7 +73,7 @@ pub fn check(written: &Written, log: &Log, setup: &Setup<'_>) -> Verdict {
             deltas.extend(replayed.deltas);
         }
     }
-    verdict.and(compare_tiles_since(&tiles_of(&sum_of_deltas(&deltas)), &written.panes, setup.tiles))
+    verdict.and(compare_tiles_since(&tiles_of(&sum_of_deltas(deltas)), &written.panes, setup.tiles))
 }
 
 fn replay_customers<'s>(
@@ -192,7 +192,7 @@ pub fn compare_customers(shard: i32, replayed: &CustomerShard<'_>, written: &Wri
     verdict.expect(replayed.scored == scored, || {
         format!("customer shard {shard}: scores {:?} expected, {scored:?} found", replayed.scored)
     });
-    let deltas = sum_of_deltas(own.iter().flat_map(|bundle| &bundle.deltas));
+    let deltas = sum_of_deltas(own.iter().flat_map(|bundle| bundle.deltas.iter()));
     verdict.and(compare_cells(&format!("Σ deltas of customer shard {shard}"), &replayed.contributions(), &deltas))
 }
 

@@ -109,12 +109,12 @@ impl<'p> PartnerShard<'p> {
         self.customer_shards = header.source_shards;
         self.look(now);
         self.known.extend(bundle.clocks.iter().map(|clock| clock.partner.clone()));
-        for delta in &bundle.deltas {
+        for delta in bundle.deltas.iter() {
             self.known.insert(delta.partner.clone());
             if matches!(delta.counter.family(), Family::DrawdownCohort | Family::HeldOut | Family::DecisionFlow) {
-                self.cohort.take(delta);
+                self.cohort.take(&delta);
             }
-            self.deltas.push(delta.clone());
+            self.deltas.push(delta);
         }
         // A candidate that ends in the bundle that proposes it ends after it was proposed.
         let own = |s: &&Settlement| bundle.proposals.iter().any(|p| p.candidate.candidate == s.candidate);

@@ -280,7 +280,7 @@ impl<'r> Machine<'r> {
     }
 
     fn finish(mut self) -> World {
-        let deltas = self.partners.iter().flat_map(|partner| &partner.twin.deltas);
+        let deltas = self.partners.iter().flat_map(|partner| partner.twin.deltas.iter().cloned());
         let panes = tiles_of(&sum_of_deltas(deltas)).into_iter().map(|((partner, tile, start), cells)| PartnerPane {
             partner,
             tile,
