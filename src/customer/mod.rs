@@ -234,7 +234,7 @@ impl Shard {
         self.count_scores(at, event, rules);
         if decision.kind == DecisionKind::Proposed {
             let proposal = &mut self.room.proposal;
-            let (customer, spare) = self.customers.edit(at, section::FUNNEL | section::OFFERING);
+            let (customer, spare) = self.customers.edit(at, section::DRAWDOWNS | section::OFFERING);
             customer.wait_for(proposal, spare);
             self.bundles.propose(proposal);
         } else {
@@ -262,15 +262,15 @@ impl Shard {
         if known.is_none_or(|drawdown| drawdown.held_out == held_out) {
             return;
         }
-        let customer = self.customers.edit(at, section::FUNNEL).0;
+        let customer = self.customers.edit(at, section::DRAWDOWNS).0;
         if let Some(drawdown) = find_mut(&mut customer.drawdowns, event.partner, id) {
             drawdown.held_out = held_out;
         }
     }
 
     fn take_reply(&mut self, reply: &Reply) -> Fate {
-        let touched = section::FUNNEL | section::OFFERING;
-        let Some(at) = self.customers.find(&reply.customer, touched) else {
+        let touched = section::DRAWDOWNS | section::OFFERING;
+        let Some(at) = self.customers.find(&reply.customer, touched | section::APPLICATIONS) else {
             return Fate::Ignored(IgnoreReason::Unmatched);
         };
         if let Err(fate) = reply::weigh(self.customers.get(at), reply) {

@@ -36,6 +36,10 @@ impl Checks {
         self.items.clear();
     }
 
+    pub fn len(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -381,9 +381,9 @@ mod tests {
     }
 
     fn checks(judgement: &Judgement) -> Vec<Check> {
-        let mut checks = Vec::new();
+        let mut checks = Checks::default();
         judgement.tell(&terms(), &mut checks);
-        checks
+        checks.iter().collect()
     }
 
     fn reading(disbursed: i64, declined: i64, diverted: i64, reserved: i64, q: i64) -> Reading {

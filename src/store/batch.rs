@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Bytes in front of a packed record in the changelog's value: format and slot.
+pub const VALUE_HEAD_BYTES: usize = 1 + size_of::<u32>();
+
 /// A record that a batch has met: where its key and its value, as the batch has it, lie among the batch's bytes.
 #[derive(Debug)]
 pub struct Met {
@@ -20,7 +23,7 @@ impl Met {
     /// Where the packed record begins among the bytes: behind format and slot.
     #[inline]
     pub fn body_start(&self) -> usize {
-        self.value.start + head_bytes(self.slot)
+        self.value.start + VALUE_HEAD_BYTES
     }
 }
 
@@ -60,27 +63,5 @@ impl Batch {
     pub fn clear(&mut self) {
         self.records.clear();
         self.bytes.clear();
-    }
-}
-
-/// How many bytes of format and slot stand in front of a packed record: the slot is a number with a sign, seven bits a byte.
-#[inline]
-fn head_bytes(slot: u32) -> usize {
-    let bits = u64::BITS - (u64::from(slot) << 1).leading_zeros();
-    1 + bits.max(1).div_ceil(7) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::codec::put_long;
-
-    #[test]
-    fn the_head_is_as_long_as_it_is_written() {
-        for slot in [0, 1, 63, 64, 8_191, 8_192, 1 << 20, (1 << 26) - 1, u32::MAX] {
-            let mut head = vec![0];
-            put_long(i64::from(slot), &mut head);
-            assert_eq!(head_bytes(slot), head.len(), "{slot}");
-        }
     }
 }

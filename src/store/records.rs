@@ -15,12 +15,12 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::Cursor;
-use super::batch::{Batch, Met};
+use super::batch::{Batch, Met, VALUE_HEAD_BYTES};
 use super::cell::{Head, TOKEN_BYTES_MAX, record, split, token};
 use super::packed::{self, Packed, Sections, Split};
 use super::slab::{Cell, Slab};
 use crate::domain::Text;
-use crate::domain::codec::{CodecError, Reader, put_long};
+use crate::domain::codec::{CodecError, Reader};
 use crate::planted::{self, Bug};
 
 /// Most working copies. An event is often about the customer of the one before, and few copies stay near the processor: one
@@ -115,10 +115,17 @@ impl<V: Packed> Records<V> {
     }
 
     /// Reads further sections into a working copy.
+    #[inline]
     pub fn open(&mut self, at: At, wanted: Sections) {
+        let missing = wanted & !self.copies[at.0 as usize].open;
+        if missing != 0 {
+            self.read(at, missing);
+        }
+    }
+
+    fn read(&mut self, at: At, missing: Sections) {
         let copy = &mut self.copies[at.0 as usize];
-        let missing = wanted & !copy.open;
-        if let (Some(met), true) = (copy.of, missing != 0) {
+        if let Some(met) = copy.of {
             let bytes = self.open.body(&self.open.records[met as usize]);
             trusted(copy.found.unpack(&mut copy.record, missing, bytes, &mut self.spare));
             copy.open |= missing;
@@ -290,8 +297,8 @@ impl<V: Packed> Records<V> {
             return Err(CodecError::Format { found: format, read: V::FORMAT });
         }
         let at = reader.position();
-        let slot = u32::try_from(reader.long()?).ok().filter(|slot| *slot < SLOTS_MAX);
-        let slot = slot.ok_or(CodecError::Number { at })?;
+        let slot = reader.take(VALUE_HEAD_BYTES - at)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        let slot = slot.filter(|slot| *slot < SLOTS_MAX).ok_or(CodecError::Number { at })?;
         let body = &value[reader.position()..];
         if token.len() > TOKEN_BYTES_MAX {
             return Err(CodecError::Length { at: 0, length: token.len() as i64 });
@@ -473,13 +480,15 @@ fn keep(slab: &mut Slab, cell: &mut Option<Cell>, token: &[u8], body: &[u8]) {
 
 /// The format and the slot in front of a packed record.
 fn begin_value<V: Packed>(slot: u32, out: &mut Vec<u8>) {
-    out.push(V::FORMAT);
-    put_long(i64::from(slot), out);
+    let mut head = [V::FORMAT; VALUE_HEAD_BYTES];
+    head[1..].copy_from_slice(&slot.to_le_bytes());
+    out.extend_from_slice(&head);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::codec::put_long;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -635,24 +644,19 @@ mod tests {
         let mut records = Records::<Number>::default();
         assert_eq!(records.load("a", &[]), Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }));
         assert_eq!(records.load("a", &[1, 0, 2]), Err(CodecError::Format { found: 1, read: 7 }));
-        assert!(matches!(records.load("a", &[7, 1, 2]), Err(CodecError::Number { .. })), "slot -1");
+        assert_eq!(records.load("a", &[7, 0, 0, 0]), Err(CodecError::Truncated { at: 1, wanted: 4, left: 3 }));
+        assert!(matches!(records.load("a", &[7, 0, 0, 0, 4, 0]), Err(CodecError::Number { at: 1 })), "slot 1 << 26");
+        let mut load = |body: &[u8]| records.load("a", &[&[7, 0, 0, 0, 0], body].concat());
         // Which sections there are, the length of the first, sections.
-        let early = [
-            &[7, 0][..],
-            &[7, 0, 1],
-            &[7, 0, 1, 2],
-            &[7, 0, 3, 2, 0],
-            &[7, 0, 3, 2, 0, 0, 0, 2, 1],
-            &[7, 0, 3, 4, 0, 0, 0, 2],
-        ];
-        for early in early {
-            assert!(matches!(records.load("a", early), Err(CodecError::Truncated { .. })), "{early:?}");
+        for early in [&[][..], &[1], &[1, 2], &[3, 2, 0], &[3, 2, 0, 0, 0, 2, 1], &[3, 4, 0, 0, 0, 2]] {
+            assert!(matches!(load(early), Err(CodecError::Truncated { .. })), "{early:?}");
         }
-        for late in [&[7, 0, 0, 1][..], &[7, 0, 1, 2, 1, 1], &[7, 0, 3, 3, 0, 0, 0, 2, 1, 1, 2, 1]] {
-            assert!(matches!(records.load("a", late), Err(CodecError::Trailing { .. })), "{late:?}");
+        for late in [&[0, 1][..], &[1, 2, 1, 1], &[3, 3, 0, 0, 0, 2, 1, 1, 2, 1]] {
+            assert!(matches!(load(late), Err(CodecError::Trailing { .. })), "{late:?}");
         }
-        assert!(matches!(records.load("a", &[7, 0, 4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
+        assert!(matches!(load(&[4, 1]), Err(CodecError::Ordinal { .. })), "no such section");
         assert!(records.is_empty());
-        assert_eq!(records.load("a", &[7, 0, 3, 2, 0, 0, 0, 2, 1, 2, 1]), Ok(()));
+        let sound = [7, 0, 0, 0, 0, 3, 2, 0, 0, 0, 2, 1, 2, 1];
+        assert_eq!(records.load("a", &sound), Ok(()));
     }
 }

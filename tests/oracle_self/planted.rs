@@ -176,7 +176,7 @@ fn holes_in_journal_and_chain_are_found() {
     let chained = |d: &reflow::domain::Decision| d.sequence == 2;
     let decision = bench.world.written.decisions.iter().position(chained).unwrap();
     let later = reflow::domain::Check::flag("LATER", "changed", true, true);
-    bench.world.written.decisions[decision].checks.push(later);
+    bench.world.written.decisions[decision].checks.push(&later);
     bench.finds("prev_hash of sequence 3 is not the digest");
     bench.world.written.decisions.remove(decision);
     bench.finds("sequence 3 where 2 was expected");

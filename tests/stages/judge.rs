@@ -226,7 +226,7 @@ impl Judged {
         for decision in &self.written.decisions {
             *census.entry(format!("{} {}", decision.stage, decision.kind)).or_default() += 1;
             let counterfactual = decision.checks.iter().find(|check| check.subject == "counterfactual");
-            if let Some(whose) = counterfactual.and_then(|check| check.observed_word.as_ref()) {
+            if let Some(whose) = counterfactual.and_then(|check| check.observed_word) {
                 *census.entry(format!("{} by {whose}", decision.stage)).or_default() += 1;
             }
             if matches!(decision.kind, DecisionKind::No | DecisionKind::TooLate) {

@@ -49,8 +49,10 @@ fn weigh_parts(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut C
 impl Change {
     pub fn writes(&self) -> Sections {
         let Entries { application, drawdown, limit, traits } = &*self.entries;
-        let funnel = application.is_some() || drawdown.is_some() || limit.is_some();
-        (if funnel { section::FUNNEL } else { 0 }) | if traits.is_some() { section::TRAITS } else { 0 }
+        let when = |changed, section| if changed { section } else { 0 };
+        when(application.is_some() || limit.is_some(), section::APPLICATIONS)
+            | when(drawdown.is_some(), section::DRAWDOWNS)
+            | when(traits.is_some(), section::TRAITS)
     }
 
     pub fn write(mut self, customer: &mut Customer, spare: &mut Spare) {

@@ -43,12 +43,14 @@ pub struct Written {
 
 /// The sections that are read to weigh an event, to write it, and to count what it contributes. Asking the policy reads all.
 pub fn reads(event: &Event<'_>) -> Sections {
+    // Whether an application led to a disbursement depends on its drawdowns, so they are counted together.
+    let counted = section::APPLICATIONS | section::DRAWDOWNS;
     let read = match event {
-        Event::Application(e) if is_drawdown(e.kind) => section::FUNNEL | section::TRAITS | section::OFFERING,
-        Event::Application(_) => section::FUNNEL | section::TRAITS,
+        Event::Application(e) if is_drawdown(e.kind) => counted | section::TRAITS | section::OFFERING,
+        Event::Application(_) => counted | section::TRAITS,
         Event::Repayment(_) => section::LOANS,
         Event::Customer(_) => section::TRAITS | section::PROFILE | section::OFFERING,
-        Event::Outcome(_) => section::FUNNEL | section::PROFILE,
+        Event::Outcome(_) => counted | section::PROFILE,
         Event::Command(_) => section::OFFERING,
     };
     read | section::ERASED

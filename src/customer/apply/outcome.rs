@@ -47,7 +47,7 @@ pub fn weigh(customer: &Customer, event: &Outcome<'_>, spare: &mut Spare) -> Res
 
 impl Change {
     pub fn writes(&self) -> Sections {
-        section::PROFILE | if self.accepted.is_some() { section::FUNNEL } else { 0 }
+        section::PROFILE | if self.accepted.is_some() { section::DRAWDOWNS } else { 0 }
     }
 
     pub fn write(self, customer: &mut Customer, spare: &mut Spare) {

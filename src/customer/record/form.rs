@@ -48,7 +48,8 @@ impl Packed for Customer {
     fn pack(&self, section: Sections, out: &mut Vec<u8>) {
         let to = &mut Packer::new(out);
         match section {
-            section::FUNNEL => self.pack_funnel(to),
+            section::APPLICATIONS => self.pack_applications(to),
+            section::DRAWDOWNS => list(to, &self.drawdowns, Drawdown::pack),
             section::LOANS => list(to, &self.loans, Loan::pack),
             section::TRAITS if !self.traits.is_empty() => self.traits.pack(to),
             section::PROFILE => self.profile.iter().for_each(|profile| profile.pack(to)),
@@ -61,7 +62,8 @@ impl Packed for Customer {
     fn unpack(&mut self, section: Sections, bytes: &[u8], spare: &mut Spare) -> Result<(), CodecError> {
         let from = &mut Unpacker::new(bytes);
         match section {
-            section::FUNNEL => self.unpack_funnel(from)?,
+            section::APPLICATIONS => self.unpack_applications(from)?,
+            section::DRAWDOWNS => from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?,
             section::LOANS => {
                 let buffers = &mut spare.instalments;
                 from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
@@ -76,10 +78,12 @@ impl Packed for Customer {
 
     fn empty(&mut self, sections: Sections, spare: &mut Spare) {
         let has = |section| sections & section != 0;
-        if has(section::FUNNEL) {
+        if has(section::APPLICATIONS) {
             clear(&mut self.applications);
-            clear(&mut self.drawdowns);
             clear(&mut self.limits);
+        }
+        if has(section::DRAWDOWNS) {
+            clear(&mut self.drawdowns);
         }
         if has(section::LOANS) {
             for loan in self.loans.drain(..) {
@@ -108,23 +112,19 @@ impl Packed for Customer {
 }
 
 impl Customer {
-    fn pack_funnel<'r>(&'r self, to: &mut Packer<'r, '_>) {
-        let lists = [self.applications.len(), self.drawdowns.len(), self.limits.len()];
-        if lists.iter().any(|n| *n > 0) {
-            to.parts(lists.iter().fold(Parts::default(), |parts, n| parts.with(*n > 0)));
+    fn pack_applications<'r>(&'r self, to: &mut Packer<'r, '_>) {
+        let (applications, limits) = (!self.applications.is_empty(), !self.limits.is_empty());
+        if applications || limits {
+            to.parts(Parts::default().with(applications).with(limits));
             list(to, &self.applications, Application::pack);
-            list(to, &self.drawdowns, Drawdown::pack);
             list(to, &self.limits, Limit::pack);
         }
     }
 
-    fn unpack_funnel(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
+    fn unpack_applications(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
         let mut parts = from.parts()?;
         if parts.next() {
             from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack)?;
-        }
-        if parts.next() {
-            from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?;
         }
         if parts.next() {
             from.list(&mut self.limits, LIMITS_MAX, Limit::unpack)?;
@@ -314,7 +314,7 @@ impl Limit {
         to.parts(parts.with(self.frozen.is_some()).with(self.ended.is_some()));
         to.text(&self.partner);
         if !self.product.is_empty() {
-            to.text(&self.product);
+            to.id(&self.product);
         }
         to.some_text(&self.currency);
         to.some(self.terms_at, Packer::time);
@@ -332,7 +332,7 @@ impl Limit {
         let partner = from.text()?;
         let limit = Self {
             partner,
-            product: from.some(parts.next(), Unpacker::text)?.unwrap_or_default(),
+            product: from.some(parts.next(), Unpacker::id)?.unwrap_or_default(),
             currency: from.some(parts.next(), Unpacker::text)?,
             terms_at: from.some(parts.next(), Unpacker::time)?,
             limit_minor: from.dated(parts.next(), Unpacker::number)?,

@@ -56,7 +56,7 @@ impl Profile {
         to.dated(&self.zone, |to, text| to.id(text));
         to.dated(&self.tags, |to, tags| {
             to.count(tags.len());
-            tags.iter().for_each(|tag| to.text(tag));
+            tags.iter().for_each(|tag| to.id(tag));
         });
         to.dated(&self.lenders, |to, value| to.number(i64::from(*value)));
         to.dated(&self.debt_burden_ppm, |to, value| to.number(*value));
@@ -81,7 +81,7 @@ impl Profile {
         self.tags = from.dated(parts.next(), |from| {
             let mut tags = Tags::new();
             for _ in 0..from.count(ENTRIES_MAX)? {
-                tags.push(from.text()?);
+                tags.push(from.id()?);
             }
             Ok(tags)
         })?;

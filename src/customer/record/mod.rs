@@ -26,15 +26,16 @@ use crate::words;
 pub mod section {
     use crate::store::Sections;
 
-    /// Applications, drawdowns and limits.
-    pub const FUNNEL: Sections = 1;
-    pub const LOANS: Sections = 1 << 1;
-    pub const TRAITS: Sections = 1 << 2;
-    pub const PROFILE: Sections = 1 << 3;
-    pub const OFFERING: Sections = 1 << 4;
+    /// Applications and limits.
+    pub const APPLICATIONS: Sections = 1;
+    pub const DRAWDOWNS: Sections = 1 << 1;
+    pub const LOANS: Sections = 1 << 2;
+    pub const TRAITS: Sections = 1 << 3;
+    pub const PROFILE: Sections = 1 << 4;
+    pub const OFFERING: Sections = 1 << 5;
     /// The tombstone; every event asks for it.
-    pub const ERASED: Sections = 1 << 5;
-    pub const ALL: Sections = FUNNEL | LOANS | TRAITS | PROFILE | OFFERING | ERASED;
+    pub const ERASED: Sections = 1 << 6;
+    pub const ALL: Sections = APPLICATIONS | DRAWDOWNS | LOANS | TRAITS | PROFILE | OFFERING | ERASED;
 }
 
 /// Most applications, drawdowns, loans and limits of one customer; a further one is invalid.

@@ -77,7 +77,7 @@ fn what_was_proposed_is_recorded_with_the_checks_that_it_passed() {
     let found = decisions(&desk, DecisionKind::Proposed);
     let [record] = found.as_slice() else { panic!("one record") };
     assert_eq!((&record.candidate, record.stage), (&proposal.candidate.candidate, StageName::Customer));
-    assert!(record.reasons.is_empty() && record.checks == [passed()], "{record:?}");
+    assert!(record.reasons.is_empty() && record.checks.iter().eq([passed()]), "{record:?}");
     assert_eq!(record.decision, content_id(&[record.candidate.as_bytes(), b"customer", b"proposed", b"1"]));
     let grounds = &proposal.candidate.grounds;
     assert_eq!((&record.policy_version, &record.policy_hash), (&grounds.policy_version, &grounds.policy_hash));

@@ -295,7 +295,7 @@ impl Judge for OnePolicy {
         let held_out = self.reasons.is_empty() && self.held_out == Some(facts.drawdown);
         let reasons = if held_out { vec!["CTRL_HOLDOUT".into()] } else { self.reasons.clone() };
         let arm = if held_out { Arm::Holdout } else { Arm::Treatment };
-        let checks = if held_out { Vec::new() } else { vec![passed()] };
+        let checks = (!held_out).then(passed).into_iter().collect();
         *judgement = Judgement { proposes: reasons.is_empty(), reasons, checks, arm, terms };
     }
 }
