@@ -56,8 +56,9 @@ pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: Eve
 /// Most outputs of one kind that are kept to write others in.
 const SPARES_MAX: usize = 4_096;
 
-/// Checks that a decision has room for at first: a yes leaves about as many.
+/// Checks that a decision has room for at first, and reasons that it and a reply have: few need more.
 const CHECKS_ROOM: usize = 64;
+const REASONS_ROOM: usize = 8;
 
 /// What was said and is written by now, to say more in it. It still says what it said.
 #[derive(Debug)]
@@ -82,7 +83,10 @@ impl Default for Spent {
 impl Spent {
     /// A decision without reasons and checks.
     pub fn decision(&mut self) -> Box<Decision> {
-        let fresh = || Box::new(Decision { checks: Vec::with_capacity(CHECKS_ROOM), ..Decision::default() });
+        let fresh = || {
+            let (checks, reasons) = (Vec::with_capacity(CHECKS_ROOM), Vec::with_capacity(REASONS_ROOM));
+            Box::new(Decision { checks, reasons, ..Decision::default() })
+        };
         let mut decision = self.decisions.take().unwrap_or_else(fresh);
         decision.reasons.clear();
         decision.checks.clear();
@@ -95,7 +99,8 @@ impl Spent {
 
     /// A reply without reasons to a candidate.
     pub fn reply(&mut self, candidate: &str, customer: &str, verdict: Verdict, now: EventTime) -> Reply {
-        let mut reply = self.replies.take().unwrap_or_default();
+        let fresh = || Reply { reasons: Vec::with_capacity(REASONS_ROOM), ..Reply::default() };
+        let mut reply = self.replies.take().unwrap_or_else(fresh);
         set_text(&mut reply.candidate, candidate);
         set_text(&mut reply.customer, customer);
         reply.reasons.clear();
