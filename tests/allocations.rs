@@ -21,13 +21,13 @@ use reflow::domain::decision::StageName;
 use reflow::worker::Shared;
 
 /// Events that make the buffers, and most of the state: customers, live reservations, answers that are remembered.
-const WARM_UP_EVENTS: u64 = 240_000;
-const COUNTED_EVENTS: u64 = 80_000;
-const CUSTOMERS: u64 = 10_000;
+const WARM_UP_EVENTS: u64 = 400_000;
+const COUNTED_EVENTS: u64 = 100_000;
+const CUSTOMERS: u64 = 20_000;
 const BATCH_RECORDS: usize = 12_000;
 /// Most allocations per event, by stage. What still grows is in them; one allocation for every drawdown that asks is eight
 /// in a hundred events, one for every proposal about one in a hundred.
-const MOST: [f64; 2] = [0.005, 0.005];
+const MOST: [f64; 2] = [0.015, 0.01];
 
 #[test]
 fn a_steady_state_allocates_next_to_nothing() {

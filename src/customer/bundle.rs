@@ -1,6 +1,5 @@
 //! What a transaction has to say to the partner stage: one bundle per partition, its deltas added up.
 
-use std::collections::BTreeMap;
 use std::mem::swap;
 
 use super::Settings;
@@ -49,8 +48,8 @@ struct Parts {
     settlements: List<Settlement>,
     proposals: List<Proposal>,
     clocks: Vec<PartnerClock>,
-    /// By partner, model, version, day and tenth.
-    scored: BTreeMap<(Text, Text, Text, CalendarDay, i32), i64>,
+    /// In the order of partner, model, version, day and tenth.
+    scored: Vec<Scored>,
 }
 
 /// Where a partner is spoken of.
@@ -133,11 +132,17 @@ impl Bundles {
     /// Counts a score that a decision found.
     pub fn score(&mut self, partner: &str, score: &ScoreFact, day: CalendarDay, tenth: usize) {
         let Some(parts) = self.parts_of(partner) else { return };
-        let key = (Text::from(partner), score.model.clone(), score.version.clone(), day, tenth as i32);
-        let known = parts.scored.len();
-        *parts.scored.entry(key).or_default() += 1;
-        let size = SCORED_BYTES_MAX + partner.len() + score.model.len() + score.version.len();
-        parts.bytes += (parts.scored.len() - known) * size;
+        let (model, version, tenth) = (&score.model, &score.version, tenth as i32);
+        let wanted = (partner, model.as_str(), version.as_str(), day, tenth);
+        let key = |it: &Scored| (&*it.partner, &*it.model, &*it.version, it.day, it.tenth).cmp(&wanted);
+        match parts.scored.binary_search_by(key) {
+            Ok(at) => parts.scored[at].count += 1,
+            Err(at) => {
+                let (partner, model, version) = (Text::from(partner), model.clone(), version.clone());
+                parts.bytes += SCORED_BYTES_MAX + partner.len() + model.len() + version.len();
+                parts.scored.insert(at, Scored { partner, model, version, day, tenth, count: 1 });
+            }
+        }
         self.fullest = parts.bytes.max(self.fullest);
     }
 
@@ -247,17 +252,7 @@ impl Parts {
     /// gathered. What the bundle said is room for what is said next.
     fn take(&mut self, partners: &Names, bundle: &mut FactBundle) {
         self.deltas.take(partners, &mut bundle.deltas);
-        let scored = std::mem::take(&mut self.scored).into_iter();
-        let scored = scored.map(|((partner, model, version, day, tenth), count)| Scored {
-            partner,
-            model,
-            version,
-            day,
-            tenth,
-            count,
-        });
-        bundle.scored.clear();
-        bundle.scored.extend(scored);
+        swap(&mut bundle.scored, &mut self.scored);
         swap(&mut bundle.clocks, &mut self.clocks);
         swap(&mut bundle.settlements, &mut self.settlements);
         swap(&mut bundle.proposals, &mut self.proposals);

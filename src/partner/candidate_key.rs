@@ -8,7 +8,7 @@ const HEX_CHARS: usize = 32;
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Equal keys are equal ids; hashes are in the order of their texts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CandidateKey {
     /// What is smaller than every id, to look for a range.
     First,

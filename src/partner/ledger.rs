@@ -54,10 +54,12 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Says the same as a reservation.
-    fn set(&mut self, reservation: &Reservation) {
+    /// Says the same as a reservation, which is written into `room` first: the bytes are asked for in one piece.
+    fn set(&mut self, reservation: &Reservation, room: &mut Vec<u8>) {
+        room.clear();
+        reservation.put(room);
         self.bytes.clear();
-        reservation.put(&mut self.bytes);
+        self.bytes.extend_from_slice(room);
         self.index(reservation);
     }
 
@@ -141,6 +143,8 @@ pub struct Ledger {
     held: Sorted<Text, Held>,
     /// Reservations that have ended, to pack others in.
     spares: Spares<Packed>,
+    /// Room to pack in.
+    packing: Vec<u8>,
 }
 
 impl Default for Ledger {
@@ -151,6 +155,7 @@ impl Default for Ledger {
             by_partner: Sorted::default(),
             held: Sorted::default(),
             spares: Spares::new(SPARES_MAX),
+            packing: Vec::new(),
         }
     }
 }
@@ -170,7 +175,7 @@ impl Ledger {
 
     pub fn reserve(&mut self, reservation: &Reservation) {
         let mut packed = self.spares.take().unwrap_or_default();
-        packed.set(reservation);
+        packed.set(reservation, &mut self.packing);
         let key = CandidateKey::of(&reservation.candidate.candidate);
         self.by_expiry.put(packed.by_expiry(&key), ());
         self.by_partner.put(packed.by_partner(&key), ());

@@ -48,6 +48,7 @@ pub use settle::EXPIRIES_PER_TICK_MAX;
 pub use staleness::STALE_HOLD_MS_MAX;
 pub use view::VIEWS_PER_SEAL_MAX;
 
+use candidate_key::CandidateKey;
 use clocks::Clocks;
 use codec::{Teller, tag};
 use ledger::{Answers, Ledger, Reservation};
@@ -109,6 +110,8 @@ pub struct Shard {
     spent: Spent,
     /// A reservation that has ended, or was packed, to read and write others over.
     ended: Option<Box<Reservation>>,
+    /// What the bundle proposes that is being taken.
+    proposed: FxHashSet<CandidateKey>,
     copying: Copying,
 }
 
@@ -134,6 +137,7 @@ impl Shard {
             teller: Teller::default(),
             spent: Spent::default(),
             ended: None,
+            proposed: FxHashSet::default(),
             copying: Copying::default(),
         }
     }
@@ -178,10 +182,13 @@ impl Shard {
         self.take_clocks(&bundle.clocks, now);
         self.take_deltas(bundle, now, out);
         self.take_scores(&bundle.scored, now);
+        let mut proposed = std::mem::take(&mut self.proposed);
+        proposed.clear();
         // Only settlements ask what the bundle proposes.
-        let proposals = if bundle.settlements.is_empty() { &[][..] } else { &bundle.proposals[..] };
-        let proposed: FxHashSet<&Text> = proposals.iter().map(|p| &p.candidate.candidate).collect();
-        let is_own = |settlement: &&Settlement| proposed.contains(&settlement.candidate);
+        if !bundle.settlements.is_empty() {
+            proposed.extend(bundle.proposals.iter().map(|p| CandidateKey::of(&p.candidate.candidate)));
+        }
+        let is_own = |settlement: &&Settlement| proposed.contains(&CandidateKey::of(&settlement.candidate));
         for settlement in bundle.settlements.iter().filter(|settlement| !is_own(settlement)) {
             self.settle(settlement, source_shard, now, out);
         }
@@ -191,6 +198,7 @@ impl Shard {
         for settlement in bundle.settlements.iter().filter(is_own) {
             self.settle(settlement, source_shard, now, out);
         }
+        self.proposed = proposed;
         Fate::Applied
     }
 

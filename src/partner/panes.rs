@@ -487,5 +487,6 @@ fn tell_cell(family: Family, cell: &Cell, told: &mut Vec<PaneCell>) {
 }
 
 fn new_pane(partner: Text, tile: Tile) -> PartnerPane {
-    PartnerPane { partner, tile, start: EventTime(0), cells: Vec::new() }
+    // With room for whatever it is written over with.
+    PartnerPane { partner, tile, start: EventTime(0), cells: Vec::with_capacity(Counter::ALL.len()) }
 }

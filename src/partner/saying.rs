@@ -56,6 +56,9 @@ pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: Eve
 /// Most outputs of one kind that are kept to write others in.
 const SPARES_MAX: usize = 4_096;
 
+/// Reasons that a decision and a reply have room for at first: few need more.
+const REASONS_ROOM: usize = 8;
+
 /// What was said and is written by now, to say more in it. It still says what it said.
 #[derive(Debug)]
 pub struct Spent {
@@ -79,7 +82,8 @@ impl Default for Spent {
 impl Spent {
     /// A decision without reasons and checks.
     pub fn decision(&mut self) -> Box<Decision> {
-        let mut decision = self.decisions.take().unwrap_or_default();
+        let fresh = || Box::new(Decision { reasons: Vec::with_capacity(REASONS_ROOM), ..Decision::default() });
+        let mut decision = self.decisions.take().unwrap_or_else(fresh);
         decision.reasons.clear();
         decision.checks.clear();
         decision
@@ -91,7 +95,8 @@ impl Spent {
 
     /// A reply without reasons to a candidate.
     pub fn reply(&mut self, candidate: &str, customer: &str, verdict: Verdict, now: EventTime) -> Reply {
-        let mut reply = self.replies.take().unwrap_or_default();
+        let fresh = || Reply { reasons: Vec::with_capacity(REASONS_ROOM), ..Reply::default() };
+        let mut reply = self.replies.take().unwrap_or_else(fresh);
         set_text(&mut reply.candidate, candidate);
         set_text(&mut reply.customer, customer);
         reply.reasons.clear();
