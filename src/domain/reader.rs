@@ -315,7 +315,7 @@ mod tests {
         let none = CodecError::Ordinal { at: 1, ordinal: 2 };
         assert_eq!(behind(&[0, 4]).and_then(|mut reader| reader.ordinal(2)), Err(none));
         assert_eq!(behind(&[0, 0x82, 0]).and_then(|mut reader| reader.ordinal(2)), Ok(1));
-        assert_eq!(behind(&[0]).and_then(|mut reader| reader.ordinal(2)).is_err(), true);
+        assert!(behind(&[0]).and_then(|mut reader| reader.ordinal(2)).is_err());
         let long = "ä".repeat(40);
         let mut bytes = Vec::new();
         put_long(80, &mut bytes);
