@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::fact::Dated;
 use super::{CONSENTS_MAX, CONTACTS_MAX};
-use crate::domain::codec::{CodecError, Reader};
+use crate::domain::codec::{self, CodecError, Reader};
 use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime, Id, Text};
@@ -254,7 +254,9 @@ impl<'b> Unpacker<'b> {
     #[inline]
     pub fn day(&mut self, from: CalendarDay) -> Read<CalendarDay> {
         let at = self.position();
-        let day = i64::from(from.0).checked_add(prefixed::get_signed(&mut self.reader)?).and_then(|day| i32::try_from(day).ok());
+        let day = i64::from(from.0)
+            .checked_add(prefixed::get_signed(&mut self.reader)?)
+            .and_then(|day| i32::try_from(day).ok());
         day.map(CalendarDay).ok_or(CodecError::Number { at })
     }
 
@@ -290,7 +292,7 @@ impl<'b> Unpacker<'b> {
     fn utf8(&mut self, length: u64) -> Read<&'b str> {
         let at = self.position();
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        std::str::from_utf8(self.reader.take(wanted)?).map_err(|_| CodecError::Utf8 { at })
+        codec::text(self.reader.take(wanted)?).ok_or(CodecError::Utf8 { at })
     }
 
     #[inline]
