@@ -86,7 +86,7 @@ impl Packed for Customer {
             clear(&mut self.drawdowns);
         }
         if has(section::LOANS) {
-            for loan in self.loans.drain(..) {
+            while let Some(loan) = self.loans.pop() {
                 let mut instalments = loan.instalments;
                 clear(&mut instalments);
                 keep(&mut spare.instalments, instalments);

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::fact::Dated;
 use super::{CONSENTS_MAX, CONTACTS_MAX};
-use crate::domain::codec::{CodecError, Reader};
+use crate::domain::codec::{self, CodecError, Reader};
 use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime, Id, Text};
@@ -292,7 +292,7 @@ impl<'b> Unpacker<'b> {
     fn utf8(&mut self, length: u64) -> Read<&'b str> {
         let at = self.position();
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        crate::domain::codec::text(self.reader.take(wanted)?).ok_or(CodecError::Utf8 { at })
+        codec::text(self.reader.take(wanted)?).ok_or(CodecError::Utf8 { at })
     }
 
     #[inline]
