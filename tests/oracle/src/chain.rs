@@ -4,18 +4,20 @@
 use std::collections::BTreeMap;
 
 use reflow::domain::decision::StageName;
-use reflow::domain::{Decision, Text};
-use reflow::wire::{Schema, SchemaIds};
+use reflow::domain::{Decision, Text, codec};
 
 use super::Verdict;
 
+/// In front of every decision of a deployment without a registry: a zero byte, and the number of its schema, which is 8.
+const HEADER: [u8; 5] = [0, 0, 0, 0, 8];
+
 /// The digest by which the next batch of the chain names the decisions of this one: BLAKE3, 32 hexadecimal characters, of
 /// their records' keys and values as they lie in the topic, and then of the lengths of each key and value.
-pub fn digest(batch: &[&Decision], ids: &SchemaIds) -> Text {
+pub fn digest(batch: &[&Decision]) -> Text {
     let (mut hasher, mut lengths) = (blake3::Hasher::new(), Vec::new());
     for decision in batch {
-        let mut value = Vec::new();
-        ids.encode(Schema::Decision, *decision, &mut value);
+        let mut value = HEADER.to_vec();
+        codec::encode(*decision, &mut value);
         hasher.update(decision.customer.as_bytes()).update(&value);
         lengths.extend([decision.customer.len(), value.len()].map(|length| length as u32).map(u32::to_le_bytes));
     }
@@ -24,7 +26,7 @@ pub fn digest(batch: &[&Decision], ids: &SchemaIds) -> Text {
 
 /// Checks the chains of a deployment without a registry; decisions may come in any order across shards.
 pub fn check(decisions: &[Decision]) -> Verdict {
-    let (mut verdict, ids) = (Verdict::default(), SchemaIds::default());
+    let mut verdict = Verdict::default();
     let mut chains: BTreeMap<(StageName, i32), Vec<&Decision>> = BTreeMap::new();
     for decision in decisions {
         chains.entry((decision.stage, decision.shard)).or_default().push(decision);
@@ -43,7 +45,7 @@ pub fn check(decisions: &[Decision]) -> Verdict {
             verdict.expect(batch[0].prev_hash == before, || {
                 format!("{name}: prev_hash of sequence {} is not the digest of the batch before", batch[0].sequence)
             });
-            before = digest(batch, &ids);
+            before = digest(batch);
         }
     }
     verdict
@@ -51,12 +53,12 @@ pub fn check(decisions: &[Decision]) -> Verdict {
 
 /// Gives decisions their chain, as a correct writer would whose batches have one decision each: for tests.
 pub fn linked(mut decisions: Vec<Decision>) -> Vec<Decision> {
-    let (mut ends, ids) = (BTreeMap::<(StageName, i32), (i64, Text)>::new(), SchemaIds::default());
+    let mut ends: BTreeMap<(StageName, i32), (i64, Text)> = BTreeMap::new();
     for decision in &mut decisions {
         let end = ends.entry((decision.stage, decision.shard)).or_default();
         decision.sequence = end.0 + 1;
         decision.prev_hash = end.1.clone();
-        *end = (decision.sequence, digest(&[decision], &ids));
+        *end = (decision.sequence, digest(&[decision]));
     }
     decisions
 }
