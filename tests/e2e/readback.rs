@@ -114,7 +114,7 @@ impl Readback {
                 }
                 let read = match topic {
                     Topic::Replies => Read::Reply(decode(Schema::Reply, record)),
-                    _ => Read::Bundle(decode(Schema::FactBundle, record)),
+                    _ => Read::Bundle(Box::new(decode(Schema::FactBundle, record))),
                 };
                 self.log.put(topic.name(), record.partition, record.offset, read);
             }

@@ -52,7 +52,7 @@ pub fn judged(ran: &Ran) -> Judged {
             let value = record.value.as_deref();
             let read = match topic {
                 Topic::Replies => Read::Reply(decoded(ran, Schema::Reply, value)),
-                Topic::PartnerFacts => Read::Bundle(decoded(ran, Schema::FactBundle, value)),
+                Topic::PartnerFacts => Read::Bundle(Box::new(decoded(ran, Schema::FactBundle, value))),
                 _ => continue,
             };
             judged.log.put(topic.name(), *partition, record.offset, read);

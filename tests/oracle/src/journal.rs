@@ -14,7 +14,7 @@ use super::inputs::{InputTopic, OwnedEvent};
 pub enum Read {
     Event(OwnedEvent),
     Reply(Reply),
-    Bundle(FactBundle),
+    Bundle(Box<FactBundle>),
 }
 
 /// Everything that lies in the topics the stages read, by topic without prefix, partition and offset. Offsets may have

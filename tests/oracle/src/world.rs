@@ -210,7 +210,7 @@ impl<'r> Machine<'r> {
         self.partner_entry(partition, runs, now);
         self.step(partition, now, |twin| twin.tick(now));
         self.step(partition, now, |twin| twin.bundle(&bundle, now));
-        self.world.log.put("partner-facts", partition, offset, Read::Bundle(bundle.clone()));
+        self.world.log.put("partner-facts", partition, offset, Read::Bundle(Box::new(bundle.clone())));
         self.world.written.bundles.push(bundle);
     }
 
