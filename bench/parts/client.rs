@@ -162,8 +162,7 @@ impl Sink {
                 return;
             }
             if taken == 0 {
-                self.producer.poll(Duration::ZERO);
-                std::thread::park_timeout(Duration::from_micros(EMPTY_MICROS));
+                self.look();
             }
         }
     }
@@ -173,9 +172,13 @@ impl Sink {
         let began = Instant::now();
         while self.producer.in_flight_count() > 0 {
             assert!(began.elapsed().as_secs() < DRAIN_SECS_MAX, "records are not acknowledged");
-            // Like the worker: a poll that is told to wait would spin.
-            self.producer.poll(Duration::ZERO);
-            std::thread::park_timeout(Duration::from_micros(EMPTY_MICROS));
+            self.look();
         }
+    }
+
+    /// Serves what the client has to say and waits a moment, like the worker: a poll that is told to wait would spin.
+    fn look(&self) {
+        self.producer.poll(Duration::ZERO);
+        std::thread::park_timeout(Duration::from_micros(EMPTY_MICROS));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::Avro;
+use super::codec::{Avro, zigzag};
 use super::words::Word;
 use super::{Name, Text};
 use crate::{record, words};
@@ -109,7 +109,7 @@ impl Short {
 
     #[inline]
     fn long(&mut self, value: i64) {
-        let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+        let mut rest = zigzag(value);
         while rest >= 0x80 {
             self.byte(rest as u8 | 0x80);
             rest >>= 7;

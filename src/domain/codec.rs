@@ -15,10 +15,22 @@ pub const ARRAY_ITEMS_MAX: usize = 1 << 20;
 /// Most items that room is made for before they are read.
 const ARRAY_RESERVED_MAX: usize = 4_096;
 
+/// A number with a sign as one without: near zero are the small ones.
+#[inline]
+pub fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// The number whose [`zigzag`] it is.
+#[inline]
+pub fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
 /// Appends a zig-zag variable-length integer.
 #[inline]
 pub fn put_long(value: i64, out: &mut Vec<u8>) {
-    put_uint(((value << 1) ^ (value >> 63)) as u64, out);
+    put_uint(zigzag(value), out);
 }
 
 /// Appends a variable-length integer without a sign.

@@ -5,6 +5,8 @@
 
 use ascii::AsAsciiStr;
 
+use super::codec::unzigzag;
+
 /// Why bytes are not what the schema says, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
@@ -88,7 +90,7 @@ impl<'a> Reader<'a> {
     /// A zig-zag variable-length integer.
     #[inline(always)]
     pub fn long(&mut self) -> Result<i64, CodecError> {
-        self.uint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
+        self.uint().map(unzigzag)
     }
 
     /// A variable-length integer without a sign.

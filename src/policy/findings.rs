@@ -29,7 +29,7 @@ impl Findings {
         Self { reasons, checks }
     }
 
-    // Checks are large and there are many of them: inlined, each is made where it stays instead of being handed on.
+    // There are many checks: inlined, each is written from where it is made instead of being handed on.
 
     /// One rule about a number: it passes by its relation, and the answer is given back.
     #[inline]

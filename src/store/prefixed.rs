@@ -4,7 +4,7 @@
 //! The zeros under the lowest bit of the first byte that is set are the bytes that follow; above it stands the number, its
 //! lowest bits first. Seven bits a byte; a number of more than 56 bits stands behind a byte of zero.
 
-use crate::domain::codec::{CodecError, Reader};
+use crate::domain::codec::{CodecError, Reader, unzigzag, zigzag};
 
 /// Most bytes of a number that stands in one word with its prefix.
 const WORD_BYTES: u32 = u64::BITS / 8;
@@ -72,16 +72,6 @@ fn get_more(reader: &mut Reader<'_>) -> Result<u64, CodecError> {
 #[inline]
 pub fn get_signed(reader: &mut Reader<'_>) -> Result<i64, CodecError> {
     get(reader).map(unzigzag)
-}
-
-#[inline]
-pub fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-#[inline]
-pub fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use smallvec::SmallVec;
 
 use super::fact::Dated;
 use super::{CONSENTS_MAX, CONTACTS_MAX};
-use crate::domain::codec::{self, CodecError, Reader};
+use crate::domain::codec::{self, CodecError, Reader, unzigzag, zigzag};
 use crate::domain::time::SECOND_MS;
 use crate::domain::words::Word;
 use crate::domain::{CalendarDay, EventTime, Id, Text};
-use crate::store::prefixed::{self, unzigzag, zigzag};
+use crate::store::prefixed;
 
 /// Most texts of one section that later ones may refer to; further ones are written out.
 const TEXTS_MAX: usize = 64;
