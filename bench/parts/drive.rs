@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use reflow::bus::{Outbox, Topic};
+use reflow::customer::GROUP_MAX;
 use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 use reflow::worker::stage::Raw;
 use reflow::worker::{ShardRunner, Shared};
 
+use smallvec::SmallVec;
+
 use crate::load::Record;
 
-/// Records that are looked up together.
-const GROUP_RECORDS: usize = 256;
+/// Records that a lane gets from the client in one call.
+const FETCHED_RECORDS: usize = 256;
 
 struct Kept {
     topic: Topic,
@@ -70,24 +73,29 @@ impl Shards {
     pub fn batch(&mut self, records: &Records, batch: Range<usize>) {
         let bytes = &records.bytes;
         self.outbox.clear();
-        for group in records.kept[batch].chunks(GROUP_RECORDS) {
-            for (shard, runner) in (0..).zip(&self.runners) {
-                runner.bring(group.iter().filter(|it| it.partition == shard).map(|it| &bytes[it.key.clone()]));
-            }
-            for it in group {
-                let runner = &mut self.runners[it.partition as usize];
+        for fetched in records.kept[batch].chunks(FETCHED_RECORDS) {
+            // As a lane does with what it fetched: by partition, a group at a time.
+            let mut order: SmallVec<[&Kept; FETCHED_RECORDS]> = fetched.iter().collect();
+            order.sort_by_key(|it| it.partition);
+            for run in order.chunk_by(|one, next| one.partition == next.partition) {
+                let runner = &mut self.runners[run[0].partition as usize];
+                runner.bring(run.iter().map(|it| &bytes[it.key.clone()]));
                 runner.open();
-                runner.take(Raw {
-                    topic: it.topic,
-                    topic_name: it.topic.name(),
-                    partition: it.partition,
-                    offset: self.offset,
-                    timestamp: None,
-                    key: Some(&bytes[it.key.clone()]),
-                    value: Some(&bytes[it.value.clone()]),
-                    headers: &Vec::new,
-                });
-                self.offset += 1;
+                for group in run.chunks(GROUP_MAX) {
+                    let raw = |(it, offset): (&&Kept, i64)| Raw {
+                        topic: it.topic,
+                        topic_name: it.topic.name(),
+                        partition: it.partition,
+                        offset,
+                        timestamp: None,
+                        key: Some(&bytes[it.key.clone()]),
+                        value: Some(&bytes[it.value.clone()]),
+                        headers: &Vec::new,
+                    };
+                    let raws: SmallVec<[Raw<'_>; GROUP_MAX]> = group.iter().zip(self.offset..).map(raw).collect();
+                    assert_eq!(runner.take(&raws), raws.len(), "the batch has room");
+                    self.offset += raws.len() as i64;
+                }
             }
         }
         for runner in self.runners.iter_mut().filter(|runner| runner.is_open()) {

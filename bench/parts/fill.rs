@@ -97,7 +97,7 @@ fn shards_of(config: &Config, customers: u64, kind: Kind, thread: i32) -> u64 {
             kind.events(&mut load, customer, |record| {
                 let runner = &mut runners[record.partition as usize];
                 runner.open();
-                runner.take(before_the_beginning(&record));
+                runner.take(&[before_the_beginning(&record)]);
             });
         }
         if (customer + 1) % COMMIT_CUSTOMERS == 0 || customer + 1 == customers {

@@ -56,7 +56,7 @@ pub fn bytes_per_customer(config: &Config, kind: Kind, customers: u64) -> (f64, 
         kind.events(&mut load, customer, |record| {
             let runner = &mut runners[record.partition as usize];
             runner.open();
-            runner.take(before_the_beginning(&record));
+            runner.take(&[before_the_beginning(&record)]);
             records += 1;
         });
         // As full as a batch of the worker may be.

@@ -15,11 +15,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMe
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use smallvec::SmallVec;
 
 use super::errors::{ask, watermarks};
 use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
+use crate::customer::GROUP_MAX;
 use crate::domain::decision::StageName;
 
 /// Longest wait for metadata and committed offsets, seconds.
@@ -102,9 +104,12 @@ impl Notes {
 
 /// The next thing an input has to say.
 pub enum Next<'a> {
-    Record(Topic, Record<'a>),
+    /// Records of one topic and shard, in their order.
+    Records(Topic, Run<'a>),
     Error(KafkaError),
 }
+
+pub type Run<'a> = SmallVec<[Record<'a>; GROUP_MAX]>;
 
 /// The consumer of one lane.
 pub struct Inbox {
@@ -274,17 +279,23 @@ impl Inbox {
         if urgent { &mut self.urgent } else { &mut self.others }.fetch()
     }
 
-    /// The next record of the urgent inputs, or of the others, if one is waiting.
-    pub fn next(&mut self, urgent: bool) -> Option<Next<'_>> {
+    /// The next records of the urgent inputs, or of the others, if some are waiting; at most so many.
+    pub fn next(&mut self, urgent: bool, most: usize) -> Option<Next<'_>> {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
-        Some(match queue.pull()? {
-            Delivery::Error(error) => Next::Error(error),
-            Delivery::End { partition, .. } => Next::Error(KafkaError::PartitionEOF(partition)),
-            Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
-                Some(topic) => Next::Record(topic, record),
-                None => Next::Error(KafkaError::Subscription(format!("a record of {} came", record.topic()))),
-            },
-        })
+        let topic = queue.peek().and_then(|record| topic_of(&mut self.marks, &self.topics, &record));
+        if let Some(topic) = topic {
+            return Some(Next::Records(topic, queue.run(most.min(GROUP_MAX)).collect()));
+        }
+        Some(Next::Error(match queue.pull()? {
+            Delivery::Error(error) => error,
+            Delivery::End { partition, .. } => KafkaError::PartitionEOF(partition),
+            Delivery::Record(record) => KafkaError::Subscription(format!("a record of {} came", record.topic())),
+        }))
+    }
+
+    /// The last so many records of what came last come again.
+    pub fn put_back(&mut self, urgent: bool, records: usize) {
+        if urgent { &mut self.urgent } else { &mut self.others }.put_back(records);
     }
 }
 

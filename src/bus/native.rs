@@ -148,15 +148,34 @@ impl<C: ConsumerContext> LaneQueue<C> {
     }
 
     /// Asks the client for a batch, when the last one is taken; its records, so that they can be looked at before they are
-    /// pulled one by one.
-    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>>> {
+    /// pulled. Those of a partition come together, in their order.
+    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>> + Clone> {
         if self.next < self.batch.len() || !self.refill() {
             return None;
         }
-        let messages = self.batch.iter().filter_map(|message| NonNull::new(*message));
-        // SAFETY: the messages are ours until `give_back`, which needs `&mut self` and so ends what is lent here.
-        let records = messages.filter(|message| !unsafe { message.as_ref() }.err.is_error());
-        Some(records.map(|message| Record { message, lent: PhantomData }))
+        // SAFETY: the messages are ours until `give_back`.
+        self.batch.sort_by_key(|message| unsafe { message.as_ref() }.map(|content| content.partition));
+        Some(self.batch.iter().filter_map(|message| lent(*message)))
+    }
+
+    /// The record that comes next; none when an error or nothing does.
+    pub fn peek(&mut self) -> Option<Record<'_>> {
+        if self.next < self.batch.len() || self.refill() { lent(self.batch[self.next]) } else { None }
+    }
+
+    /// The records of one partition that come next, at most so many. What is not used of them is put back.
+    pub fn run(&mut self, most: usize) -> impl Iterator<Item = Record<'_>> {
+        let next = || self.batch[self.next..].iter().map_while(|message| lent(*message)).take(most);
+        let place = |record: Record<'_>| (record.topic_mark(), record.partition());
+        let first = next().next().map(place);
+        let count = next().take_while(|record| Some(place(*record)) == first).count();
+        self.next += count;
+        self.batch[self.next - count..self.next].iter().filter_map(|message| lent(*message))
+    }
+
+    /// The last so many records of a run come again.
+    pub fn put_back(&mut self, records: usize) {
+        self.next = self.next.saturating_sub(records);
     }
 
     /// The next delivery, if one is waiting; never waits.
@@ -281,6 +300,14 @@ impl<'a> Record<'a> {
         }
         found
     }
+}
+
+/// A message that is a record; none when it is an error.
+fn lent<'a>(message: *mut raw::rd_kafka_message_t) -> Option<Record<'a>> {
+    let message = NonNull::new(message)?;
+    // SAFETY: a queue lends its own messages until `give_back`, which needs `&mut self` and so ends what is lent.
+    let is_error = unsafe { message.as_ref() }.err.is_error();
+    (!is_error).then_some(Record { message, lent: PhantomData })
 }
 
 /// Bytes of a record; nothing where the pointer is null.

@@ -14,6 +14,7 @@ pub mod contribution;
 mod delta_rows;
 mod draft;
 mod exposure;
+mod group;
 pub mod record;
 mod person;
 mod settle;
@@ -24,6 +25,7 @@ mod trigger;
 mod tests;
 
 pub use codec::{Entry, FORMAT};
+pub use group::{GROUP_MAX, Met};
 
 use crate::domain::candidate::{Arm, Source};
 use crate::domain::decision::DecisionKind;
@@ -135,23 +137,11 @@ impl Shard {
         self.step_by(input, now, policies, out)
     }
 
-    /// Takes the event of a record by the record's coordinates; see [`Shard::step`].
-    pub fn step_record(
-        &mut self,
-        event: &Event<'_>,
-        (topic, partition, offset): (&str, i32, i64),
-        now: EventTime,
-        policies: &PolicySet,
-        out: &mut Vec<Output>,
-    ) -> Fate {
-        let read = Read { topic, partition, offset, event_id: event.event_id() };
-        self.step_event(&Arrival { event, read, now }, policies, out)
-    }
-
     fn step_by<R: Rules>(&mut self, input: Input<'_>, now: EventTime, rules: &R, out: &mut Vec<Output>) -> Fate {
         match input {
             Input::Event { event, source } => {
-                self.step_event(&Arrival { event, read: Read::of(source), now }, rules, out)
+                let checked = check::event(event);
+                self.step_event(&Arrival { event, read: Read::of(source), now }, checked, None, rules, out)
             }
             Input::Reply(reply) => self.take_reply(reply),
             // Heartbeats are all that time alone brings about, and sealing sends them.
@@ -159,19 +149,35 @@ impl Shard {
         }
     }
 
-    fn step_event<R: Rules>(&mut self, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) -> Fate {
-        let fate = self.take_event(arrival, rules, out);
+    /// `found`: the customer's record, where it was found before.
+    fn step_event<R: Rules>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        checked: Result<(), String>,
+        found: Option<At>,
+        rules: &R,
+        out: &mut Vec<Output>,
+    ) -> Fate {
+        let fate = match checked {
+            Ok(()) => self.take_event(arrival, found, rules, out),
+            Err(detail) => Fate::DeadLettered(DeadLetterClass::Invalid, detail),
+        };
         self.bundles.count(&fate);
         fate
     }
 
-    /// The fates in their order: invalid, implausible time, late, erased, unchanged, applied.
-    fn take_event<R: Rules>(&mut self, arrival: &Arrival<'_>, rules: &R, out: &mut Vec<Output>) -> Fate {
+    /// The fates of a sound event in their order: invalid, implausible time, late, erased, unchanged, applied.
+    fn take_event<R: Rules>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        found: Option<At>,
+        rules: &R,
+        out: &mut Vec<Output>,
+    ) -> Fate {
         let event = arrival.event;
-        if let Err(detail) = check::event(event) {
-            return Fate::DeadLettered(DeadLetterClass::Invalid, detail);
-        }
-        let at = event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
+        // Who was not known may have been made since by an event of the same group.
+        let find = || event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
+        let at = found.or_else(find);
         let (customer, spare) = self.customers.weigh(at, &self.nobody);
         let erased = customer.erased_at.is_some();
         let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);

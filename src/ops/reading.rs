@@ -31,23 +31,25 @@ const LOOK_MS: u64 = 20;
 pub struct Decoder {
     ids: SchemaIds,
     reading: Reading,
+    /// The record that was written in another layout last.
+    buffer: Vec<u8>,
 }
 
 impl Decoder {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let (ids, registry) = schemas::known(config)?;
-        Ok(Self { ids, reading: Reading::new(registry) })
+        Ok(Self { ids, reading: Reading::new(registry), buffer: Vec::new() })
     }
 
     pub fn decode<T: for<'a> Avro<'a>>(&mut self, schema: Schema, value: &[u8]) -> Result<T, WireError> {
         self.wait(schema, value);
-        decode_body(schema, self.reading.body(schema, value, &self.ids)?)
+        decode_body(schema, self.reading.body(schema, value, &self.ids, &mut self.buffer)?)
     }
 
     /// Shows an event of an input topic; one that cannot be read is none.
     pub fn event(&mut self, schema: Schema, value: &[u8], show: impl FnOnce(&Event<'_>)) {
         self.wait(schema, value);
-        let body = self.reading.body(schema, value, &self.ids);
+        let body = self.reading.body(schema, value, &self.ids, &mut self.buffer);
         if let Ok(event) = body.and_then(|body| decode_event_body(schema, body)) {
             show(&event);
         }

@@ -26,6 +26,6 @@ mod image_tests;
 pub use cursor::Cursor;
 pub use names::{Names, Number};
 pub use packed::{Packed, Sections};
-pub use records::{At, Records, SLOTS_MAX};
+pub use records::{At, Records, SLOTS_MAX, TOGETHER_MAX, Wanted};
 pub use sorted::Sorted;
 pub use spares::Spares;

@@ -23,17 +23,32 @@ use crate::domain::Text;
 use crate::domain::codec::{CodecError, Reader};
 use crate::planted::{self, Bug};
 
-/// Most working copies. An event is often about the customer of the one before, and few copies stay near the processor: one
-/// that makes room is packed at once.
-const COPIES_MAX: usize = 32;
+/// Most records that are gathered together, and most working copies: few copies stay near the processor.
+pub const TOGETHER_MAX: usize = 32;
 /// Records that are looked up together before they are written.
 const COMMITTED_TOGETHER: usize = 32;
 /// Most slots of a shard; a restored slot beyond it is refused.
 pub const SLOTS_MAX: u32 = 1 << 26;
 
-/// Where a working copy stands, until another record is found.
+/// Where a working copy stands, until [`TOGETHER_MAX`] others were found or made, or others are gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At(u32);
+
+/// A record that is wanted with these sections.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'t> {
+    token: &'t str,
+    sections: Sections,
+    slot: Option<u32>,
+    /// Its working copy, when there is such a record.
+    pub at: Option<At>,
+}
+
+impl<'t> Wanted<'t> {
+    pub fn new(token: &'t str, sections: Sections) -> Self {
+        Self { token, sections, slot: None, at: None }
+    }
+}
 
 /// A record in use.
 #[derive(Debug, Default)]
@@ -107,11 +122,39 @@ impl<V: Packed> Records<V> {
     /// The working copy of a record with these sections; `None` when there is no such record.
     pub fn find(&mut self, token: &str, wanted: Sections) -> Option<At> {
         let slot = self.slot_of(token)?;
-        let known = self.slots[slot as usize].met;
-        let met = if self.open.get(known, slot).is_some() { known } else { self.meet(token, slot) };
-        let at = self.copy(met);
+        let at = self.stand(token, slot);
         self.open(at, wanted);
         Some(at)
+    }
+
+    /// Like [`Records::find`] for at most [`TOGETHER_MAX`] records, one step after the other for all of them: the code of a step
+    /// stays near the processor, and they do not wait for one another's memory. The copies of those before are packed first.
+    pub fn gather(&mut self, wanted: &mut [Wanted<'_>]) {
+        debug_assert!(wanted.len() <= TOGETHER_MAX, "a copy for each");
+        self.put_all_away();
+        self.next = 0;
+        for one in &mut *wanted {
+            one.slot = self.slot_of(one.token);
+        }
+        for one in &mut *wanted {
+            one.at = one.slot.map(|slot| self.stand(one.token, slot));
+        }
+        for one in wanted {
+            if let Some(at) = one.at {
+                self.open(at, one.sections);
+            }
+        }
+    }
+
+    /// The working copy of a slot.
+    fn stand(&mut self, token: &str, slot: u32) -> At {
+        let known = self.slots[slot as usize].met;
+        let met = if self.open.get(known, slot).is_some() { known } else { self.meet(token, slot) };
+        self.copy(met)
+    }
+
+    fn put_all_away(&mut self) {
+        (0..self.copies.len()).for_each(|at| self.put_away(at));
     }
 
     /// Reads further sections into a working copy.
@@ -174,7 +217,7 @@ impl<V: Packed> Records<V> {
 
     /// Every record that the open batch changed: the changelog's key and value, absolute.
     pub fn changed(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
-        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        self.put_all_away();
         for met in self.open.records.iter().filter(|met| met.changed) {
             each(self.open.key(met), &self.open.bytes[met.value.clone()]);
         }
@@ -183,7 +226,7 @@ impl<V: Packed> Records<V> {
     /// Sends the open batch into flight; further edits belong to the next one.
     pub fn hand_over(&mut self) {
         debug_assert!(!self.in_flight, "one batch in flight at most");
-        (0..self.copies.len()).for_each(|at| self.put_away(at));
+        self.put_all_away();
         std::mem::swap(&mut self.flight, &mut self.open);
         self.in_flight = true;
     }
@@ -385,7 +428,7 @@ impl<V: Packed> Records<V> {
             return At(at);
         }
         let at = self.next;
-        self.next = (at + 1) % COPIES_MAX;
+        self.next = (at + 1) % TOGETHER_MAX;
         match self.copies.len() {
             known if at == known => self.copies.push(Copy::default()),
             _ => self.put_away(at),

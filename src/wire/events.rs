@@ -35,9 +35,17 @@ pub fn decode_event_body(schema: Schema, body: &[u8]) -> Result<Event<'_>, WireE
     }
 }
 
-/// The lists of an event that was taken, emptied for those of the next: an event borrows from its record, its lists need not.
+/// Most events whose lists are kept.
+const LISTS_MAX: usize = 32;
+
+/// Lists of events that were taken, emptied for the next ones: an event borrows from its record, its lists need not.
 #[derive(Debug, Default)]
 pub struct Lists {
+    kept: Vec<Emptied>,
+}
+
+#[derive(Debug, Default)]
+struct Emptied {
     tags: Vec<&'static str>,
     consents: Vec<Consent<'static>>,
     flags: Vec<FlagValue>,
@@ -49,7 +57,7 @@ impl Lists {
         if schema != Schema::Customer {
             return decode_event_body(schema, body);
         }
-        let Self { tags, consents, flags } = take(self);
+        let Emptied { tags, consents, flags } = self.kept.pop().unwrap_or_default();
         let mut event = CustomerEvent { tags, consents, flags, ..CustomerEvent::default() };
         decode_body_over(schema, &mut event, body)?;
         Ok(Event::Customer(event))
@@ -57,9 +65,12 @@ impl Lists {
 
     /// Takes the lists of an event back.
     pub fn take_back(&mut self, event: &mut Event<'_>) {
-        if let Event::Customer(CustomerEvent { tags, consents, flags, .. }) = event {
+        if let Event::Customer(CustomerEvent { tags, consents, flags, .. }) = event
+            && self.kept.len() < LISTS_MAX
+        {
             flags.clear();
-            *self = Self { tags: emptied(take(tags)), consents: emptied(take(consents)), flags: take(flags) };
+            let (tags, consents) = (emptied(take(tags)), emptied(take(consents)));
+            self.kept.push(Emptied { tags, consents, flags: take(flags) });
         }
     }
 }

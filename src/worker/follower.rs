@@ -61,7 +61,8 @@ impl PolicyReader {
         {
             std::thread::park_timeout(Duration::from_millis(POLL_MS));
         }
-        let body = self.reading.body(Schema::Policy, value, &self.ids);
+        let mut buffer = Vec::new();
+        let body = self.reading.body(Schema::Policy, value, &self.ids, &mut buffer);
         body.and_then(|body| decode_body(Schema::Policy, body)).map_err(|error| error.to_string())
     }
 }

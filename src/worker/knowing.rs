@@ -75,7 +75,8 @@ impl ShardRunner {
     /// not known here. When the log does not come that far within [`BEHIND_SECS_MAX`], it is another log, and what is not
     /// known is refused as unknown.
     pub(super) fn knows_less_than(&mut self, value: &[u8]) -> bool {
-        let body = self.reading.body(Schema::FactBundle, value, &self.shared.ids);
+        let mut buffer = Vec::new();
+        let body = self.reading.body(Schema::FactBundle, value, &self.shared.ids, &mut buffer);
         let header = body.ok().and_then(|body| BundleHeader::get(&mut Reader::new(body)).ok());
         let told = header.and_then(|header| header.policy_offset).unwrap_or(0);
         let policies = if self.is_open() { self.policies.clone() } else { self.shared.policies.current() };
@@ -93,14 +94,15 @@ impl ShardRunner {
         true
     }
 
-    /// Puts a record aside when nothing is known yet of the schema it was written with or of the policies it was judged by, or
-    /// when another of this shard waits already; true when it was.
-    pub fn hold(&mut self, raw: Raw<'_>) -> bool {
-        if self.held.is_empty() && !self.must_wait(&raw) {
-            return false;
-        }
+    /// True when nothing is known yet of the schema that the record was written with or of the policies it was judged by, or
+    /// when another of this shard waits already.
+    pub fn has_to_wait(&mut self, raw: &Raw<'_>) -> bool {
+        !self.held.is_empty() || self.must_wait(raw)
+    }
+
+    /// Puts a record aside that has to wait.
+    pub fn hold(&mut self, raw: Raw<'_>) {
         self.held.push_back(Held::of(raw));
-        true
     }
 
     fn must_wait(&mut self, raw: &Raw<'_>) -> bool {
@@ -137,7 +139,7 @@ impl ShardRunner {
                 break;
             }
             self.open();
-            self.take(raw);
+            self.take(&[raw]);
             taken += 1;
         }
         taken

@@ -24,13 +24,11 @@ pub const HELD_RECORDS_MAX: usize = 8_192;
 pub struct Reading {
     registry: Option<Arc<Registry>>,
     plans: FxHashMap<(Schema, u32), Arc<Plan>>,
-    /// The record that was transcoded last.
-    buffer: Vec<u8>,
 }
 
 impl Reading {
     pub fn new(registry: Option<Arc<Registry>>) -> Self {
-        Self { registry, plans: FxHashMap::default(), buffer: Vec::new() }
+        Self { registry, plans: FxHashMap::default() }
     }
 
     /// True while nothing is known of the schema that the value was written with.
@@ -43,15 +41,21 @@ impl Reading {
         }
     }
 
-    /// The value's body in our layout.
-    pub fn body<'a>(&'a mut self, schema: Schema, value: &'a [u8], ids: &SchemaIds) -> Result<&'a [u8], WireError> {
+    /// The value's body in our layout: as it came, or in the buffer.
+    pub fn body<'a>(
+        &mut self,
+        schema: Schema,
+        value: &'a [u8],
+        ids: &SchemaIds,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], WireError> {
         let (id, body) = frame::split(value)?;
         if id == ids.id(schema) || self.registry.is_none() {
             return ids.body(schema, value);
         }
         match self.known(schema, id) {
             Known::Plan(plan) => {
-                plan.apply(body, &mut self.buffer).map_err(|error| WireError::Transcode { schema, id, error })
+                plan.apply(body, buffer).map_err(|error| WireError::Transcode { schema, id, error })
             }
             // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id.
             Known::Unusable(_) if schema.is_between_stages() && id == SchemaIds::default().id(schema) => Ok(body),

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use compact_str::format_compact;
+use smallvec::SmallVec;
 
 use super::encode;
 use super::knowing::{Behind, stamp};
@@ -15,9 +16,9 @@ use super::placed::Placed;
 use super::progress::{PROGRESS_KEY, Position, Progress};
 use super::reading::{Held, Reading};
 use super::shared::Shared;
-use super::stage::{Heard, Raw, Stage, Taken};
+use super::stage::{Heard, Raw, Stage, Taken, Told};
 use crate::bus::{Outbox, Topic};
-use crate::customer::Entry;
+use crate::customer::{Entry, GROUP_MAX};
 use crate::domain::codec::CodecError;
 use crate::domain::decision::StageName;
 use crate::domain::fate::DeadLetterClass;
@@ -54,6 +55,8 @@ pub struct ShardRunner {
     pub(super) reading: Reading,
     /// What was read last.
     heard: Heard,
+    /// For the bodies of a group that were written in another layout.
+    buffers: Box<[Vec<u8>]>,
     /// Records that wait for a writer's schema or for policies, and all that came after the first of them.
     pub(super) held: VecDeque<Held>,
     /// What the open batch is judged by, from its first record to its last.
@@ -83,6 +86,7 @@ impl ShardRunner {
             batch: OpenBatch::new(stage, shard, shared),
             reading: Reading::new(shared.registry.clone()),
             heard: Heard::default(),
+            buffers: vec![Vec::new(); GROUP_MAX].into(),
             held: VecDeque::new(),
             policies: shared.policies.current(),
             behind: Behind::default(),
@@ -182,17 +186,55 @@ impl ShardRunner {
         }
     }
 
-    /// Applies one record.
-    pub fn take(&mut self, raw: Raw<'_>) {
-        let schema = raw.topic.layout().schema;
-        let taken = if self.is_too_large(&raw) {
-            let (size, limit) = (raw.value.map_or(0, <[u8]>::len), self.shared.config.transaction.record_bytes_max);
-            let detail = format!("{size} bytes; at most {limit} are read");
-            Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
-        } else {
-            let body = raw.value.zip(schema).map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids));
-            self.stage.take(raw, body, self.now, &self.policies, &mut self.heard, &mut self.batch.outputs)
-        };
+    /// Applies records in their order, the first one in any case and the others until the batch is full; returns how many.
+    pub fn take(&mut self, records: &[Raw<'_>]) -> usize {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let mut taken = 0;
+        for group in records.chunks(GROUP_MAX) {
+            taken += self.take_group(group, &mut buffers);
+            if self.is_full() {
+                break;
+            }
+        }
+        self.buffers = buffers;
+        taken
+    }
+
+    /// All of a group are read, then met, and only then applied one by one: see [`crate::customer::Shard::meet`].
+    fn take_group(&mut self, group: &[Raw<'_>], buffers: &mut [Vec<u8>]) -> usize {
+        let mut told: SmallVec<[Told<'_>; GROUP_MAX]> = SmallVec::new();
+        for (raw, buffer) in group.iter().zip(buffers) {
+            told.push(self.read(raw, buffer));
+        }
+        self.stage.meet(&mut told);
+        for (before, (raw, told)) in group.iter().zip(&mut told).enumerate() {
+            let (now, out) = (self.now, &mut self.batch.outputs);
+            let taken = self.stage.take(raw, told, now, &self.policies, &mut self.heard, out);
+            self.note(raw, taken);
+            if self.is_full() {
+                return before + 1;
+            }
+        }
+        group.len()
+    }
+
+    fn read<'b>(&mut self, raw: &Raw<'b>, buffer: &'b mut Vec<u8>) -> Told<'b> {
+        if self.is_too_large(raw) {
+            return Told::Refused(self.too_large(raw));
+        }
+        let written = raw.value.zip(raw.topic.layout().schema);
+        let body = written.map(|(value, schema)| self.reading.body(schema, value, &self.shared.ids, buffer));
+        self.stage.read(raw, body, &mut self.heard)
+    }
+
+    #[cold]
+    fn too_large(&self, raw: &Raw<'_>) -> Taken {
+        let (size, limit) = (raw.value.map_or(0, <[u8]>::len), self.shared.config.transaction.record_bytes_max);
+        let detail = format!("{size} bytes; at most {limit} are read");
+        Taken { fate: Fate::DeadLettered(DeadLetterClass::TooLarge, detail), event_time: None }
+    }
+
+    fn note(&mut self, raw: &Raw<'_>, taken: Taken) {
         if let Some(time) = taken.event_time {
             self.progress.high = self.progress.high.max(time);
             // With an event clock nothing is known before the first record.
@@ -201,7 +243,7 @@ impl ShardRunner {
             }
         }
         self.progress.advance(raw.topic, raw.offset + 1);
-        self.batch.note(raw, taken.fate, self.stage.name(), self.now);
+        self.batch.note(*raw, taken.fate, self.stage.name(), self.now);
     }
 
     /// A tick, when something is due; a gap is told although nothing is.

@@ -4,7 +4,6 @@ use crate::bus::{Outbox, Topic};
 use crate::config::Config;
 use crate::domain::codec::{Avro, CodecError};
 use crate::domain::decision::StageName;
-use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, Header, IgnoreReason};
 use crate::domain::{EventTime, FactBundle, Fate, Output, Reply};
 use crate::policy::PolicySet;
@@ -29,6 +28,13 @@ pub struct Raw<'a> {
     pub headers: &'a dyn Fn() -> Vec<Header>,
 }
 
+impl Raw<'_> {
+    /// Of key and value.
+    pub fn bytes(&self) -> usize {
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
+    }
+}
+
 /// What was read last; the next is read over it, because much of it is as long.
 #[derive(Default)]
 pub struct Heard {
@@ -37,8 +43,17 @@ pub struct Heard {
     lists: Lists,
 }
 
+/// What a record says, before its turn comes.
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and a group of them is read into one row")]
+pub enum Told<'a> {
+    Event(customer::Met<'a>),
+    /// What the stages tell each other is read in its turn, over what was read before.
+    Body(&'a [u8]),
+    Refused(Taken),
+}
+
 /// What one record did, and the time it carries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Taken {
     pub fate: Fate,
     /// Event time of an accepted record: it may move an `event` clock.
@@ -80,33 +95,52 @@ impl Stage {
         }
     }
 
-    /// Decodes and applies one record, whose body (none for a tombstone) is in our layout.
+    /// Reads one record, whose body (none for a tombstone) is in our layout.
+    pub fn read<'b>(&self, raw: &Raw<'b>, body: Option<Result<&'b [u8], WireError>>, heard: &mut Heard) -> Told<'b> {
+        match (body, self) {
+            (None, _) => Told::Refused(Taken { fate: Fate::Ignored(IgnoreReason::Tombstone), event_time: None }),
+            (Some(Err(error)), _) => Told::Refused(undecodable(error)),
+            (Some(Ok(body)), Self::Customer(_)) if raw.topic != Topic::Replies => read_event(raw, body, heard),
+            (Some(Ok(body)), _) => Told::Body(body),
+        }
+    }
+
+    /// Does for a group of records, of at most [`customer::GROUP_MAX`], what does not depend on their order.
+    pub fn meet(&mut self, group: &mut [Told<'_>]) {
+        if let Self::Customer(shard) = self {
+            shard.meet(group.iter_mut().filter_map(|told| match told {
+                Told::Event(met) => Some(met),
+                Told::Body(_) | Told::Refused(_) => None,
+            }));
+        }
+    }
+
+    /// Applies one record of a group that was met.
     pub fn take(
         &mut self,
-        raw: Raw<'_>,
-        body: Option<Result<&[u8], WireError>>,
+        raw: &Raw<'_>,
+        told: &mut Told<'_>,
         now: EventTime,
         policies: &PolicySet,
         heard: &mut Heard,
         out: &mut Vec<Output>,
     ) -> Taken {
-        let body = match body {
-            None => return Taken { fate: Fate::Ignored(IgnoreReason::Tombstone), event_time: None },
-            Some(Err(error)) => return undecodable(error),
-            Some(Ok(body)) => body,
-        };
-        match self {
-            Self::Customer(shard) if raw.topic == Topic::Replies => {
-                match read_over(&mut heard.reply, Schema::Reply, body) {
-                    Ok(reply) => {
-                        let fate = shard.step(customer::Input::Reply(reply), now, policies, out);
-                        Taken { fate, event_time: None }
-                    }
-                    Err(error) => undecodable(error),
-                }
+        match (self, told) {
+            (Self::Customer(shard), Told::Event(met)) => {
+                let taken = take_event(shard, raw, met, now, policies, out);
+                heard.lists.take_back(&mut met.event);
+                taken
             }
-            Self::Customer(shard) => take_event(shard, raw, body, now, policies, &mut heard.lists, out),
-            Self::Partner(shard) => match read_over(&mut heard.bundle, Schema::FactBundle, body) {
+            (_, Told::Refused(taken)) => taken.clone(),
+            (Self::Partner(_), Told::Event(_)) => not_an_input(raw.topic),
+            (Self::Customer(shard), Told::Body(body)) => match read_over(&mut heard.reply, Schema::Reply, body) {
+                Ok(reply) => {
+                    let fate = shard.step(customer::Input::Reply(reply), now, policies, out);
+                    Taken { fate, event_time: None }
+                }
+                Err(error) => undecodable(error),
+            },
+            (Self::Partner(shard), Told::Body(body)) => match read_over(&mut heard.bundle, Schema::FactBundle, body) {
                 Ok(bundle) => {
                     let now = known(now, bundle.header.now);
                     let fate = shard.step(partner::Input::Bundle(bundle), now, policies, out);
@@ -239,45 +273,39 @@ fn undecodable(error: WireError) -> Taken {
     Taken::dead(class, error)
 }
 
-fn take_event(
-    shard: &mut customer::Shard,
-    raw: Raw<'_>,
-    body: &[u8],
-    now: EventTime,
-    policies: &PolicySet,
-    lists: &mut Lists,
-    out: &mut Vec<Output>,
-) -> Taken {
-    let Some(schema) = raw.topic.layout().schema else {
-        return Taken::dead(DeadLetterClass::Framing, format_args!("{} is not an input topic", raw.topic));
-    };
-    match lists.decode(schema, body) {
-        // By reference: an event is large, and to bind it by value is to move it.
-        Ok(ref mut event) => {
-            let taken = take_decoded(shard, raw, event, now, policies, out);
-            lists.take_back(event);
-            taken
-        }
-        Err(error) => undecodable(error),
+/// Reads an event and compares its key; an event of somebody else would be judged without this customer's record.
+fn read_event<'b>(raw: &Raw<'b>, body: &'b [u8], heard: &mut Heard) -> Told<'b> {
+    let Some(schema) = raw.topic.layout().schema else { return Told::Refused(not_an_input(raw.topic)) };
+    match heard.lists.decode(schema, body) {
+        Ok(event) => match (raw.key, event.customer()) {
+            (Some(key), Some(customer)) if key != customer.as_bytes() => Told::Refused(wrong_key(key, customer)),
+            _ => Told::Event(event.into()),
+        },
+        Err(error) => Told::Refused(undecodable(error)),
     }
 }
 
-fn take_decoded(
+#[cold]
+fn not_an_input(topic: Topic) -> Taken {
+    Taken::dead(DeadLetterClass::Framing, format_args!("{topic} is not an input topic"))
+}
+
+#[cold]
+fn wrong_key(key: &[u8], customer: &str) -> Taken {
+    let key = String::from_utf8_lossy(&key[..key.len().min(KEY_SHOWN_BYTES_MAX)]);
+    Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"))
+}
+
+fn take_event(
     shard: &mut customer::Shard,
-    raw: Raw<'_>,
-    event: &Event<'_>,
+    raw: &Raw<'_>,
+    met: &mut customer::Met<'_>,
     now: EventTime,
     policies: &PolicySet,
     out: &mut Vec<Output>,
 ) -> Taken {
-    if let (Some(key), Some(customer)) = (raw.key, event.customer())
-        && key != customer.as_bytes()
-    {
-        let key = String::from_utf8_lossy(&key[..key.len().min(KEY_SHOWN_BYTES_MAX)]);
-        return Taken::dead(DeadLetterClass::Key, format_args!("the key is `{key}`, the event is about `{customer}`"));
-    }
-    let now = known(now, event.event_time());
-    let fate = shard.step_record(event, (raw.topic_name, raw.partition, raw.offset), now, policies, out);
+    let time = met.event.event_time();
+    let fate = shard.step_met(met, (raw.topic_name, raw.partition, raw.offset), known(now, time), policies, out);
     let accepted = matches!(fate, Fate::Applied | Fate::Duplicate | Fate::Ignored(_));
-    Taken { fate, event_time: accepted.then(|| event.event_time()) }
+    Taken { fate, event_time: accepted.then_some(time) }
 }

@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::lane::{IDLE_MS_MAX, Lane, LaneError};
 use super::reading::HELD_RECORDS_MAX;
 use super::shard::ShardRunner;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
-use crate::bus::consumer::{Next, lost_offset};
-use crate::bus::native::Record;
+use crate::bus::consumer::{Next, Run, lost_offset};
 use crate::config::Transaction;
+use crate::customer::GROUP_MAX;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
 pub(super) const TRICKLE_RECORDS_MAX: usize = 128;
@@ -55,43 +57,52 @@ impl Lane {
         let (mut taken, mut held) = (0, 0);
         let full = self.shards.values().any(ShardRunner::is_full);
         while taken + held < most && !full {
-            if let Some(records) = self.inbox.fetch(urgent) {
-                let mut keys: Vec<(i32, &[u8])> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
-                keys.sort_unstable_by_key(|(shard, _)| *shard);
-                for keys in keys.chunk_by(|(one, _), (next, _)| one == next) {
-                    if let Some(runner) = self.shards.get(&keys[0].0) {
-                        runner.bring(keys.iter().map(|(_, key)| *key));
-                    }
-                }
-            }
-            match self.inbox.next(urgent) {
+            self.bring(urgent);
+            let (topic, run) = match self.inbox.next(urgent, most - taken - held) {
                 None => break,
+                Some(Next::Records(topic, run)) => (topic, run),
                 Some(Next::Error(error)) => {
                     tracing::warn!(%error, "consume");
                     if lost_offset(&error) {
                         return None;
                     }
+                    continue;
                 }
-                Some(Next::Record(topic, record)) => {
-                    let Some(runner) = self.shards.get_mut(&record.partition()) else { continue };
-                    if !take(runner, &self.shared, topic, &record) {
-                        held += 1;
-                        if runner.held() >= HELD_RECORDS_MAX {
-                            return None;
-                        }
-                        continue;
-                    }
-                    taken += 1;
-                    let batch = self.batch.get_or_insert_with(Batch::begin);
-                    batch.records += 1;
-                    batch.bytes += record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len);
-                    if batch.room(&self.shared.config.transaction) == 0 || runner.is_full() {
-                        break;
-                    }
+            };
+            let Some(runner) = run.first().and_then(|record| self.shards.get_mut(&record.partition())) else {
+                continue;
+            };
+            let limits = &self.shared.config.transaction;
+            let took = take(runner, &self.shared, topic, &run, self.batch.as_ref().map_or(0, |batch| batch.bytes));
+            let rest = run.len() - took.records - took.held;
+            drop(run);
+            self.inbox.put_back(urgent, rest);
+            held += took.held;
+            if runner.held() >= HELD_RECORDS_MAX {
+                return None;
+            }
+            if took.records > 0 {
+                taken += took.records;
+                let batch = self.batch.get_or_insert_with(Batch::begin);
+                batch.records += took.records;
+                batch.bytes += took.bytes;
+                if batch.room(limits) == 0 || runner.is_full() {
+                    break;
                 }
             }
         }
         Some(taken)
+    }
+
+    /// Asks for records when the last ones are taken, and looks up whom they are about.
+    fn bring(&mut self, urgent: bool) {
+        let Some(records) = self.inbox.fetch(urgent) else { return };
+        let keys: SmallVec<[(i32, &[u8]); 256]> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
+        for keys in keys.chunk_by(|(one, _), (next, _)| one == next) {
+            if let Some(runner) = self.shards.get(&keys[0].0) {
+                runner.bring(keys.iter().map(|(_, key)| *key));
+            }
+        }
     }
 
     /// Lets shards that wait for a writer's schema or for policies go on when they are known, and pauses the inputs of those that still wait: no
@@ -151,25 +162,49 @@ impl Lane {
     }
 }
 
-/// Applies a record; false when it was put aside instead.
-fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, record: &Record<'_>) -> bool {
-    let headers = || record.headers();
-    let raw = Raw {
-        topic,
-        topic_name: shared.topic_name(topic),
-        partition: record.partition(),
-        offset: record.offset(),
-        timestamp: record.timestamp(),
-        key: record.key(),
-        value: record.value(),
-        headers: &headers,
-    };
-    if runner.hold(raw) {
-        return false;
+/// What became of a run of records; the rest of it comes again.
+#[derive(Default)]
+struct Took {
+    records: usize,
+    /// Of their keys and values.
+    bytes: usize,
+    held: usize,
+}
+
+/// Applies records of one shard, until they and the `bytes` before them are as many as a batch has, or the shard's batch is
+/// full, or one has to wait; those that have to wait are put aside when no other is before them.
+fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, run: &Run<'_>, bytes: usize) -> Took {
+    let headers: SmallVec<[_; GROUP_MAX]> = run.iter().map(|record| move || record.headers()).collect();
+    let (mut took, mut raws) = (Took::default(), SmallVec::<[Raw<'_>; GROUP_MAX]>::new());
+    for (record, headers) in run.iter().zip(&headers) {
+        let raw = Raw {
+            topic,
+            topic_name: shared.topic_name(topic),
+            partition: record.partition(),
+            offset: record.offset(),
+            timestamp: record.timestamp(),
+            key: record.key(),
+            value: record.value(),
+            headers,
+        };
+        match runner.has_to_wait(&raw) {
+            false if bytes + took.bytes < shared.config.transaction.bytes_max => {
+                took.bytes += raw.bytes();
+                raws.push(raw);
+            }
+            true if raws.is_empty() => {
+                runner.hold(raw);
+                took.held += 1;
+            }
+            _ => break,
+        }
     }
-    runner.open();
-    runner.take(raw);
-    true
+    if !raws.is_empty() {
+        runner.open();
+        took.records = runner.take(&raws);
+        took.bytes = raws[..took.records].iter().map(Raw::bytes).sum();
+    }
+    took
 }
 
 #[cfg(test)]

@@ -209,12 +209,9 @@ impl Bench {
         if batch.tick_first {
             runner.tick_at(batch.now);
         }
-        for (topic, record) in records {
-            if let Some(reloads) = &mut reloads {
-                reloads.maybe(batch.now);
-            }
-            runner.open_at(batch.now);
-            runner.take(Raw {
+        let raws: Vec<Raw<'_>> = records
+            .iter()
+            .map(|(topic, record)| Raw {
                 topic: *topic,
                 topic_name: shared.topic_name(*topic),
                 partition: batch.shard,
@@ -223,7 +220,18 @@ impl Bench {
                 key: record.key.as_deref(),
                 value: record.value.as_deref(),
                 headers: &Vec::new,
-            });
+            })
+            .collect();
+        // Runs of any length, as a lane gets them.
+        let mut rest = raws.as_slice();
+        while !rest.is_empty() {
+            if let Some(reloads) = &mut reloads {
+                reloads.maybe(batch.now);
+            }
+            runner.open_at(batch.now);
+            let run = rest.len().min(1 + (rest[0].offset % 41).unsigned_abs() as usize);
+            let taken = runner.take(&rest[..run]);
+            rest = &rest[taken..];
         }
         if !batch.tick_first {
             runner.tick_at(batch.now);

@@ -105,7 +105,8 @@ impl<L: Listener> Engine<L> {
             while let Some(reply) = self.memory.take(Topic::Replies, runner.shard()) {
                 runner.open_at(self.now);
                 let (key, value) = (Some(reply.key.as_slice()), reply.value.as_deref());
-                runner.take(raw(&self.shared, Topic::Replies, runner.shard(), reply.offset, key, value, &Vec::new));
+                let raw = raw(&self.shared, Topic::Replies, runner.shard(), reply.offset, key, value, &Vec::new);
+                runner.take(&[raw]);
             }
         }
         let shards = self.shared.topics.customer_shards;
@@ -115,7 +116,8 @@ impl<L: Listener> Engine<L> {
             let offset = self.memory.append(event.topic, shard);
             let headers = || place(&event);
             runner.open_at(self.now);
-            runner.take(raw(&self.shared, event.topic, shard, offset, Some(&event.key), Some(&event.value), &headers));
+            let (key, value) = (Some(event.key.as_slice()), Some(event.value.as_slice()));
+            runner.take(&[raw(&self.shared, event.topic, shard, offset, key, value, &headers)]);
         }
         if !self.shared.policies.current().is_empty() {
             // Candidates need shards that are known to be current; panes alone do not.
@@ -129,15 +131,8 @@ impl<L: Listener> Engine<L> {
             while let Some(bundle) = self.memory.take(Topic::PartnerFacts, runner.shard()) {
                 runner.open_at(self.now);
                 let (key, value) = (Some(bundle.key.as_slice()), bundle.value.as_deref());
-                runner.take(raw(
-                    &self.shared,
-                    Topic::PartnerFacts,
-                    runner.shard(),
-                    bundle.offset,
-                    key,
-                    value,
-                    &Vec::new,
-                ));
+                let raw = raw(&self.shared, Topic::PartnerFacts, runner.shard(), bundle.offset, key, value, &Vec::new);
+                runner.take(&[raw]);
             }
             if !self.shared.policies.current().is_empty() {
                 runner.tick_at(self.now);
