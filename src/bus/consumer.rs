@@ -21,7 +21,6 @@ use super::errors::{ask, watermarks};
 use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
-use crate::customer::GROUP_MAX;
 use crate::domain::decision::StageName;
 
 /// Longest wait for metadata and committed offsets, seconds.
@@ -34,6 +33,9 @@ const LEAVE_STEP_MS: u64 = 20;
 
 /// How often the partitions are forwarded to the lane's queues again, milliseconds: see [`LaneQueue::forward`].
 const FORWARD_EVERY_MS: u64 = 25;
+
+/// Most records of a run.
+pub const RUN_RECORDS_MAX: usize = 32;
 
 /// Events of the client that are served in one go.
 const EVENTS_PER_SERVE_MAX: u32 = 128;
@@ -109,7 +111,7 @@ pub enum Next<'a> {
     Error(KafkaError),
 }
 
-pub type Run<'a> = SmallVec<[Record<'a>; GROUP_MAX]>;
+pub type Run<'a> = SmallVec<[Record<'a>; RUN_RECORDS_MAX]>;
 
 /// The consumer of one lane.
 pub struct Inbox {
@@ -284,7 +286,7 @@ impl Inbox {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
         let topic = queue.peek().and_then(|record| topic_of(&mut self.marks, &self.topics, &record));
         if let Some(topic) = topic {
-            return Some(Next::Records(topic, queue.run(most.min(GROUP_MAX)).collect()));
+            return Some(Next::Records(topic, queue.run(most.min(RUN_RECORDS_MAX)).collect()));
         }
         Some(Next::Error(match queue.pull()? {
             Delivery::Error(error) => error,

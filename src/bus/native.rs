@@ -29,7 +29,7 @@ use crate::domain::codec::Bytes;
 use crate::domain::fate::Header;
 
 /// Most records taken from the client in one call.
-const RECORDS_PER_CALL_MAX: usize = 256;
+pub const RECORDS_PER_CALL_MAX: usize = 256;
 /// Most records handed to the client in one call.
 const PRODUCED_PER_CALL_MAX: usize = 1024;
 

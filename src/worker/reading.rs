@@ -54,9 +54,7 @@ impl Reading {
             return ids.body(schema, value);
         }
         match self.known(schema, id) {
-            Known::Plan(plan) => {
-                plan.apply(body, buffer).map_err(|error| WireError::Transcode { schema, id, error })
-            }
+            Known::Plan(plan) => plan.apply(body, buffer).map_err(|error| WireError::Transcode { schema, id, error }),
             // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id.
             Known::Unusable(_) if schema.is_between_stages() && id == SchemaIds::default().id(schema) => Ok(body),
             Known::Unusable(why) => Err(WireError::Writer { schema, id, why: why.to_string() }),

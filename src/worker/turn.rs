@@ -10,9 +10,9 @@ use super::shard::ShardRunner;
 use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
-use crate::bus::consumer::{Next, Run, lost_offset};
+use crate::bus::consumer::{Next, RUN_RECORDS_MAX, Run, lost_offset};
+use crate::bus::native::RECORDS_PER_CALL_MAX;
 use crate::config::Transaction;
-use crate::customer::GROUP_MAX;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
 pub(super) const TRICKLE_RECORDS_MAX: usize = 128;
@@ -97,7 +97,8 @@ impl Lane {
     /// Asks for records when the last ones are taken, and looks up whom they are about.
     fn bring(&mut self, urgent: bool) {
         let Some(records) = self.inbox.fetch(urgent) else { return };
-        let keys: SmallVec<[(i32, &[u8]); 256]> = records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
+        let keys: SmallVec<[(i32, &[u8]); RECORDS_PER_CALL_MAX]> =
+            records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
         for keys in keys.chunk_by(|(one, _), (next, _)| one == next) {
             if let Some(runner) = self.shards.get(&keys[0].0) {
                 runner.bring(keys.iter().map(|(_, key)| *key));
@@ -174,8 +175,8 @@ struct Took {
 /// Applies records of one shard, until they and the `bytes` before them are as many as a batch has, or the shard's batch is
 /// full, or one has to wait; those that have to wait are put aside when no other is before them.
 fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, run: &Run<'_>, bytes: usize) -> Took {
-    let headers: SmallVec<[_; GROUP_MAX]> = run.iter().map(|record| move || record.headers()).collect();
-    let (mut took, mut raws) = (Took::default(), SmallVec::<[Raw<'_>; GROUP_MAX]>::new());
+    let headers: SmallVec<[_; RUN_RECORDS_MAX]> = run.iter().map(|record| move || record.headers()).collect();
+    let (mut took, mut raws) = (Took::default(), SmallVec::<[Raw<'_>; RUN_RECORDS_MAX]>::new());
     for (record, headers) in run.iter().zip(&headers) {
         let raw = Raw {
             topic,
