@@ -81,27 +81,48 @@ impl Plain {
         self.relation.holds(self.observed, self.required)
     }
 
-    /// Appends the bytes of the [`Check`] that it is. A decision has some thirty, so they are put together first and appended
-    /// in one go: each `push` to a list looks for room of its own.
+    /// Appends the bytes of the [`Check`] that it is. A decision has some thirty, so each is put together first and appended in
+    /// one go: every `push` to a list looks for room of its own.
     #[inline]
     pub fn put(&self, out: &mut Vec<u8>) {
+        let (code, subject) = (zigzag(self.code.symbol() as i64), zigzag(self.subject.symbol() as i64));
+        let (observed, required) = (zigzag(self.observed), zigzag(self.required));
+        if (code | subject | observed | required) >= 0x80 {
+            return self.put_long(out);
+        }
+        // Each number takes one byte, as nearly always, so each has its place.
+        let (passed, relation, unit) = (u8::from(self.passes()), self.relation as u8 * 2, self.unit as u8 * 2);
+        let [code, subject, observed, required] = [code, subject, observed, required].map(|number| number as u8);
+        let (listed, there, none) = (LISTED_BYTE, THERE_BYTE, NONE_BYTE);
+        out.extend_from_slice(&[
+            listed, code, listed, subject, passed, relation, unit, there, observed, none, there, required, none,
+        ]);
+    }
+
+    #[inline(never)]
+    fn put_long(&self, out: &mut Vec<u8>) {
         let mut row = Row::default();
-        row.byte(0); // A name of our list.
+        row.byte(LISTED_BYTE);
         row.long(self.code.symbol() as i64);
-        row.byte(0);
+        row.byte(LISTED_BYTE);
         row.long(self.subject.symbol() as i64);
         row.byte(u8::from(self.passes()));
         row.byte(self.relation as u8 * 2);
         row.byte(self.unit as u8 * 2);
-        row.byte(2); // There is a number.
+        row.byte(THERE_BYTE);
         row.long(self.observed);
-        row.byte(0); // There is no word.
-        row.byte(2);
+        row.byte(NONE_BYTE);
+        row.byte(THERE_BYTE);
         row.long(self.required);
-        row.byte(0);
+        row.byte(NONE_BYTE);
         row.append(out);
     }
 }
+
+// Branches of unions: a name of our list, a number that is there, a word that is not.
+const LISTED_BYTE: u8 = 0;
+const THERE_BYTE: u8 = 2;
+const NONE_BYTE: u8 = 0;
 
 /// Longest of a plain check, bytes: two names, three words of a vocabulary, two numbers, two words that are missing.
 const ROW_BYTES_MAX: usize = 2 * 3 + 3 + 2 * 11 + 2;
