@@ -27,8 +27,9 @@ def with_bytes(value, schema, names):
     if isinstance(schema, list):
         if value is None:
             return None
-        (branch,) = [part for part in schema if part != "null"]
-        return with_bytes(value, branch, names)
+        branches = [part for part in schema if part != "null"]
+        # A name of a list or any other: fastavro sees which by itself.
+        return with_bytes(value, branches[0], names) if len(branches) == 1 else value
     schema = names.get(schema, schema) if isinstance(schema, str) else schema
     if schema == "bytes" or (isinstance(schema, dict) and schema["type"] == "bytes"):
         return bytes(value)

@@ -10,7 +10,7 @@ use reflow::domain::candidate::{CandidateKind, Source};
 use reflow::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict, Score};
 use reflow::domain::time::DAY_MS;
 use reflow::domain::words::Word;
-use reflow::domain::{EventTime, Text};
+use reflow::domain::{EventTime, Subject, Text};
 use reflow::policy::conditions::{ALL, Condition, Kind, Seen};
 use reflow::policy::facts::{
     ConsentFact, ContactFact, Exposure, History, Holdings, KnownAt, PartnerLimit, Person, Standing,
@@ -491,7 +491,7 @@ fn limit() -> impl Strategy<Value = PartnerLimit<'static>> {
 }
 
 fn holdings() -> impl Strategy<Value = Holdings<'static>> {
-    let exposure = (amount(), amount(), amount(), amount(), maybe(word(&["shares"])));
+    let exposure = (amount(), amount(), amount(), amount(), maybe(select(Subject::ALL)));
     let history = (any::<[u32; 2]>(), any::<[bool; 3]>(), maybe(moment()), maybe(moment()));
     (exposure, history).prop_map(|((total, here, used, own, unknown), (disbursed, known, last, active))| Holdings {
         doors: &[],

@@ -3,7 +3,7 @@
 use reflow::domain::candidate::{CandidateKind, Source};
 use reflow::domain::events::{Income, OwnProductState, RepaymentMethod, RiskBearing, RiskVerdict};
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use reflow::domain::{EventTime, ReasonCode, Text};
+use reflow::domain::{EventTime, ReasonCode, Subject, Text};
 use reflow::policy::contract::{ApiChannel, DataUse};
 use reflow::policy::facts::{ConsentFact, Door, Exposure, Facts, History, Holdings, PartnerLimit, Person, Standing};
 use reflow::policy::{Horizon, Judgement, Policy, Terms, Tie};
@@ -290,7 +290,7 @@ fn a_customer_never_owes_more_than_the_cap_through_all_doors() {
     assert_eq!(with(|e| e.total_minor += 200_001), "EXC_EXPOSURE_CAP");
     // The own product has a cap of its own.
     assert_eq!(with(|e| (e.total_minor, e.own_minor) = (e.total_minor + 1, 1)), "EXC_EXPOSURE_CAP");
-    assert_eq!(with(|e| e.unknown = Some("own_limit")), "EXC_NO_OFFER DATA_MISSING");
+    assert_eq!(with(|e| e.unknown = Some(Subject::OwnLimit)), "EXC_NO_OFFER DATA_MISSING");
     // The customer's cap has run out: nobody can be cleared.
     let later = Facts { event_time: AT.plus_ms(300 * DAY_MS), now: AT.plus_ms(300 * DAY_MS), ..good() };
     let mut verdict = later.verdict.clone().unwrap();

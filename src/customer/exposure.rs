@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::record::{Application, Customer, Drawdown, Limit, Loan, Origin, find};
 use crate::domain::events::OwnProductState;
 use crate::domain::time::DAY_MS;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 use crate::policy::facts::{Door, Exposure, History, Holdings, PartnerLimit};
 
 /// A request without an answer lapses after so long, milliseconds.
@@ -85,7 +85,7 @@ fn exposure(customer: &Customer, asking: &Asking<'_>) -> Exposure {
     let own_minor = own_limit(customer).unwrap_or(0).max(accepted_minor(customer, asking.at));
     let mut sum = Exposure { own_minor, total_minor: own_minor, ..Exposure::default() };
     if own_state(customer) == Some(OwnProductState::Active) && own_limit(customer).is_none() {
-        sum.unknown = Some("own_limit");
+        sum.unknown = Some(Subject::OwnLimit);
     }
     for partner in partners {
         let account = account(customer, partner, asking, &mut sum.unknown);
@@ -102,7 +102,7 @@ fn exposure(customer: &Customer, asking: &Asking<'_>) -> Exposure {
     sum
 }
 
-fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mut Option<&'static str>) -> Account {
+fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mut Option<Subject>) -> Account {
     let mut account = Account::default();
     let mut foreign = false;
     let mut same = |currency: &Option<Text>| {
@@ -115,7 +115,7 @@ fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mu
         if same(&limit.currency) {
             match limit.limit_minor {
                 Some(granted) => account.granted = account.granted.saturating_add(granted.value),
-                None => *unknown = unknown.or(Some("limit_minor")),
+                None => *unknown = unknown.or(Some(Subject::LimitMinor)),
             }
         }
     }
@@ -138,7 +138,7 @@ fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mu
         }
     }
     if foreign {
-        *unknown = unknown.or(Some("exposure_in_one_currency"));
+        *unknown = unknown.or(Some(Subject::ExposureInOneCurrency));
     }
     account
 }

@@ -24,6 +24,7 @@ pub mod policy_record;
 mod reader;
 pub mod reason;
 pub mod reason_text;
+mod subject;
 pub mod time;
 pub mod view;
 pub mod words;
@@ -43,6 +44,7 @@ pub use name::Name;
 pub use output::Output;
 pub use policy_record::PolicyRecord;
 pub use reason::ReasonCode;
+pub use subject::Subject;
 pub use time::{CalendarDay, EventTime};
 
 /// A short owned string; up to 24 bytes live inside it without a heap allocation.

@@ -229,6 +229,8 @@ pub fn language(name: &str) -> Result<Language, String> {
 mod tests {
     use super::Language::{Chinese, English};
     use super::*;
+    use crate::domain::ReasonCode::{ExcSevereDpd, HoldReflowEffect};
+    use crate::domain::{Name, Subject};
 
     #[test]
     fn says_numbers_with_their_unit() {
@@ -236,7 +238,7 @@ mod tests {
         assert_eq!(lengths, ["0 ms", "250 ms", "1 min 30 s", "30 min", "1 d", "1 d 1 h", "-3 h 20 min"]);
         let percents = [0, 15_000, -1, 1_000_000].map(percent);
         assert_eq!(percents.each_ref().map(Text::as_str), ["0 %", "1.5 %", "-0.0001 %", "100 %"]);
-        let late = Check::number("EXC_SEVERE_DPD", "dpd_now", Unit::Days, 41, Relation::AtMost, 30);
+        let late = Check::number(ExcSevereDpd, Subject::DpdNow, Unit::Days, 41, Relation::AtMost, 30);
         assert_eq!((subject(&late, English).as_str(), observed(&late, English).as_str()), ("dpd now", "41 days"));
         assert_eq!((required(&late, English).as_str(), late.passed), ("at most 30 days", false));
         assert_eq!(margin(&late), Some(-11));
@@ -244,10 +246,10 @@ mod tests {
 
     #[test]
     fn says_the_same_in_chinese() {
-        let late = Check::number("EXC_SEVERE_DPD", "dpd_now", Unit::Days, 41, Relation::AtMost, 30);
+        let late = Check::number(ExcSevereDpd, Subject::DpdNow, Unit::Days, 41, Relation::AtMost, 30);
         assert_eq!((subject(&late, Chinese).as_str(), observed(&late, Chinese).as_str()), ("当前逾期天数", "41 天"));
         assert_eq!(required(&late, Chinese), "不超过 30 天");
-        let effect = Check::number("HOLD_REFLOW_EFFECT", "reflow_effect_24h", Unit::Ppm, 1, Relation::AtMost, 2);
+        let effect = Check::number(HoldReflowEffect, Name::of("reflow_effect_24h"), Unit::Ppm, 1, Relation::AtMost, 2);
         assert_eq!(subject(&effect, Chinese), "回流影响(24h)");
     }
 }

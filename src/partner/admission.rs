@@ -9,11 +9,12 @@ use super::ledger::ANSWER_KEPT_MS;
 use super::rates::{Drawdowns, Ratio};
 use super::saying::{Case, decide, text_of};
 use super::windows::Span;
-use crate::domain::check::{Check, Relation, Unit};
+use crate::domain::check::{Plain, Relation, Unit};
 use crate::domain::decision::DecisionKind;
 use crate::domain::fact::Verdict;
 use crate::domain::{
-    Candidate, CandidateStatus, Checks, Counter, Decision, EventTime, Family, Output, Proposal, ReasonCode, Reply, Text,
+    Candidate, CandidateStatus, Checks, Counter, Decision, EventTime, Family, Output, Proposal, ReasonCode, Reply,
+    Subject, Text,
 };
 use crate::policy::deciles::Deciles;
 use crate::policy::{Contract, GuardTerms, PolicySet};
@@ -89,18 +90,18 @@ pub fn judge(candidate: &Candidate, situation: &Situation<'_>, checks: &mut Chec
         (situation.paused, ReasonCode::HoldPartnerPaused),
     ];
     reasons.extend(simple.into_iter().filter(|(failed, _)| *failed).map(|(_, code)| code));
-    checks.push(&Check::number(
-        ReasonCode::GateDeadline,
-        "decide_by",
-        Unit::Moment,
-        situation.now.0,
-        Relation::AtMost,
-        candidate.decide_by.0,
-    ));
-    checks.push(&Check::flag(ReasonCode::DataStale, "partner_data_stale", situation.stale, false));
-    checks.push(&Check::flag(ReasonCode::HoldPartnerPaused, "partner_paused", situation.paused, false));
+    checks.push_plain(Plain {
+        code: ReasonCode::GateDeadline,
+        subject: Subject::DecideBy,
+        unit: Unit::Moment,
+        observed: situation.now.0,
+        relation: Relation::AtMost,
+        required: candidate.decide_by.0,
+    });
+    checks.push_plain(Plain::flag(ReasonCode::DataStale, Subject::PartnerDataStale, situation.stale, false));
+    checks.push_plain(Plain::flag(ReasonCode::HoldPartnerPaused, Subject::PartnerPaused, situation.paused, false));
     match situation.terms {
-        Err(code) => checks.push(&Check::flag(code, "contract_known", false, true)),
+        Err(code) => _ = checks.push_plain(Plain::flag(code, Subject::ContractKnown, false, true)),
         Ok(terms) => judge_terms(terms, situation.ledger_full, &mut reasons, checks),
     }
     let verdict = match () {

@@ -8,7 +8,7 @@ use super::rates::ONE_PPM;
 use crate::domain::candidate::{Coupon, Offer};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::view::BudgetUse;
-use crate::domain::{Checks, EventTime, Proposal, ReasonCode, Text};
+use crate::domain::{Checks, EventTime, Proposal, ReasonCode, Subject, Text};
 use crate::policy::Contract;
 
 /// Days of a year, by which an interest-free day is priced.
@@ -88,18 +88,18 @@ impl Allowance {
             push(code, Check::number(code, subject, unit, observed, relation, required));
         };
         let (admitted, quota) = (self.account.admitted, contract.quota_per_day);
-        number(ReasonCode::HoldQuotaDay, "admitted_today", Unit::Count, admitted, Relation::Below, quota);
+        number(ReasonCode::HoldQuotaDay, Subject::AdmittedToday, Unit::Count, admitted, Relation::Below, quota);
         if let Some(quota) = contract.quota_per_hour {
             let admitted = self.account.admitted_hour;
-            number(ReasonCode::HoldQuotaHour, "admitted_this_hour", Unit::Count, admitted, Relation::Below, quota);
+            number(ReasonCode::HoldQuotaHour, Subject::AdmittedThisHour, Unit::Count, admitted, Relation::Below, quota);
         }
         if let Some(Err(Some(from))) = self.pace {
-            number(ReasonCode::HoldPace, "pace_from", Unit::Moment, self.now.0, Relation::AtLeast, from.0);
+            number(ReasonCode::HoldPace, Subject::PaceFrom, Unit::Moment, self.now.0, Relation::AtLeast, from.0);
         }
         let budgets = &contract.budgets;
         if let Some(most) = budgets.offers_per_day {
             let offers = self.account.offers.all();
-            number(ReasonCode::HoldBudgetOffers, "offers_today", Unit::Count, offers, Relation::Below, most);
+            number(ReasonCode::HoldBudgetOffers, Subject::OffersToday, Unit::Count, offers, Relation::Below, most);
         }
         // Who costs nothing is never held for want of money; of whom it is not known is.
         let mut money = |code, subject, spent: i64, need: Option<i64>, most: i64| {
@@ -109,15 +109,15 @@ impl Allowance {
         };
         let (coupon, exposure) = (self.need.coupon_minor, self.need.exposure_minor);
         if let Some(most) = budgets.coupon_minor_per_day.filter(|_| coupon != Some(0)) {
-            money(ReasonCode::HoldBudgetCoupon, "coupons_today", self.account.coupon_minor.all(), coupon, most);
+            money(ReasonCode::HoldBudgetCoupon, Subject::CouponsToday, self.account.coupon_minor.all(), coupon, most);
         }
         if let Some(most) = budgets.exposure_minor.filter(|_| exposure != Some(0)) {
-            money(ReasonCode::HoldBudgetExposure, "exposure_live", self.held.exposure_minor, exposure, most);
+            money(ReasonCode::HoldBudgetExposure, Subject::ExposureLive, self.held.exposure_minor, exposure, most);
         }
         if let Some(most) = budgets.avg_cost_max_ppm(self.now).filter(|_| exposure != Some(0)) {
             let average = self.average_cost_ppm();
             let code = ReasonCode::HoldAvgCost;
-            let check = Check::maybe(code, "average_cost", Unit::Ppm, average, Relation::AtMost, Some(most));
+            let check = Check::maybe(code, Subject::AverageCost, Unit::Ppm, average, Relation::AtMost, Some(most));
             push(code, Check { passed: average.is_some_and(|average| average <= most), ..check });
         }
     }

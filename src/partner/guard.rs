@@ -11,7 +11,7 @@ use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::view::{Counterfactual, GuardReading, GuardState};
 use crate::domain::words::Word;
-use crate::domain::{Checks, ReasonCode, Text};
+use crate::domain::{Checks, Name, ReasonCode, Subject, Text};
 use crate::policy::{GuardTerms, Horizon};
 
 /// The window over which the counterfactual pass is measured.
@@ -58,12 +58,12 @@ impl Baseline {
 
     /// The figures that say where q comes from.
     fn checks(&self) -> [Check; 4] {
-        let word = figure("counterfactual".into(), Unit::Word, None);
+        let word = figure(Subject::Counterfactual.into(), Unit::Word, None);
         [
             Check { observed_word: Some(Text::const_new(self.of.name())), ..word },
-            figure("counterfactual_pass".into(), Unit::Ppm, Some(self.ppm)),
-            figure("counterfactual_drawdowns".into(), Unit::Count, Some(self.n)),
-            figure("holdout_drawdowns".into(), Unit::Count, Some(self.held_out)),
+            figure(Subject::CounterfactualPass.into(), Unit::Ppm, Some(self.ppm)),
+            figure(Subject::CounterfactualDrawdowns.into(), Unit::Count, Some(self.n)),
+            figure(Subject::HoldoutDrawdowns.into(), Unit::Count, Some(self.held_out)),
         ]
     }
 }
@@ -174,11 +174,11 @@ impl Reading {
         checks.extend(counts.map(figure));
     }
 
-    fn subject(&self, name: &str) -> Text {
+    fn subject(&self, name: &str) -> Name<Subject> {
         let mut subject = Text::from(name);
         subject.push('_');
         subject.push_str(&self.horizon.name);
-        subject
+        Name::Own(subject)
     }
 
     fn tell_judged(&self, terms: &GuardTerms, checks: &mut Checks) {
@@ -260,7 +260,7 @@ impl Reading {
 }
 
 /// A figure that decides nothing by itself, told beside the checks that it explains.
-fn figure(subject: Text, unit: Unit, observed: Option<i64>) -> Check {
+fn figure(subject: Name<Subject>, unit: Unit, observed: Option<i64>) -> Check {
     let code = ReasonCode::HoldReflowEffect;
     Check { passed: true, ..Check::maybe(code, subject, unit, observed, Relation::Is, None) }
 }
@@ -287,7 +287,7 @@ impl Approval {
 
     fn check(self) -> Check {
         let (code, least) = (ReasonCode::HoldLimitApproval, Some(self.least_ppm));
-        let check = Check::maybe(code, "limit_approval", Unit::Ppm, self.ppm, Relation::AtLeast, least);
+        let check = Check::maybe(code, Subject::LimitApproval, Unit::Ppm, self.ppm, Relation::AtLeast, least);
         Check { passed: !self.holds_back(), ..check }
     }
 }
@@ -343,7 +343,7 @@ impl Judgement {
         checks.extend(self.readings.first().into_iter().flat_map(|reading| reading.baseline.checks()));
         let (with_one_more, most) = (self.live.saturating_add(1), terms.reserved_max);
         let code = ReasonCode::HoldReflowEffect;
-        checks.push(&Check::number(code, "reserved", Unit::Count, with_one_more, Relation::AtMost, most));
+        checks.push(&Check::number(code, Subject::Reserved, Unit::Count, with_one_more, Relation::AtMost, most));
         checks.extend(self.approval.map(Approval::check));
     }
 

@@ -17,7 +17,7 @@ use crate::domain::candidate::SendWindow;
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::ConsentPurpose;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 use crate::words;
 
 /// Places of ours that the customer has opened: being shown something there is no contact.
@@ -76,10 +76,10 @@ pub(super) struct Quiet {
 /// How often a customer may be offered something at all.
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     let (facts, contact) = (case.facts, &case.policy.contact);
-    found.flag(HoldPending, "proposal_waits", facts.pending, false);
-    found.flag(HoldLiveCandidate, "candidate_live", facts.live, false);
+    found.flag(HoldPending, Subject::ProposalWaits, facts.pending, false);
+    found.flag(HoldLiveCandidate, Subject::CandidateLive, facts.live, false);
     let recent = facts.offered_at.iter().filter(|at| facts.now.ms_since(**at) < contact.cap.window_ms).count() as i64;
-    found.number(HoldFreqCap, "admitted_in_window", Unit::Count, recent, Relation::Below, contact.cap.count);
+    found.number(HoldFreqCap, Subject::AdmittedInWindow, Unit::Count, recent, Relation::Below, contact.cap.count);
     for (calendar, most) in &contact.calendar {
         let begin = calendar.begin(&contact.zone_of(case), facts.now);
         let admitted = facts.offered_at.iter().filter(|at| **at >= begin).count() as i64;
@@ -87,7 +87,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     }
     // Never approached: nothing to rest from.
     let since_ms = facts.offered_at.iter().map(|at| facts.now.ms_since(*at)).min();
-    let (subject, least_ms) = ("since_last_admitted", Some(contact.cool_down_ms));
+    let (subject, least_ms) = (Subject::SinceLastAdmitted, Some(contact.cool_down_ms));
     let check = Check::maybe(HoldCoolDown, subject, Unit::Milliseconds, since_ms, Relation::AtLeast, least_ms);
     found.push(Check { passed: since_ms.is_none_or(|ms| ms >= contact.cool_down_ms), ..check });
 }
@@ -105,7 +105,7 @@ pub(super) fn reach(case: &Case<'_>, terms: &mut Terms, found: &mut Findings) {
     let mut closed = Findings::default();
     channels.retain(|channel| !reaches_out(channel) || contact.permits(channel, case));
     if !channels.iter().any(reaches_out) {
-        closed.flag(GateChannel, "channel_permitted", false, true);
+        closed.flag(GateChannel, Subject::ChannelPermitted, false, true);
     } else {
         wanted(case, &mut closed);
         rested(case, &mut closed);
@@ -127,10 +127,17 @@ fn wanted(case: &Case<'_>, closed: &mut Findings) {
     let approved = models::approve(ModelOf::Response, case, closed);
     match &case.facts.person.response {
         Some(score) if approved => {
-            closed.number(HoldLowResponse, "response_score", Unit::Ppm, score.value_ppm, Relation::AtLeast, least);
+            closed.number(
+                HoldLowResponse,
+                Subject::ResponseScore,
+                Unit::Ppm,
+                score.value_ppm,
+                Relation::AtLeast,
+                least,
+            );
         }
         Some(_) => {}
-        None => closed.missing("response_score"),
+        None => closed.missing(Subject::ResponseScore),
     }
 }
 
@@ -138,7 +145,7 @@ fn rested(case: &Case<'_>, closed: &mut Findings) {
     let Some(cap) = case.policy.contact.contacts else { return };
     let contacts = case.facts.person.contacts.iter();
     let recent = contacts.filter(|contact| case.facts.now.ms_since(contact.at) < cap.window_ms).count() as i64;
-    closed.number(HoldFreqCap, "contacts_in_window", Unit::Count, recent, Relation::Below, cap.count);
+    closed.number(HoldFreqCap, Subject::ContactsInWindow, Unit::Count, recent, Relation::Below, cap.count);
 }
 
 impl Contact {
@@ -163,10 +170,10 @@ impl Contact {
         quiet.open(&self.zone_of(case), now, known_until, windows);
         // Whether later hours would be open the table does not say.
         if windows.is_empty() && known_until < ends {
-            closed.missing("holiday_table_current");
+            closed.missing(Subject::HolidayTableCurrent);
             return;
         }
-        closed.flag(GateQuietHours, "contact_hours", !windows.is_empty(), true);
+        closed.flag(GateQuietHours, Subject::ContactHours, !windows.is_empty(), true);
     }
 }
 
@@ -196,11 +203,11 @@ impl Quiet {
 }
 
 impl Calendar {
-    fn subject(self) -> &'static str {
+    fn subject(self) -> Subject {
         match self {
-            Self::Day => "admitted_in_day",
-            Self::Week => "admitted_in_week",
-            Self::Month => "admitted_in_month",
+            Self::Day => Subject::AdmittedInDay,
+            Self::Week => Subject::AdmittedInWeek,
+            Self::Month => Subject::AdmittedInMonth,
         }
     }
 

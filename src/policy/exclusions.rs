@@ -8,7 +8,7 @@ use crate::domain::check::{Relation, Unit};
 use crate::domain::events::Flag;
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 
 /// The months of the lateness strip.
 const MONTHS_MASK: u32 = (1 << 24) - 1;
@@ -72,21 +72,21 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 
 fn listed(case: &Case<'_>, found: &mut Findings) {
     let (facts, exclusions) = (case.facts, &case.policy.exclusions);
-    found.flag(ExcPartnerStaff, "staff", facts.staff, false);
+    found.flag(ExcPartnerStaff, Subject::Staff, facts.staff, false);
     if let Some(list) = &exclusions.staff {
-        found.flag(ExcPartnerStaff, "on_staff_list", list.holds(facts.customer), false);
+        found.flag(ExcPartnerStaff, Subject::OnStaffList, list.holds(facts.customer), false);
     }
-    expiry(&exclusions.staff, "staff_list_current", case, found);
-    found.flag(ExcTestOrder, "test_order", facts.test_order, false);
+    expiry(&exclusions.staff, Subject::StaffListCurrent, case, found);
+    found.flag(ExcTestOrder, Subject::TestOrder, facts.test_order, false);
     if let Some(list) = &exclusions.employers {
         let hits = facts.employers.iter().filter(|employer| list.holds(employer)).count() as i64;
-        found.number(ExcEmployer, "employers_listed", Unit::Count, hits, Relation::AtMost, 0);
+        found.number(ExcEmployer, Subject::EmployersListed, Unit::Count, hits, Relation::AtMost, 0);
     }
-    expiry(&exclusions.employers, "employer_list_current", case, found);
+    expiry(&exclusions.employers, Subject::EmployerListCurrent, case, found);
 }
 
 /// Nobody can be cleared against a list that has run out.
-pub(super) fn expiry(list: &Option<TokenList>, what: &'static str, case: &Case<'_>, found: &mut Findings) {
+pub(super) fn expiry(list: &Option<TokenList>, what: Subject, case: &Case<'_>, found: &mut Findings) {
     if list.as_ref().is_some_and(|list| list.expires <= case.facts.event_time) {
         found.missing(what);
     }
@@ -103,13 +103,13 @@ fn severe(case: &Case<'_>, found: &mut Findings) {
     let months = standing.late_months & MONTHS_MASK;
     let (now, worst) = (i64::from(standing.dpd_now), i64::from(standing.worst_dpd_24m));
     let (in_a_row, late) = (longest_run(months), i64::from(months.count_ones()));
-    found.number(ExcSevereDpd, "dpd_now", Unit::Days, now, Relation::AtMost, limits.dpd_now_above);
-    found.number(ExcSevereDpd, "worst_dpd_24m", Unit::Days, worst, Relation::Below, limits.worst_24m_from);
+    found.number(ExcSevereDpd, Subject::DpdNow, Unit::Days, now, Relation::AtMost, limits.dpd_now_above);
+    found.number(ExcSevereDpd, Subject::WorstDpd24m, Unit::Days, worst, Relation::Below, limits.worst_24m_from);
     let most = limits.consecutive_late_months;
-    found.number(ExcSevereDpd, "late_months_in_a_row", Unit::Count, in_a_row, Relation::Below, most);
-    found.number(ExcSevereDpd, "late_months_24m", Unit::Count, late, Relation::Below, limits.late_months);
-    found.flag(ExcSevereDpd, "written_off", standing.written_off, false);
-    found.flag(ExcCompensated, "compensated", standing.compensated, false);
+    found.number(ExcSevereDpd, Subject::LateMonthsInARow, Unit::Count, in_a_row, Relation::Below, most);
+    found.number(ExcSevereDpd, Subject::LateMonths24m, Unit::Count, late, Relation::Below, limits.late_months);
+    found.flag(ExcSevereDpd, Subject::WrittenOff, standing.written_off, false);
+    found.flag(ExcCompensated, Subject::Compensated, standing.compensated, false);
 }
 
 /// The longest run of set bits: shifting and masking shortens each run by one.
@@ -129,44 +129,46 @@ fn region(case: &Case<'_>, found: &mut Findings) {
     }
     let region = case.facts.region;
     let inside = region.is_some_and(|region| regions.has(region));
-    found.word(ExcRegion, "region", inside, region, Relation::OneOf, regions.joined());
+    found.word(ExcRegion, Subject::Region, inside, region, Relation::OneOf, regions.joined());
     if region.is_none() {
-        found.missing("region");
+        found.missing(Subject::Region);
     }
 }
 
 /// The lender's own verdict; a partner's or platform's does not replace it.
 fn verdict(case: &Case<'_>, found: &mut Findings) {
     let verdict = case.facts.verdict.as_ref();
-    found.flag(DataVerdictMissing, "own_verdict", verdict.is_some(), true);
+    found.flag(DataVerdictMissing, Subject::OwnVerdict, verdict.is_some(), true);
     let Some(verdict) = verdict else { return };
     let latest = case.facts.now.max(case.facts.event_time);
     if verdict.decided_at > latest {
         // What is not decided yet is no verdict.
-        let (subject, decided_at) = ("verdict_decided_at", verdict.decided_at.0);
+        let (subject, decided_at) = (Subject::VerdictDecidedAt, verdict.decided_at.0);
         found.number(DataVerdictMissing, subject, Unit::Moment, decided_at, Relation::AtMost, latest.0);
         return;
     }
     let until = verdict.decided_at.plus_ms(i64::from(verdict.valid_days) * DAY_MS);
     let at = case.facts.event_time;
-    found.number(DataVerdictExpired, "verdict_valid_until", Unit::Moment, until.0, Relation::AtLeast, at.0);
+    found.number(DataVerdictExpired, Subject::VerdictValidUntil, Unit::Moment, until.0, Relation::AtLeast, at.0);
     let bands = &case.policy.exclusions.risk_bands;
     let among = bands.has(verdict.band);
-    found.word(ExcRiskBand, "risk_band", among, Some(verdict.band), Relation::OneOf, bands.joined());
+    found.word(ExcRiskBand, Subject::RiskBand, among, Some(verdict.band), Relation::OneOf, bands.joined());
 }
 
 fn burden(case: &Case<'_>, found: &mut Findings) {
     let (facts, exclusions) = (case.facts, &case.policy.exclusions);
     if let Some(max) = exclusions.lenders_max {
         match facts.lenders.map(i64::from) {
-            Some(lenders) => _ = found.number(ExcMultiLender, "lenders", Unit::Count, lenders, Relation::AtMost, max),
-            None => found.missing("lenders"),
+            Some(lenders) => {
+                _ = found.number(ExcMultiLender, Subject::Lenders, Unit::Count, lenders, Relation::AtMost, max)
+            }
+            None => found.missing(Subject::Lenders),
         }
     }
     if let Some(max) = exclusions.debt_burden_max_ppm {
         match facts.debt_burden_ppm {
-            Some(ppm) => _ = found.number(ExcDebtBurden, "debt_burden", Unit::Ppm, ppm, Relation::AtMost, max),
-            None => found.missing("debt_burden"),
+            Some(ppm) => _ = found.number(ExcDebtBurden, Subject::DebtBurden, Unit::Ppm, ppm, Relation::AtMost, max),
+            None => found.missing(Subject::DebtBurden),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::findings::{Case, Findings};
 use crate::domain::ReasonCode::{ExcDebtBurden, ExcExposureCap};
 use crate::domain::candidate::LimitMode;
 use crate::domain::check::{Relation, Unit};
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 use crate::words;
 
 /// Months of income against which a share of income is measured: what would be owed is paid back within a year.
@@ -66,7 +66,7 @@ pub(super) enum Room {
     Within(Bound),
     Above(Bound),
     /// What would have to be known.
-    Unknown(&'static str),
+    Unknown(Subject),
 }
 
 impl Bound {
@@ -117,7 +117,7 @@ impl ExposureRule {
         match tightest.filter(|_| over_all) {
             Some(bound) if bound.left_minor() >= 0 => Room::Within(bound),
             Some(bound) => Room::Above(bound),
-            None => Room::Unknown("exposure_cap"),
+            None => Room::Unknown(Subject::ExposureCap),
         }
     }
 }
@@ -152,11 +152,11 @@ pub(super) fn tell(room: Room, found: &mut Findings) {
     let mut tell = |subject, unit, seen, relation, asked| {
         found.number(ExcExposureCap, subject, unit, seen, relation, asked);
     };
-    tell("exposure_after", Unit::MoneyMinor, after_minor, Relation::AtMost, max_minor);
+    tell(Subject::ExposureAfter, Unit::MoneyMinor, after_minor, Relation::AtMost, max_minor);
     if let Some(Share { monthly_minor, max_ppm }) = of_income {
         let (taken_ppm, least_minor) = (share_of(after_minor, monthly_minor), share_of(after_minor, max_ppm));
-        tell("exposure_share_of_income", Unit::Ppm, taken_ppm, Relation::AtMost, max_ppm);
-        tell("monthly_income", Unit::MoneyMinor, monthly_minor, Relation::AtLeast, least_minor);
+        tell(Subject::ExposureShareOfIncome, Unit::Ppm, taken_ppm, Relation::AtMost, max_ppm);
+        tell(Subject::MonthlyIncome, Unit::MoneyMinor, monthly_minor, Relation::AtLeast, least_minor);
     }
 }
 
@@ -184,15 +184,15 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
         caps.filter_map(|cap| Some((cap.income_share_max_ppm?, cap.without_income)))
     };
     if shares().any(|(_, stands_in)| stands_in.is_none()) {
-        found.missing("income");
+        found.missing(Subject::Income);
     }
     let burden = shares().filter(|(_, stands_in)| *stands_in == Some(StandsIn::DebtBurden)).map(|(ppm, _)| ppm);
     match (burden.min(), case.facts.debt_burden_ppm) {
         (None, _) => {}
         (Some(max_ppm), Some(ppm)) => {
-            found.number(ExcDebtBurden, "income_share", Unit::Ppm, ppm, Relation::AtMost, max_ppm);
+            found.number(ExcDebtBurden, Subject::IncomeShare, Unit::Ppm, ppm, Relation::AtMost, max_ppm);
         }
-        (Some(_), None) => found.missing("debt_burden"),
+        (Some(_), None) => found.missing(Subject::DebtBurden),
     }
 }
 

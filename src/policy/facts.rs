@@ -2,7 +2,7 @@
 
 use crate::domain::candidate::Source;
 use crate::domain::events::{Income, OwnProductState, ProductKind, RepaymentMethod, RiskBearing, RiskVerdict, Score};
-use crate::domain::{CandidateKind, EventTime, Text};
+use crate::domain::{CandidateKind, EventTime, Subject, Text};
 
 /// How the customer has repaid, over all partners and the own product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Exposure {
     /// The part at the own product.
     pub own_minor: i64,
     /// What would have to be known to tell; none when all of it is.
-    pub unknown: Option<&'static str>,
+    pub unknown: Option<Subject>,
 }
 
 /// When and where the customer borrowed before the trigger.

@@ -2,8 +2,8 @@
 
 use super::experiments::Challenger;
 use super::{Contract, Facts, Policy};
-use crate::domain::check::{Check, Relation, Unit};
-use crate::domain::{Checks, Name, ReasonCode, Text};
+use crate::domain::check::{Check, Plain, Relation, Unit};
+use crate::domain::{Checks, Name, ReasonCode, Subject, Text};
 
 /// One trigger before one policy and the contract of its partner.
 pub(super) struct Case<'a> {
@@ -29,33 +29,35 @@ impl Findings {
         Self { reasons, checks }
     }
 
-    // There are many checks: inlined, each is written from where it is made instead of being handed on.
-
     /// One rule about a number: it passes by its relation, and the answer is given back.
     #[inline]
     pub fn number(
         &mut self,
-        code: impl Into<Name>,
-        subject: &'static str,
+        code: ReasonCode,
+        subject: Subject,
         unit: Unit,
         observed: i64,
         relation: Relation,
         required: i64,
     ) -> bool {
-        self.push(Check::number(code, subject, unit, observed, relation, required))
+        let passed = self.checks.push_plain(Plain { code, subject, unit, observed, relation, required });
+        if !passed {
+            self.fail(&code.into());
+        }
+        passed
     }
 
     /// One rule about something that is so or not.
     #[inline]
-    pub fn flag(&mut self, code: impl Into<Name>, subject: &'static str, observed: bool, required: bool) -> bool {
-        self.push(Check::flag(code, subject, observed, required))
+    pub fn flag(&mut self, code: ReasonCode, subject: Subject, observed: bool, required: bool) -> bool {
+        self.number(code, subject, Unit::Flag, i64::from(observed), Relation::Is, i64::from(required))
     }
 
     /// One rule about words, judged by the caller.
     pub fn word(
         &mut self,
-        code: impl Into<Name>,
-        subject: &'static str,
+        code: ReasonCode,
+        subject: Subject,
         passed: bool,
         observed: Option<&str>,
         relation: Relation,
@@ -67,23 +69,21 @@ impl Findings {
     }
 
     /// Something a rule needs is not known: fails closed.
-    pub fn missing(&mut self, what: &'static str) {
+    pub fn missing(&mut self, what: Subject) {
         self.flag(ReasonCode::DataMissing, what, false, true);
     }
 
-    #[inline]
     pub fn push(&mut self, check: Check) -> bool {
-        let passed = check.passed;
-        if !passed {
+        if !check.passed {
             self.fail(&check.code);
         }
         self.checks.push(&check);
-        passed
+        check.passed
     }
 
     /// Each code is given once.
     #[cold]
-    fn fail(&mut self, code: &Name) {
+    fn fail(&mut self, code: &Name<ReasonCode>) {
         if !self.reasons.iter().any(|reason| code == reason) {
             self.reasons.push(code.to_text());
         }

@@ -6,7 +6,7 @@ use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::Flag;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 
 /// Flags that always forbid an approach, in the order of `docs/semantics.md`.
 const FLAGS: [(Flag, ReasonCode); 8] = [
@@ -46,7 +46,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     consent(case, found);
     flags(&FLAGS, case.facts.flags, found);
     if case.facts.person.merged {
-        found.flag(DataMerged, "merged_into_another", true, false);
+        found.flag(DataMerged, Subject::MergedIntoAnother, true, false);
     }
     deadline(case, found);
 }
@@ -54,19 +54,19 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
 /// Flags of the customer that must not be set.
 pub(super) fn flags(flags: &[(Flag, ReasonCode)], set: u32, found: &mut Findings) {
     for (flag, code) in flags {
-        found.flag(*code, flag.name(), set & (1 << flag.ordinal()) != 0, false);
+        found.flag(*code, Subject::from(*flag), set & (1 << flag.ordinal()) != 0, false);
     }
 }
 
 fn contract(case: &Case<'_>, found: &mut Findings) {
     let (contract, at) = (case.contract, case.facts.event_time);
-    span(GatePartnerUnlisted, ["listed_from", "listed_until"], contract.listed.dates, at, found);
-    found.flag(GateContractForbids, "real_time_permitted", contract.real_time, true);
-    span(GateContractDates, ["contract_from", "contract_until"], contract.contract, at, found);
+    span(GatePartnerUnlisted, [Subject::ListedFrom, Subject::ListedUntil], contract.listed.dates, at, found);
+    found.flag(GateContractForbids, Subject::RealTimePermitted, contract.real_time, true);
+    span(GateContractDates, [Subject::ContractFrom, Subject::ContractUntil], contract.contract, at, found);
 }
 
 /// The trigger's event time against both ends, as far as there are any.
-fn span(code: ReasonCode, [from, until]: [&'static str; 2], dates: Dates, at: EventTime, found: &mut Findings) {
+fn span(code: ReasonCode, [from, until]: [Subject; 2], dates: Dates, at: EventTime, found: &mut Findings) {
     if let Some(begin) = dates.from {
         found.number(code, from, Unit::Moment, at.0, Relation::AtLeast, begin.0);
     }
@@ -79,7 +79,7 @@ fn span(code: ReasonCode, [from, until]: [&'static str; 2], dates: Dates, at: Ev
 fn consent(case: &Case<'_>, found: &mut Findings) {
     let at = case.facts.event_time;
     let given = case.facts.consent.map(|given| given.given_at);
-    let (subject, given_at) = ("consent_given_at", given.map(|given| given.0));
+    let (subject, given_at) = (Subject::ConsentGivenAt, given.map(|given| given.0));
     let passed = given.is_some_and(|given| given <= at);
     let check = Check::maybe(GateNoConsent, subject, Unit::Moment, given_at, Relation::AtMost, Some(at.0));
     // The moment is judged; the version of the text is for whoever asks what was consented to.
@@ -88,10 +88,10 @@ fn consent(case: &Case<'_>, found: &mut Findings) {
     if let (Some(texts), Some(given)) = (&case.policy.consent_texts, case.facts.consent) {
         let (version, versions) = (given.text_version, texts.versions.joined());
         let counts = texts.count(version, at);
-        found.word(GateNoConsent, "consent_text", counts, Some(version), Relation::OneOf, versions);
+        found.word(GateNoConsent, Subject::ConsentText, counts, Some(version), Relation::OneOf, versions);
     }
     if let Some(withdrawn_at) = case.facts.consent.and_then(|given| given.withdrawn_at) {
-        let subject = "consent_withdrawn_at";
+        let subject = Subject::ConsentWithdrawnAt;
         found.push(Check::maybe(GateNoConsent, subject, Unit::Moment, Some(withdrawn_at.0), Relation::Is, None));
     }
 }
@@ -99,7 +99,7 @@ fn consent(case: &Case<'_>, found: &mut Findings) {
 fn deadline(case: &Case<'_>, found: &mut Findings) {
     let age_ms = case.facts.now.ms_since(case.facts.event_time);
     let within_ms = case.contract.answer_within_ms;
-    found.number(GateDeadline, "answer_age", Unit::Milliseconds, age_ms, Relation::AtMost, within_ms);
+    found.number(GateDeadline, Subject::AnswerAge, Unit::Milliseconds, age_ms, Relation::AtMost, within_ms);
 }
 
 #[cfg(test)]

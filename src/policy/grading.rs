@@ -6,9 +6,9 @@ use super::conditions::{Condition, ModelOf};
 use super::findings::{Case, Findings, Words};
 use super::{Facts, Policy, models};
 use crate::domain::ReasonCode::ExcGrade;
-use crate::domain::Text;
 use crate::domain::check::Relation;
 use crate::domain::words::Word;
+use crate::domain::{Subject, Text};
 use crate::words;
 
 words! {
@@ -155,7 +155,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) -> Option<Grade> {
     let grade = case.policy.grade(case.facts)?;
     if !grading.offer_to.is_empty() {
         let among = grading.offer_to.has(grade.name());
-        found.word(ExcGrade, "grade", among, Some(grade.name()), Relation::OneOf, grading.offer_to.joined());
+        found.word(ExcGrade, Subject::Grade, among, Some(grade.name()), Relation::OneOf, grading.offer_to.joined());
     }
     Some(grade)
 }

@@ -41,7 +41,7 @@ pub use set::{PolicySet, Rejected};
 
 use crate::domain::candidate::{Arm, Delivery, Friction, Offer, SendWindow};
 use crate::domain::words::Word;
-use crate::domain::{Checks, EventTime, ReasonCode, Text};
+use crate::domain::{Checks, EventTime, ReasonCode, Subject, Text};
 use findings::{Case, Findings};
 
 /// What the policy says of one trigger. One that was acted upon is room for the next: its lists and texts are used again.
@@ -208,7 +208,7 @@ impl Policy {
     /// The arm, and whether to propose by the terms.
     fn find(&self, facts: &Facts<'_>, found: &mut Findings, terms: &mut Terms) -> (Arm, bool) {
         let Some(contract) = self.contract(facts.partner) else {
-            found.flag(ReasonCode::DataUnknownPartner, "contract_known", false, true);
+            found.flag(ReasonCode::DataUnknownPartner, Subject::ContractKnown, false, true);
             return (Arm::Treatment, false);
         };
         let challenger = self.experiments.challenger(facts.customer);
@@ -233,7 +233,7 @@ impl Policy {
             return (arm, false);
         }
         if self.holdout.as_ref().is_some_and(|holdout| holdout.holds(facts.customer)) {
-            found.flag(ReasonCode::CtrlHoldout, "in_holdout", true, false);
+            found.flag(ReasonCode::CtrlHoldout, Subject::InHoldout, true, false);
             return (Arm::Holdout, false);
         }
         self.fill(contract, grade, terms);

@@ -9,7 +9,7 @@ use crate::domain::ReasonCode::{DataModelUnapproved, DataStale};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::time::DAY_MS;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 use crate::words;
 
 words! {
@@ -125,13 +125,13 @@ impl Made<'_> {
 
 impl ModelOf {
     /// The purpose, and the subjects of the two checks.
-    fn names(self) -> (Purpose, &'static str, &'static str) {
+    fn names(self) -> (Purpose, Subject, Subject) {
         match self {
-            Self::Verdict => (Purpose::Verdict, "verdict_model", "verdict_age"),
-            Self::Risk => (Purpose::Risk, "risk_model", "risk_score_age"),
-            Self::Response => (Purpose::Response, "response_model", "response_score_age"),
-            Self::Conversion => (Purpose::Conversion, "conversion_model", "conversion_score_age"),
-            Self::Value => (Purpose::Value, "value_model", "value_score_age"),
+            Self::Verdict => (Purpose::Verdict, Subject::VerdictModel, Subject::VerdictAge),
+            Self::Risk => (Purpose::Risk, Subject::RiskModel, Subject::RiskScoreAge),
+            Self::Response => (Purpose::Response, Subject::ResponseModel, Subject::ResponseScoreAge),
+            Self::Conversion => (Purpose::Conversion, Subject::ConversionModel, Subject::ConversionScoreAge),
+            Self::Value => (Purpose::Value, Subject::ValueModel, Subject::ValueScoreAge),
         }
     }
 

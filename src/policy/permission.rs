@@ -5,7 +5,7 @@ use super::findings::{Case, Findings};
 use super::{Contract, Policy};
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::events::RiskBearing;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 
 /// An enhanced loan may be approached only when its enhancer stands on the list. Where the contract names enhancers, it must
 /// be known whether there is one.
@@ -13,7 +13,7 @@ pub(super) fn judge_enhancer(case: &Case<'_>, found: &mut Findings) {
     let facts = case.facts;
     if facts.enhancer.is_none() && facts.risk_bearing.is_none() {
         if !case.contract.enhancers.is_empty() {
-            found.missing("risk_bearing");
+            found.missing(Subject::RiskBearing);
         }
         return;
     }
@@ -21,7 +21,7 @@ pub(super) fn judge_enhancer(case: &Case<'_>, found: &mut Findings) {
         return;
     }
     let listed = facts.enhancer.is_some_and(|enhancer| case.contract.enhancer_listed(enhancer, facts.event_time));
-    found.flag(GateEnhancerUnlisted, "enhancer_listed", listed, true);
+    found.flag(GateEnhancerUnlisted, Subject::EnhancerListed, listed, true);
 }
 
 /// What ties a customer to one partner.

@@ -6,7 +6,7 @@ use crate::domain::ReasonCode::*;
 use crate::domain::check::{Check, Relation, Unit};
 use crate::domain::events::OwnProductState;
 use crate::domain::time::DAY_MS;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 
 /// What a document may ask of the person beyond lists of staff and employers.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +38,9 @@ pub(super) struct MaxAge {
 pub(super) fn judge_lists(case: &Case<'_>, found: &mut Findings) {
     let persons = &case.policy.exclusions.persons;
     let lists = [
-        (&persons.test_orders, ExcTestOrder, "on_test_list", "test_list_current"),
-        (&persons.own_staff, ExcOwnStaff, "on_own_staff_list", "own_staff_list_current"),
-        (&persons.related_parties, ExcRelatedParty, "on_related_party_list", "related_party_list_current"),
+        (&persons.test_orders, ExcTestOrder, Subject::OnTestList, Subject::TestListCurrent),
+        (&persons.own_staff, ExcOwnStaff, Subject::OnOwnStaffList, Subject::OwnStaffListCurrent),
+        (&persons.related_parties, ExcRelatedParty, Subject::OnRelatedPartyList, Subject::RelatedPartyListCurrent),
     ];
     for (list, code, subject, current) in lists {
         if let Some(list) = list {
@@ -58,24 +58,24 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     }
     if let Some((own, days)) = &persons.own_overdue {
         let overdue = facts.person.overdue.iter().find(|(partner, _)| *partner == own).map_or(0, |(_, days)| *days);
-        found.number(ExcOwnOverdue, "own_dpd_now", Unit::Days, i64::from(overdue), Relation::AtMost, *days);
+        found.number(ExcOwnOverdue, Subject::OwnDpdNow, Unit::Days, i64::from(overdue), Relation::AtMost, *days);
     }
     if persons.restructured {
-        found.flag(ExcRestructured, "restructured", facts.person.restructured, false);
+        found.flag(ExcRestructured, Subject::Restructured, facts.person.restructured, false);
     }
     if let Some(days) = persons.bureau_days {
-        let subject = "bureau_authorisation_age";
+        let subject = Subject::BureauAuthorisationAge;
         let age = facts.person.bureau_given_at.map(|given| age_days(case, given));
         let check = Check::maybe(GateBureauAuthorisation, subject, Unit::Days, age, Relation::AtMost, Some(days));
         found.push(Check { passed: age.is_some_and(|age| age <= days), ..check });
     }
     let known = facts.person.known_at;
     let ages = [
-        ("region_age", known.region, persons.max_age.region),
-        ("employer_age", known.employer, persons.max_age.employer),
-        ("lenders_age", known.lenders, persons.max_age.lenders),
-        ("debt_burden_age", known.debt_burden, persons.max_age.debt_burden),
-        ("income_age", known.income, persons.max_age.income),
+        (Subject::RegionAge, known.region, persons.max_age.region),
+        (Subject::EmployerAge, known.employer, persons.max_age.employer),
+        (Subject::LendersAge, known.lenders, persons.max_age.lenders),
+        (Subject::DebtBurdenAge, known.debt_burden, persons.max_age.debt_burden),
+        (Subject::IncomeAge, known.income, persons.max_age.income),
     ];
     for (subject, known, most) in ages {
         if let (Some(known), Some(most)) = (known, most) {
@@ -90,10 +90,17 @@ fn own_declined(case: &Case<'_>, days: i64, found: &mut Findings) {
     let without = matches!(state, None | Some(OwnProductState::None | OwnProductState::Declined));
     match case.facts.person.own_declined_at.filter(|_| without) {
         Some(at) => {
-            found.number(ExcOwnDeclined, "own_declined_age", Unit::Days, age_days(case, at), Relation::AtLeast, days);
+            found.number(
+                ExcOwnDeclined,
+                Subject::OwnDeclinedAge,
+                Unit::Days,
+                age_days(case, at),
+                Relation::AtLeast,
+                days,
+            );
         }
         None => {
-            found.flag(ExcOwnDeclined, "own_declined", state == Some(OwnProductState::Declined), false);
+            found.flag(ExcOwnDeclined, Subject::OwnDeclined, state == Some(OwnProductState::Declined), false);
         }
     }
 }

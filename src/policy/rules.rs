@@ -6,8 +6,8 @@ use super::conditions::{Condition, Open};
 use super::findings::{Case, Findings, Words};
 use super::models;
 use crate::domain::ReasonCode::DataMissing;
-use crate::domain::Text;
 use crate::domain::check::Check;
+use crate::domain::{Name, Text};
 use crate::words;
 
 words! {
@@ -74,11 +74,11 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
             _ => rules.lifts.iter().find(|lift| lift.codes.has(&rule.code) && lift.holds(case)),
         };
         if let Some(lift) = lift {
-            found.push(Check::flag(rule.code.clone(), lift.name.clone(), true, true));
+            found.push(own(&rule.code, &lift.name, true, true));
             continue;
         }
         match holds {
-            Ok(holds) => _ = found.push(Check::flag(rule.code.clone(), rule.subject.clone(), holds, false)),
+            Ok(holds) => _ = found.push(own(&rule.code, &rule.subject, holds, false)),
             Err(open) => missing(open, found),
         }
     }
@@ -95,5 +95,10 @@ impl Lift {
 
 /// What a condition would have needed: fails closed.
 pub(super) fn missing(open: Open, found: &mut Findings) {
-    found.push(Check::flag(DataMissing, Text::const_new(open.subject()), false, true));
+    found.push(Check::flag(DataMissing, Name::of(open.subject()), false, true));
+}
+
+/// A check by names that the document brings.
+fn own(code: &Text, subject: &Text, observed: bool, required: bool) -> Check {
+    Check::flag(Name::Own(code.clone()), Name::Own(subject.clone()), observed, required)
 }

@@ -7,7 +7,7 @@ use crate::domain::ReasonCode::ExcOwnProduct;
 use crate::domain::check::Relation;
 use crate::domain::events::OwnProductState;
 use crate::domain::words::Word;
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Subject, Text};
 use crate::words;
 
 words! {
@@ -108,7 +108,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     let (Some(rule), Some(state)) = (&case.policy.segments, case.facts.own_product) else { return };
     if !rule.own_excluded.is_empty() {
         let (passed, excluded) = (!rule.own_excluded.has(state.name()), rule.own_excluded.joined());
-        found.word(ExcOwnProduct, "own_product", passed, Some(state.name()), Relation::NoneOf, excluded);
+        found.word(ExcOwnProduct, Subject::OwnProduct, passed, Some(state.name()), Relation::NoneOf, excluded);
     }
 }
 

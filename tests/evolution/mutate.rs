@@ -127,6 +127,8 @@ fn symbols(theirs: &mut Json, ours: &mut Json, dice: &mut Dice) {
     if dice.percent(40) {
         ours["default"] = ours["symbols"][0].clone();
     }
+    // What a writer would make of symbols that it does not have is nothing to us, and the symbol may be gone.
+    theirs.as_object_mut().unwrap().remove("default");
     let symbols = theirs["symbols"].as_array_mut().unwrap();
     match dice.below(5) {
         0 => dice.shuffle(symbols),

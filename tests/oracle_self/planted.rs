@@ -7,7 +7,7 @@ use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::fact::Verdict as Answer;
 use reflow::domain::time::DAY_MS;
 use reflow::domain::view::Tile;
-use reflow::domain::{Delta, EventTime, Text};
+use reflow::domain::{Check, Delta, EventTime, Name, Text};
 use reflow_oracle::bounds::{self, Quota};
 use reflow_oracle::contributions::decided;
 use reflow_oracle::ordered::{self, Setup};
@@ -175,7 +175,7 @@ fn holes_in_journal_and_chain_are_found() {
 
     let chained = |d: &reflow::domain::Decision| d.sequence == 2;
     let decision = bench.world.written.decisions.iter().position(chained).unwrap();
-    let later = reflow::domain::Check::flag("LATER", "changed", true, true);
+    let later = Check::flag(Name::of("LATER"), Name::of("changed"), true, true);
     bench.world.written.decisions[decision].checks.push(&later);
     bench.finds("prev_hash of sequence 3 is not the digest");
     bench.world.written.decisions.remove(decision);

@@ -81,8 +81,10 @@ impl Authority {
                 let ordinal = e.symbols.iter().position(|s| s == json.as_str().unwrap()).unwrap();
                 Value::Enum(ordinal as u32, e.symbols[ordinal].clone())
             }
-            AvroSchema::Union(u) if json.is_null() => Value::Union(0, Box::new(self.value_as(&u.variants()[0], json))),
-            AvroSchema::Union(u) => Value::Union(1, Box::new(self.value_as(&u.variants()[1], json))),
+            AvroSchema::Union(u) => {
+                let branch = branch(u.variants(), json);
+                Value::Union(branch as u32, Box::new(self.value_as(&u.variants()[branch], json)))
+            }
             AvroSchema::Array(a) => {
                 Value::Array(json.as_array().unwrap().iter().map(|item| self.value_as(&a.items, item)).collect())
             }
@@ -93,6 +95,16 @@ impl Authority {
             other => panic!("our schemas have no {other:?}"),
         }
     }
+}
+
+/// Our unions are a value or null, or a name of a list or any other.
+pub fn branch(variants: &[AvroSchema], json: &Json) -> usize {
+    let holds = |variant: &AvroSchema| match variant {
+        AvroSchema::Null => json.is_null(),
+        AvroSchema::Enum(e) => e.symbols.iter().any(|symbol| json == symbol),
+        _ => !json.is_null(),
+    };
+    variants.iter().position(holds).unwrap()
 }
 
 /// A value in the serde form of the domain types: unions and logical types without wrapping, bytes as numbers.

@@ -32,11 +32,13 @@ fn values(authority: &Authority, schema: &AvroSchema) -> BoxedStrategy<Value> {
             let symbols = e.symbols.clone();
             (0..symbols.len()).prop_map(move |i| Value::Enum(i as u32, symbols[i].clone())).boxed()
         }
-        AvroSchema::Union(u) => prop_oneof![
-            Just(Value::Union(0, Box::new(Value::Null))),
-            values(authority, &u.variants()[1]).prop_map(|value| Value::Union(1, Box::new(value))),
-        ]
-        .boxed(),
+        AvroSchema::Union(u) => {
+            let branch = |number: usize| {
+                let value = values(authority, &u.variants()[number]);
+                value.prop_map(move |value| Value::Union(number as u32, Box::new(value)))
+            };
+            prop_oneof![branch(0), branch(1)].boxed()
+        }
         AvroSchema::Array(a) => vec(values(authority, &a.items), 0..=ARRAY_ITEMS_MAX).prop_map(Value::Array).boxed(),
         AvroSchema::Record(r) => {
             let names: Vec<String> = r.fields.iter().map(|f| f.name.clone()).collect();

@@ -7,7 +7,7 @@ use crate::domain::check::Check;
 use crate::domain::events::*;
 use crate::domain::fact::{Reply, Verdict};
 use crate::domain::time::{DAY_MS, HOUR_MS};
-use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, Text};
+use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, Output, ReasonCode, Subject, Text};
 use crate::policy::{Contract, Facts, Judgement, Terms};
 
 /// 2026-03-10T00:00:00Z, a Tuesday.
@@ -302,7 +302,7 @@ impl Judge for OnePolicy {
 
 /// The one check of these policies.
 pub fn passed() -> Check {
-    Check::flag("GATE_OPT_OUT", "opt_out", false, false)
+    Check::flag(ReasonCode::GateOptOut, Subject::OptOut, false, false)
 }
 
 pub fn contract() -> Contract {

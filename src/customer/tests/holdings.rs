@@ -2,9 +2,9 @@
 
 use super::fixture::*;
 use crate::customer::exposure::{Asking, doors, holdings};
-use crate::domain::EventTime;
 use crate::domain::events::*;
 use crate::domain::time::DAY_MS;
+use crate::domain::{EventTime, Subject};
 use crate::policy::facts::{History, Holdings, PartnerLimit};
 use ApplicationKind as Kind;
 
@@ -93,12 +93,12 @@ fn every_door_counts_and_what_has_ended_does_not() {
 fn what_cannot_be_added_up_is_unknown() {
     let foreign = ApplicationEvent { currency: Some("HKD"), ..granted("p2", 2_000, 49) };
     let unknown = |desk: &Desk| look(desk, PartnerLimit::default(), |h| h.exposure.unknown);
-    assert_eq!(unknown(&desk(&[foreign])), Some("exposure_in_one_currency"));
+    assert_eq!(unknown(&desk(&[foreign])), Some(Subject::ExposureInOneCurrency));
     let unstated = ApplicationEvent { limit_minor: None, ..granted("p2", 0, 49) };
-    assert_eq!(unknown(&desk(&[unstated])), Some("limit_minor"));
+    assert_eq!(unknown(&desk(&[unstated])), Some(Subject::LimitMinor));
     let mut own = desk(&[]);
     own.event(Event::Customer(CustomerEvent { own_product: Some(OwnProductState::Active), ..customer(NOW) }));
-    assert_eq!(unknown(&own), Some("own_limit"));
+    assert_eq!(unknown(&own), Some(Subject::OwnLimit));
 }
 
 #[test]

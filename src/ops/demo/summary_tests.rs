@@ -14,7 +14,7 @@ use crate::domain::decision::{Decision, DecisionKind, StageName};
 use crate::domain::fate::FateCounts;
 use crate::domain::time::MINUTE_MS;
 use crate::domain::view::{DataState, GuardReading, GuardState, PartnerView, Rate};
-use crate::domain::{EventTime, Text};
+use crate::domain::{EventTime, Name, ReasonCode, Subject, Text};
 
 fn at(minutes: i64) -> EventTime {
     PLAY_DAY_START.plus_ms(minutes * MINUTE_MS)
@@ -119,11 +119,12 @@ fn foreign_decline(partner: &str) -> Alert {
 
 fn told() -> Chronicle {
     let mut chronicle = Chronicle::default();
-    let (code, subject) = ("HOLD_REFLOW_EFFECT", "reflow_effect_24h");
+    let (code, subject) = (ReasonCode::HoldReflowEffect, Name::of("reflow_effect_24h"));
     let effect = Some(Check::number(code, subject, Unit::Ppm, 81_234, Relation::AtMost, 80_000));
     chronicle.see_decision(&decision("p05", DecisionKind::No, &["HOLD_REFLOW_EFFECT"], effect.clone(), 320));
     chronicle.see_decision(&decision("p05", DecisionKind::No, &["HOLD_REFLOW_EFFECT"], effect, 330));
-    let quota = Some(Check::number("HOLD_QUOTA_DAY", "admitted_today", Unit::Count, 12, Relation::Below, 12));
+    let quota =
+        Some(Check::number(ReasonCode::HoldQuotaDay, Subject::AdmittedToday, Unit::Count, 12, Relation::Below, 12));
     chronicle.see_decision(&decision("p08", DecisionKind::No, &["HOLD_QUOTA_DAY"], quota, 200));
     chronicle.see_decision(&decision("p01", DecisionKind::No, &["GATE_NO_CONSENT"], None, 10));
     chronicle.see_decision(&decision("p01", DecisionKind::Yes, &[], None, 11));

@@ -296,11 +296,11 @@ fn narrowed(number: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Text;
     use crate::domain::check::{Relation, Unit};
+    use crate::domain::{Name, ReasonCode};
 
     fn number(subject: &str, unit: Unit, observed: i64, required: i64) -> Check {
-        Check::number("HOLD_REFLOW_EFFECT", Text::from(subject), unit, observed, Relation::AtMost, required)
+        Check::number(ReasonCode::HoldReflowEffect, Name::of(subject), unit, observed, Relation::AtMost, required)
     }
 
     fn counts(horizon: &str, counts: [i64; 6]) -> Vec<Check> {

@@ -14,10 +14,10 @@ use super::facts::PartnerLimit;
 use super::findings::{Case, Findings};
 use super::segments::{Activity, OwnHolder, Segment};
 use crate::domain::ReasonCode::{ExcNoOffer, GatePriceCap};
-use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Delivery, LimitMode};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::words::Word;
+use crate::domain::{Subject, Text};
 use price::{Claim, Priced};
 
 /// Why a rule does not fit.
@@ -25,7 +25,7 @@ enum Misfit {
     /// Other customers, another currency, no channel left.
     OtherCustomers,
     /// The rule builds on something that is not known.
-    Unknown(&'static str),
+    Unknown(Subject),
     /// There is no price left that is so much lower, or the customer has better already.
     NotBetter,
     AboveExposure(Room),
@@ -69,10 +69,10 @@ pub(super) fn judge(case: &Case<'_>, terms: &mut Terms, found: &mut Findings) ->
     }
     if let Some(ppm) = price {
         let max_ppm = case.policy.prices.per_loan_max_ppm(case.facts.event_time);
-        found.number(GatePriceCap, "all_in_cost", Unit::Ppm, ppm, Relation::AtMost, max_ppm);
+        found.number(GatePriceCap, Subject::AllInCost, Unit::Ppm, ppm, Relation::AtMost, max_ppm);
     }
     if !capped {
-        found.number(ExcNoOffer, "offers_that_fit", Unit::Count, i64::from(chosen), Relation::AtLeast, 1);
+        found.number(ExcNoOffer, Subject::OffersThatFit, Unit::Count, i64::from(chosen), Relation::AtLeast, 1);
     }
     if let (false, Some(what)) = (chosen, unknown) {
         found.missing(what);

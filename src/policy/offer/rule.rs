@@ -1,9 +1,9 @@
 //! One rule of the ladder: for whom it is and how its terms come about.
 
 use super::Misfit;
-use crate::domain::Text;
 use crate::domain::candidate::{CandidateKind, Coupon, LimitMode};
 use crate::domain::events::RepaymentMethod;
+use crate::domain::{Subject, Text};
 use crate::policy::facts::PartnerLimit;
 use crate::policy::segments::{Activity, Segment};
 
@@ -76,7 +76,7 @@ pub enum MethodRule {
 
 impl LimitRule {
     pub(super) fn minor(&self, has: &PartnerLimit<'_>, repeat: usize) -> Result<Option<i64>, Misfit> {
-        let known = has.limit_minor.ok_or(Misfit::Unknown("partner_limit"));
+        let known = has.limit_minor.ok_or(Misfit::Unknown(Subject::PartnerLimit));
         match self {
             LimitRule::Same => known.map(Some),
             LimitRule::Plus(ppm) => known.map(|minor| Some(raised(minor, *ppm))),
@@ -98,7 +98,7 @@ impl CostRule {
         match self {
             CostRule::Fixed(ppm) => Ok(ppm),
             CostRule::BelowPartner(points) => {
-                let ppm = has.all_in_cost_ppm.ok_or(Misfit::Unknown("partner_all_in_cost"))?;
+                let ppm = has.all_in_cost_ppm.ok_or(Misfit::Unknown(Subject::PartnerAllInCost))?;
                 Some(ppm.saturating_sub(points)).filter(|ppm| *ppm >= 0).ok_or(Misfit::NotBetter)
             }
         }
@@ -109,7 +109,7 @@ impl TermRule {
     pub(super) fn months(self, has: &PartnerLimit<'_>) -> Result<i32, Misfit> {
         match self {
             TermRule::Months(months) => Ok(months),
-            TermRule::Same => has.term_months.ok_or(Misfit::Unknown("partner_term")),
+            TermRule::Same => has.term_months.ok_or(Misfit::Unknown(Subject::PartnerTerm)),
         }
     }
 }
@@ -118,7 +118,7 @@ impl MethodRule {
     pub(super) fn of(self, has: &PartnerLimit<'_>) -> Result<RepaymentMethod, Misfit> {
         match self {
             MethodRule::Fixed(method) => Ok(method),
-            MethodRule::Same => has.repayment_method.ok_or(Misfit::Unknown("partner_repayment_method")),
+            MethodRule::Same => has.repayment_method.ok_or(Misfit::Unknown(Subject::PartnerRepaymentMethod)),
         }
     }
 }

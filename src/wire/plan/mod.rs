@@ -78,7 +78,8 @@ impl Plan {
         Self::between(writer, reader.text())
     }
 
-    /// The same for any reader whose types are ours: no floats, maps or fixed, unions of null and one type.
+    /// The same for any reader whose types are ours: no floats, maps or fixed, unions of two types (null and another, or an enum and
+    /// a string).
     pub fn between(writer: &str, reader: &str) -> Result<Self, PlanError> {
         let (writer, reader) = (parse(writer)?, parse(reader)?);
         compile::compile(&writer, &reader)

@@ -70,6 +70,22 @@ fn symbols_are_mapped_by_name_and_else_to_the_default() {
     assert!(refused(&letters("F", r#""A"]}}"#), &reader).contains("enum F"));
 }
 
+/// Decisions name what a check looked at by the symbol of an enum or by a string of the user's own.
+#[test]
+fn a_name_of_a_list_that_we_do_not_have_yet_is_another() {
+    let name = |symbols: &str| {
+        let list = format!(r#"{{"type":"enum","name":"E","symbols":[{symbols}],"default":"OTHER"}}"#);
+        format!(r#"{{"name":"e","type":[{list},"string"]}}"#)
+    };
+    let (newer, ours) = (name(r#""OTHER","A","NEW","B""#), name(r#""OTHER","A","B""#));
+    let read = |body: &[u8]| transcoded(&newer, &ours, body);
+    assert_eq!([read(&[0, 2]), read(&[0, 4]), read(&[0, 6])], [Ok(vec![0, 2]), Ok(vec![0, 0]), Ok(vec![0, 4])]);
+    assert_eq!(read(b"\x02\x06own"), Ok(b"\x02\x06own".to_vec()));
+    // Whoever wrote all names as strings is read as well.
+    let string = r#"{"name":"e","type":"string"}"#;
+    assert_eq!(transcoded(string, &ours, b"\x02A"), Ok(b"\x02\x02A".to_vec()));
+}
+
 /// A symbol that the writer cannot have written is an error, even where ours has one of that number.
 #[test]
 fn fewer_symbols_are_taken_but_not_trusted() {
