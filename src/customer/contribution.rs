@@ -2,7 +2,7 @@
 //!
 //! Formulas: `docs/semantics.md`, section 3.
 
-use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, find, of_partner};
+use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, of_partner, position};
 use crate::domain::counter::{STOCK_CURRENT, Tally};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
 use crate::domain::time::DAY_MS;
@@ -175,16 +175,21 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn drawdown<'c>(&self, customer: &'c Customer) -> Option<&'c Drawdown> {
+    /// Where the entity stands in its list, if it is known. A change of it leaves it there.
+    pub fn place(&self, customer: &Customer) -> Option<usize> {
         match *self {
-            Self::Drawdown { partner, drawdown } => find(&customer.drawdowns, partner, drawdown),
-            Self::Candidate(id) => customer.drawdowns.iter().find(|d| !id.is_empty() && d.candidate == id),
-            _ => None,
+            Self::Application { partner, application } => position(&customer.applications, partner, application),
+            Self::Drawdown { partner, drawdown } => position(&customer.drawdowns, partner, drawdown),
+            Self::Candidate(id) => customer.drawdowns.iter().position(|d| !id.is_empty() && d.candidate == id),
+            Self::Instalment { partner, loan, .. } | Self::Loan { partner, loan } => {
+                position(&customer.loans, partner, loan)
+            }
+            Self::Person => None,
         }
     }
 
-    /// The partner to whose counters the entity contributes.
-    pub fn partner<'c>(&self, customer: &'c Customer) -> Option<&'c str>
+    /// The partner to whose counters the entity contributes that stands at this place.
+    pub fn partner<'c>(&self, customer: &'c Customer, place: Option<usize>) -> Option<&'c str>
     where
         'a: 'c,
     {
@@ -193,40 +198,40 @@ impl<'a> Target<'a> {
             | Self::Drawdown { partner, .. }
             | Self::Instalment { partner, .. }
             | Self::Loan { partner, .. } => Some(partner),
-            Self::Candidate(_) => self.drawdown(customer).map(|d| d.partner.as_str()),
+            Self::Candidate(_) => customer.drawdowns.get(place?).map(|d| d.partner.as_str()),
             Self::Person => None,
         }
     }
 
-    /// Everything that a change of this entity can change: a superset is fine, what stays the same cancels out.
-    pub fn footprint(&self, customer: &Customer, end_to_end_days: i64, out: &mut Cells) {
+    /// Everything that a change of the entity at this place can change: a superset is fine, what stays the same cancels out.
+    pub fn footprint(&self, customer: &Customer, place: Option<usize>, end_to_end_days: i64, out: &mut Cells) {
         match *self {
-            Self::Application { partner, application: id } => {
-                if let Some(found) = find(&customer.applications, partner, id) {
+            Self::Application { partner, .. } => {
+                if let Some(found) = place.and_then(|place| customer.applications.get(place)) {
                     application(found, of_partner(&customer.drawdowns, partner), end_to_end_days, out);
                 }
             }
             Self::Drawdown { .. } | Self::Candidate(_) => {
-                if let Some(found) = self.drawdown(customer) {
+                if let Some(found) = place.and_then(|place| customer.drawdowns.get(place)) {
                     drawdown(found, out);
                 }
                 // Whether the partner's applications led to a disbursement depends on all its drawdowns. They contribute
                 // before the drawdown is known too, so they are named either way.
-                let partner = self.partner(customer).unwrap_or_default();
+                let partner = self.partner(customer, place).unwrap_or_default();
                 let drawdowns = of_partner(&customer.drawdowns, partner);
                 for submitted in of_partner(&customer.applications, partner) {
                     application(submitted, drawdowns, end_to_end_days, out);
                 }
             }
-            Self::Instalment { partner, loan: id, number } => {
-                let Some(loan) = find(&customer.loans, partner, id) else { return };
+            Self::Instalment { number, .. } => {
+                let Some(loan) = place.and_then(|place| customer.loans.get(place)) else { return };
                 stock(loan, out);
                 if let Some(found) = loan.instalment(number) {
                     instalment(found, loan, out);
                 }
             }
-            Self::Loan { partner, loan: id } => {
-                let Some(loan) = find(&customer.loans, partner, id) else { return };
+            Self::Loan { .. } => {
+                let Some(loan) = place.and_then(|place| customer.loans.get(place)) else { return };
                 stock(loan, out);
                 loan.instalments.iter().for_each(|found| instalment(found, loan, out));
             }

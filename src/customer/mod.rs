@@ -178,10 +178,11 @@ impl Shard {
         if let Err(fate @ Fate::DeadLettered(..)) = weighed {
             return fate;
         }
-        if let Err(fate) = self.clocks.judge(event, arrival.now, &self.settings) {
+        let partner = event.partner().map(|partner| self.bundles.number(partner));
+        if let Err(fate) = self.clocks.judge(event, partner, arrival.now, &self.settings) {
             return fate;
         }
-        self.clocks.advance(event);
+        self.clocks.advance(event, partner);
         match weighed {
             _ if erased => Fate::Ignored(IgnoreReason::Erased),
             Err(fate) => fate,
@@ -204,10 +205,10 @@ impl Shard {
         let token = arrival.event.customer().unwrap_or_default();
         let target = Target::of(arrival.event);
         let at = known.unwrap_or_else(|| self.customers.make(token));
-        self.look(at, target);
+        let place = self.look(at, target);
         let (customer, spare) = self.customers.edit(at, change.writes());
         let written = apply::write(customer, change, arrival.event, spare);
-        self.contribute(at, target);
+        self.contribute(at, target, place);
         if written.settled {
             let (_, spare) = self.customers.edit(at, section::OFFERING);
             self.bundles.settle(&mut spare.settlement);
@@ -277,31 +278,35 @@ impl Shard {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        self.look(at, target);
+        let place = self.look(at, target);
         reply::write(self.customers.edit(at, touched).0, reply);
-        self.contribute(at, target);
+        self.contribute(at, target, place);
         Fate::Applied
     }
 
-    /// Notes what the entity contributes before it is changed.
-    fn look(&mut self, at: At, target: Target<'_>) {
+    /// Notes what the entity contributes before it is changed, and finds its place.
+    fn look(&mut self, at: At, target: Target<'_>) -> Option<usize> {
         self.before.clear();
-        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut self.before);
+        let customer = self.customers.get(at);
+        let place = target.place(customer);
+        target.footprint(customer, place, self.settings.end_to_end_days, &mut self.before);
+        place
     }
 
-    /// Adds the difference that a change made to what the entity contributes.
-    fn contribute(&mut self, at: At, target: Target<'_>) {
+    /// Adds the difference that a change made to what the entity contributes; `place`: where it stood before, if it was known.
+    fn contribute(&mut self, at: At, target: Target<'_>, place: Option<usize>) {
         let customer = self.customers.get(at);
+        let place = place.or_else(|| target.place(customer));
         self.after.clear();
-        target.footprint(customer, self.settings.end_to_end_days, &mut self.after);
-        if let Some(partner) = target.partner(customer) {
+        target.footprint(customer, place, self.settings.end_to_end_days, &mut self.after);
+        if let Some(partner) = target.partner(customer, place) {
             self.bundles.add(partner, &self.before, &self.after);
         }
     }
 
     /// Ends the transaction: one bundle per partner-stage partition that has something to hear, or a heartbeat where owed.
     pub fn seal(&mut self, now: EventTime, backlog: i64, policy_version: &str, out: &mut Vec<Output>) {
-        self.clocks.settle();
+        self.clocks.settle(&self.bundles.partners);
         let header = BundleHeader {
             source_shard: if planted::is(Bug::LaneKeyedDelta) { 0 } else { self.settings.shard },
             source_shards: self.settings.shards,
@@ -369,7 +374,7 @@ impl Shard {
     /// belongs to the next one. At most one batch is in flight.
     pub fn hand_over(&mut self) {
         self.customers.hand_over();
-        self.clocks.hand_over();
+        self.clocks.hand_over(&self.bundles.partners);
         self.bundles.lines.hand_over();
     }
 

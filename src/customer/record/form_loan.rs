@@ -2,11 +2,8 @@
 
 use super::pack::{Packer, Parts, Unpacker};
 use super::{Closed, Disbursed, INSTALMENTS_MAX, Instalment, Loan, Marks, Payment, Schedule};
-use crate::domain::codec::CodecError;
 use crate::domain::events::{Components, Payer};
 use crate::domain::{CalendarDay, EventTime};
-
-type Read<T> = Result<T, CodecError>;
 
 /// What the next instalment is compared with.
 #[derive(Clone, Copy, Default)]
@@ -45,24 +42,24 @@ impl Loan {
     }
 
     /// `instalments` is an empty list with room.
-    pub(super) fn unpack(from: &mut Unpacker<'_>, mut instalments: Vec<Instalment>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (partner, loan) = (from.text()?, from.id()?);
-        let currency = from.some(parts.next(), Unpacker::text)?;
+    pub(super) fn unpack(from: &mut Unpacker<'_>, mut instalments: Vec<Instalment>) -> Self {
+        let mut parts = from.parts();
+        let (partner, loan) = (from.text(), from.id());
+        let currency = from.some(parts.next(), Unpacker::text);
         let (disbursed, number) = (parts.next(), parts.next());
         let disbursed = from.some(disbursed, |from| {
-            let (at, principal_minor) = (from.time()?, from.number()?);
-            Ok(Disbursed { at, principal_minor, instalments: from.some(number, Unpacker::small)? })
-        })?;
+            let (at, principal_minor) = (from.time(), from.number());
+            Disbursed { at, principal_minor, instalments: from.some(number, Unpacker::small) }
+        });
         let closed = from.some(parts.next(), |from| {
-            let (at, reason) = (from.time()?, from.word()?);
-            Ok(Closed { at, reason, day: from.day(day_of(at))? })
-        })?;
+            let (at, reason) = (from.time(), from.word());
+            Closed { at, reason, day: from.day(day_of(at)) }
+        });
         let marks = Marks { compensated: parts.next(), written_off: parts.next(), restructured: parts.next() };
-        parts.end(from.position())?;
+        from.no_more(&parts);
         let mut before = Before::default();
-        from.list(&mut instalments, INSTALMENTS_MAX, |from| Instalment::unpack(&mut before, from))?;
-        Ok(Self { partner, loan, currency, disbursed, closed, marks, instalments })
+        from.list(&mut instalments, INSTALMENTS_MAX, |from| Instalment::unpack(&mut before, from));
+        Self { partner, loan, currency, disbursed, closed, marks, instalments }
     }
 }
 
@@ -114,40 +111,38 @@ impl Instalment {
         before.number = self.number;
     }
 
-    fn unpack(before: &mut Before, from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
+    fn unpack(before: &mut Before, from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
         let (numbered, unscheduled, moved, differs) = (parts.next(), parts.next(), parts.next(), parts.next());
         let (paid, in_part, told, waived) = (parts.next(), parts.next(), parts.next(), parts.next());
-        let at = from.position();
-        parts.end(at)?;
-        let number =
-            if numbered { from.small()? } else { before.number.checked_add(1).ok_or(CodecError::Number { at })? };
+        from.no_more(&parts);
+        let number = if numbered { from.small() } else { from.after(before.number) };
         let mut schedule = None;
         if !unscheduled {
-            let at = if moved { from.time()? } else { before.scheduled_at };
-            let due_date = from.day(before.due_date)?;
-            let due = if differs { unpack_components(before.due, from)? } else { before.due };
+            let at = if moved { from.time() } else { before.scheduled_at };
+            let due_date = from.day(before.due_date);
+            let due = if differs { unpack_components(before.due, from) } else { before.due };
             *before = Before { scheduled_at: at, due_date, due, ..*before };
             schedule = Some(Schedule { at, due_date, due });
         }
         let mut payment = None;
         if paid {
             from.near(before.due_date.utc_start().0);
-            let at = from.time()?;
+            let at = from.time();
             let paid = match (in_part, waived) {
                 (_, true) => None,
-                (true, false) => Some(unpack_components(before.due, from)?),
+                (true, false) => Some(unpack_components(before.due, from)),
                 (false, false) => Some(before.due),
             };
             let (mut payer, mut day) = (Payer::Customer, CalendarDay(day_of(at).0.wrapping_add(before.shift)));
             if told {
-                (payer, day) = (from.word()?, from.day(day_of(at))?);
+                (payer, day) = (from.word(), from.day(day_of(at)));
                 before.shift = day.0.wrapping_sub(day_of(at).0);
             }
             payment = Some(Payment { at, paid, payer, day });
         }
         before.number = number;
-        Ok(Self { number, schedule, payment })
+        Self { number, schedule, payment }
     }
 }
 
@@ -167,10 +162,10 @@ fn pack_components(of: Components, from: Components, to: &mut Packer<'_, '_>) {
     to.number(of.fee_minor.wrapping_sub(from.fee_minor));
 }
 
-fn unpack_components(before: Components, from: &mut Unpacker<'_>) -> Read<Components> {
-    Ok(Components {
-        principal_minor: before.principal_minor.wrapping_add(from.number()?),
-        interest_minor: before.interest_minor.wrapping_add(from.number()?),
-        fee_minor: before.fee_minor.wrapping_add(from.number()?),
-    })
+fn unpack_components(before: Components, from: &mut Unpacker<'_>) -> Components {
+    Components {
+        principal_minor: before.principal_minor.wrapping_add(from.number()),
+        interest_minor: before.interest_minor.wrapping_add(from.number()),
+        fee_minor: before.fee_minor.wrapping_add(from.number()),
+    }
 }

@@ -60,7 +60,7 @@ pub trait Keyed {
 const LOOKED_THROUGH_MAX: usize = 8;
 
 /// Where the entry of that partner and id is.
-fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
+pub fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
     if items.len() > LOOKED_THROUGH_MAX {
         return search(items, partner, id).ok();
     }
@@ -111,9 +111,13 @@ pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
 
 /// The entries of one partner.
 pub fn of_partner<'a, T: Keyed>(items: &'a [T], partner: &str) -> &'a [T] {
-    let start = items.partition_point(|item| item.key().0 < partner);
+    let of_it = |item: &T| item.key().0 == partner;
+    let start = match items.len() {
+        ..=LOOKED_THROUGH_MAX => items.iter().take_while(|item| !of_it(item)).count(),
+        _ => items.partition_point(|item| item.key().0 < partner),
+    };
     let rest = items.get(start..).unwrap_or_default();
-    rest.get(..rest.partition_point(|item| item.key().0 == partner)).unwrap_or_default()
+    rest.get(..rest.iter().take_while(|item| of_it(item)).count()).unwrap_or_default()
 }
 
 /// Everything known of one customer, over all partners.
