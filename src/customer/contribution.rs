@@ -2,7 +2,7 @@
 //!
 //! Formulas: `docs/semantics.md`, section 3.
 
-use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, of_partner, position};
+use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, Place, of_partner, position};
 use crate::domain::counter::{STOCK_CURRENT, Tally};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
 use crate::domain::time::DAY_MS;
@@ -175,21 +175,29 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where the entity stands in its list, if it is known. A change of it leaves it there.
-    pub fn place(&self, customer: &Customer) -> Option<usize> {
-        match *self {
-            Self::Application { partner, application } => position(&customer.applications, partner, application),
-            Self::Drawdown { partner, drawdown } => position(&customer.drawdowns, partner, drawdown),
-            Self::Candidate(id) => customer.drawdowns.iter().position(|d| !id.is_empty() && d.candidate == id),
+    /// Where the entity stands.
+    pub fn place(&self, customer: &Customer) -> Place {
+        let place = match *self {
+            Self::Application { partner, application } => {
+                position(&customer.applications, partner, application).map(Place::Application)
+            }
+            Self::Drawdown { partner, drawdown } => {
+                position(&customer.drawdowns, partner, drawdown).map(Place::Drawdown)
+            }
+            Self::Candidate(id) => {
+                let is_its = |drawdown: &Drawdown| !id.is_empty() && drawdown.candidate == id;
+                customer.drawdowns.iter().position(is_its).map(Place::Drawdown)
+            }
             Self::Instalment { partner, loan, .. } | Self::Loan { partner, loan } => {
-                position(&customer.loans, partner, loan)
+                position(&customer.loans, partner, loan).map(Place::Loan)
             }
             Self::Person => None,
-        }
+        };
+        place.unwrap_or_default()
     }
 
     /// The partner to whose counters the entity contributes that stands at this place.
-    pub fn partner<'c>(&self, customer: &'c Customer, place: Option<usize>) -> Option<&'c str>
+    pub fn partner<'c>(&self, customer: &'c Customer, place: Place) -> Option<&'c str>
     where
         'a: 'c,
     {
@@ -198,21 +206,21 @@ impl<'a> Target<'a> {
             | Self::Drawdown { partner, .. }
             | Self::Instalment { partner, .. }
             | Self::Loan { partner, .. } => Some(partner),
-            Self::Candidate(_) => customer.drawdowns.get(place?).map(|d| d.partner.as_str()),
+            Self::Candidate(_) => place.drawdown(customer).map(|d| d.partner.as_str()),
             Self::Person => None,
         }
     }
 
     /// Everything that a change of the entity at this place can change: a superset is fine, what stays the same cancels out.
-    pub fn footprint(&self, customer: &Customer, place: Option<usize>, end_to_end_days: i64, out: &mut Cells) {
+    pub fn footprint(&self, customer: &Customer, place: Place, end_to_end_days: i64, out: &mut Cells) {
         match *self {
             Self::Application { partner, .. } => {
-                if let Some(found) = place.and_then(|place| customer.applications.get(place)) {
+                if let Some(found) = place.application(customer) {
                     application(found, of_partner(&customer.drawdowns, partner), end_to_end_days, out);
                 }
             }
             Self::Drawdown { .. } | Self::Candidate(_) => {
-                if let Some(found) = place.and_then(|place| customer.drawdowns.get(place)) {
+                if let Some(found) = place.drawdown(customer) {
                     drawdown(found, out);
                 }
                 // Whether the partner's applications led to a disbursement depends on all its drawdowns. They contribute
@@ -224,14 +232,14 @@ impl<'a> Target<'a> {
                 }
             }
             Self::Instalment { number, .. } => {
-                let Some(loan) = place.and_then(|place| customer.loans.get(place)) else { return };
+                let Some(loan) = place.loan(customer) else { return };
                 stock(loan, out);
                 if let Some(found) = loan.instalment(number) {
                     instalment(found, loan, out);
                 }
             }
             Self::Loan { .. } => {
-                let Some(loan) = place.and_then(|place| customer.loans.get(place)) else { return };
+                let Some(loan) = place.loan(customer) else { return };
                 stock(loan, out);
                 loan.instalments.iter().for_each(|found| instalment(found, loan, out));
             }

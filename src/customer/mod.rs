@@ -38,7 +38,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, Spare, find, find_mut, section};
+use record::{Customer, Pending, Place, Spare, find, find_mut, section};
 use trigger::{Judge, Room, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
@@ -174,7 +174,9 @@ impl Shard {
         let at = event.customer().and_then(|token| self.customers.find(token, apply::reads(event)));
         let (customer, spare) = self.customers.weigh(at, &self.nobody);
         let erased = customer.erased_at.is_some();
-        let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
+        let target = Target::of(event);
+        let place = target.place(customer);
+        let weighed = apply::weigh(customer, event, place, contract_day(event, rules), spare);
         if let Err(fate @ Fate::DeadLettered(..)) = weighed {
             return fate;
         }
@@ -187,7 +189,7 @@ impl Shard {
             _ if erased => Fate::Ignored(IgnoreReason::Erased),
             Err(fate) => fate,
             Ok(change) => {
-                self.write(arrival, at, change, rules, out);
+                self.write(arrival, at, change, (target, place), rules, out);
                 Fate::Applied
             }
         }
@@ -199,15 +201,15 @@ impl Shard {
         arrival: &Arrival<'_>,
         known: Option<At>,
         change: Change,
+        (target, place): (Target<'_>, Place),
         rules: &R,
         out: &mut Vec<Output>,
     ) {
         let token = arrival.event.customer().unwrap_or_default();
-        let target = Target::of(arrival.event);
         let at = known.unwrap_or_else(|| self.customers.make(token));
-        let place = self.look(at, target);
+        self.look(at, target, place);
         let (customer, spare) = self.customers.edit(at, change.writes());
-        let written = apply::write(customer, change, arrival.event, spare);
+        let written = apply::write(customer, change, arrival.event, place, spare);
         self.contribute(at, target, place);
         if written.settled {
             let (_, spare) = self.customers.edit(at, section::OFFERING);
@@ -278,25 +280,23 @@ impl Shard {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        let place = self.look(at, target);
+        let place = target.place(self.customers.get(at));
+        self.look(at, target, place);
         reply::write(self.customers.edit(at, touched).0, reply);
         self.contribute(at, target, place);
         Fate::Applied
     }
 
-    /// Notes what the entity contributes before it is changed, and finds its place.
-    fn look(&mut self, at: At, target: Target<'_>) -> Option<usize> {
+    /// Notes what the entity contributes before it is changed.
+    fn look(&mut self, at: At, target: Target<'_>, place: Place) {
         self.before.clear();
-        let customer = self.customers.get(at);
-        let place = target.place(customer);
-        target.footprint(customer, place, self.settings.end_to_end_days, &mut self.before);
-        place
+        target.footprint(self.customers.get(at), place, self.settings.end_to_end_days, &mut self.before);
     }
 
-    /// Adds the difference that a change made to what the entity contributes; `place`: where it stood before, if it was known.
-    fn contribute(&mut self, at: At, target: Target<'_>, place: Option<usize>) {
+    /// Adds the difference that a change made to what the entity contributes; `place`: where it stood before.
+    fn contribute(&mut self, at: At, target: Target<'_>, place: Place) {
         let customer = self.customers.get(at);
-        let place = place.or_else(|| target.place(customer));
+        let place = if place == Place::Nowhere { target.place(customer) } else { place };
         self.after.clear();
         target.footprint(customer, place, self.settings.end_to_end_days, &mut self.after);
         if let Some(partner) = target.partner(customer, place) {

@@ -4,8 +4,7 @@ use super::application::note_currency;
 use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::record::fact::{Effect, stand};
 use crate::customer::record::{
-    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks, Payment, Schedule, Spare, find,
-    find_or_place,
+    Closed, Customer, Disbursed, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks, Payment, Place, Schedule, Spare,
 };
 use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
 use crate::domain::{CalendarDay, Fate, Text};
@@ -25,9 +24,9 @@ enum Part {
     Instalment(Instalment),
 }
 
-/// What the event would change. `day`: its calendar day in the contract's zone.
-pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, day: CalendarDay) -> Result<Change, Fate> {
-    let known = find(&customer.loans, event.partner, event.loan);
+/// What the event would change. `place`: where its loan stands; `day`: its calendar day in the contract's zone.
+pub fn weigh(customer: &Customer, event: &RepaymentEvent<'_>, place: Place, day: CalendarDay) -> Result<Change, Fate> {
+    let known = place.loan(customer);
     if known.is_none() {
         room_for(customer.loans.len(), LOANS_MAX, "loans a customer")?;
     }
@@ -98,10 +97,9 @@ fn weigh_instalment(
 }
 
 impl Change {
-    pub fn write(self, customer: &mut Customer, event: &RepaymentEvent<'_>, spare: &mut Spare) {
-        let (partner, id) = (event.partner, event.loan);
-        let new = || Loan { instalments: spare.instalments(), ..Loan::new(partner, id) };
-        let loan = find_or_place(&mut customer.loans, partner, id, new);
+    pub fn write(self, customer: &mut Customer, event: &RepaymentEvent<'_>, place: Place, spare: &mut Spare) {
+        let new = || Loan { instalments: spare.instalments(), ..Loan::new(event.partner, event.loan) };
+        let Some(loan) = place.loan_or_make(customer, new) else { return };
         (loan.currency, loan.marks) = (self.currency, self.marks);
         match self.part {
             Part::Disbursed(disbursed) => loan.disbursed = disbursed,

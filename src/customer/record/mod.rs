@@ -8,6 +8,7 @@ mod form_person;
 mod loan;
 mod offering;
 mod pack;
+mod place;
 mod profile;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use application::{Application, Asked, Drawdown, Limit, Outcome};
 pub use form::{Entries, Spare};
 pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Marks, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
+pub use place::{Place, put};
 pub use profile::{Consent, Contact, FlagFact, Giving, Income, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
 
 use crate::domain::EventTime;
@@ -84,29 +86,6 @@ pub fn find<'a, T: Keyed>(items: &'a [T], partner: &str, id: &str) -> Option<&'a
 pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Option<&'a mut T> {
     let position = position(items, partner, id)?;
     items.get_mut(position)
-}
-
-/// The entry of that partner and id, made if there is none.
-pub fn find_or_place<'a, T: Keyed>(
-    items: &'a mut Vec<T>,
-    partner: &str,
-    id: &str,
-    make: impl FnOnce() -> T,
-) -> &'a mut T {
-    let position = search(items, partner, id).unwrap_or_else(|position| {
-        items.insert(position, make());
-        position
-    });
-    &mut items[position]
-}
-
-/// Places an entry by its key.
-pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
-    let (partner, id) = item.key();
-    match search(items, partner, id) {
-        Ok(position) => items[position] = item,
-        Err(position) => items.insert(position, item),
-    }
 }
 
 /// The entries of one partner.

@@ -95,15 +95,19 @@ impl<'r, 'o> Packer<'r, 'o> {
     fn other_time(&mut self, at: EventTime) {
         let distance = at.0.wrapping_sub(self.last);
         self.last = at.0;
-        let seconds = distance / SECOND_MS;
-        if distance.unsigned_abs() > FAR_MS as u64 {
-            prefixed::put(FAR, self.out);
-            prefixed::put_signed(at.0, self.out);
-        } else if seconds * SECOND_MS == distance {
-            prefixed::put(zigzag(seconds) << 1 | 1, self.out);
-        } else {
-            prefixed::put(zigzag(distance) << 1, self.out);
+        if !(-FAR_MS..=FAR_MS).contains(&distance) {
+            return self.far_time(at);
         }
+        let seconds = distance / SECOND_MS;
+        let whole = seconds * SECOND_MS == distance;
+        let number = zigzag(if whole { seconds } else { distance });
+        prefixed::put(number << 1 | u64::from(whole), self.out);
+    }
+
+    #[cold]
+    fn far_time(&mut self, at: EventTime) {
+        prefixed::put(FAR, self.out);
+        prefixed::put_signed(at.0, self.out);
     }
 
     /// The moment from which the next distance counts, when something is known that lies nearer than the one before.
@@ -242,6 +246,17 @@ impl<'b> Unpacker<'b> {
     #[inline]
     pub fn parts(&mut self) -> Parts {
         Parts::of(self.uint())
+    }
+
+    /// Bits that say what follows, of these.
+    #[inline]
+    pub fn bits(&mut self, known: u64) -> u64 {
+        let at = self.position();
+        let bits = self.uint();
+        if bits & !known != 0 {
+            self.no_ordinal(at, bits);
+        }
+        bits
     }
 
     /// All parts were asked for: a bit that is set means nothing.
