@@ -59,7 +59,7 @@ fn weigh_parts(
 
 impl Change {
     pub fn writes(&self) -> Sections {
-        let Entries { application, drawdown, limit, traits } = &*self.entries;
+        let Entries { application, drawdown, limit, traits, .. } = &*self.entries;
         let when = |changed, section| if changed { section } else { 0 };
         when(application.is_some() || limit.is_some(), section::APPLICATIONS)
             | when(drawdown.is_some(), section::DRAWDOWNS)

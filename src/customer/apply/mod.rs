@@ -62,7 +62,7 @@ impl Change {
         match self {
             Self::Application(change) => change.writes(),
             Self::Repayment(_) => section::LOANS,
-            Self::Profile(_) => section::TRAITS | section::PROFILE,
+            Self::Profile(change) => change.writes(),
             Self::Erase(_) => section::ALL,
             Self::Outcome(change) => change.writes(),
             Self::Revoke(_) => section::OFFERING,
@@ -81,7 +81,7 @@ pub fn weigh(
 ) -> Result<Change, Fate> {
     match event {
         Event::Application(e) => application::weigh(customer, e, place, spare).map(Change::Application),
-        Event::Repayment(e) => repayment::weigh(customer, e, place, day).map(Change::Repayment),
+        Event::Repayment(e) => repayment::weigh(customer, e, place, day, spare).map(Change::Repayment),
         Event::Customer(e) if e.erased => Ok(Change::Erase(e.event_time)),
         Event::Customer(e) => profile::weigh(customer, e, spare).map(Change::Profile),
         Event::Outcome(e) => outcome::weigh(customer, e, spare).map(Change::Outcome),
@@ -112,8 +112,9 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, place: 
                 change.write(customer, e, place, spare);
             }
         }
-        Change::Profile(change) => {
-            customer.traits = change.traits;
+        Change::Profile(mut change) => {
+            change.entries.traits.take().into_iter().for_each(|traits| customer.traits = traits);
+            spare.give_back_entries(change.entries);
             set_profile(customer, change.profile, spare);
             let at = event.event_time();
             if change.opts_out || change.forbids {

@@ -2,8 +2,8 @@
 
 use super::pack::{Packer, Parts, Unpacker};
 use super::{
-    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, LOANS_MAX, Limit, Loan,
-    Offering, Outcome, Profile, Traits, section,
+    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, Instalment, LIMITS_MAX, LOANS_MAX, Limit,
+    Loan, Offering, Outcome, Profile, Traits, section,
 };
 use crate::domain::Settlement;
 use crate::domain::codec::CodecError;
@@ -20,6 +20,7 @@ pub struct Entries {
     pub application: Option<Application>,
     pub drawdown: Option<Drawdown>,
     pub limit: Option<Limit>,
+    pub instalment: Option<Instalment>,
     pub traits: Option<Traits>,
 }
 
@@ -28,7 +29,7 @@ pub struct Entries {
 pub struct Spare {
     /// One event is weighed at a time.
     entries: Option<Box<Entries>>,
-    instalments: Vec<Vec<super::Instalment>>,
+    instalments: Vec<Vec<Instalment>>,
     #[expect(clippy::vec_box, reason = "a box moves between record and pool without its contents")]
     profiles: Vec<Box<Profile>>,
     #[expect(clippy::vec_box, reason = "as above")]
@@ -139,12 +140,14 @@ impl Spare {
 
     /// Takes entries back; what is still among them is forgotten.
     pub fn give_back_entries(&mut self, mut entries: Box<Entries>) {
-        (entries.application, entries.drawdown, entries.limit, entries.traits) = (None, None, None, None);
+        // Each by itself, and every one, which the compiler sees.
+        let Entries { application, drawdown, limit, instalment, traits } = &mut *entries;
+        (*application, *drawdown, *limit, *instalment, *traits) = (None, None, None, None, None);
         self.entries = Some(entries);
     }
 
     /// Room for the instalments of a new loan.
-    pub fn instalments(&mut self) -> Vec<super::Instalment> {
+    pub fn instalments(&mut self) -> Vec<Instalment> {
         self.instalments.pop().unwrap_or_default()
     }
 
