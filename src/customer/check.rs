@@ -176,16 +176,27 @@ fn no_token(name: &str, value: &str) -> Wrong {
     }
 }
 
-/// True when one of the bytes is zero. Sixteen are looked at in one step; the last sixteen may overlap those before.
+/// True when one of the bytes is zero. Sixteen, eight or four are looked at in one step; the last ones may overlap the first.
 #[inline]
 fn holds_zero(bytes: &[u8]) -> bool {
-    fn in_chunk(chunk: &[u8; 16]) -> bool {
+    fn in_sixteen(chunk: &[u8; 16]) -> bool {
         chunk.iter().fold(false, |found, byte| found | (*byte == 0))
     }
-    match bytes.last_chunk() {
-        Some(last) => bytes.as_chunks().0.iter().any(in_chunk) || in_chunk(last),
-        None => bytes.iter().any(|byte| *byte == 0),
+    /// Borrowing from a zero byte sets its highest bit, which was not set before.
+    fn in_eight(word: u64) -> bool {
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
     }
+    if let Some(last) = bytes.last_chunk() {
+        return bytes.as_chunks().0.iter().any(in_sixteen) || in_sixteen(last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return in_eight(u64::from_le_bytes(*first)) || in_eight(u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return in_eight(first << 32 | last);
+    }
+    bytes.contains(&0)
 }
 
 #[inline]
@@ -224,4 +235,24 @@ fn due_date(day: CalendarDay) -> Checked {
     }
     let (from, to) = (EventTime::EARLIEST, EventTime::LATEST);
     Err(wrong(format_args!("due_date is {day}, between {from} and {to} is expected")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_byte_is_found_wherever_it_stands() {
+        for length in 0..=40 {
+            for byte in [1, b'a', 0x7f, 0x80, 0xff] {
+                let mut bytes = vec![byte; length];
+                assert!(!holds_zero(&bytes), "{length} times {byte}");
+                for at in 0..length {
+                    bytes[at] = 0;
+                    assert!(holds_zero(&bytes), "a zero at {at} of {length} times {byte}");
+                    bytes[at] = byte;
+                }
+            }
+        }
+    }
 }
