@@ -15,7 +15,7 @@ use crate::domain::time::SECOND_MS;
 use crate::domain::{CalendarDay, EventTime, FactBundle, Fate, List, Output, Proposal, Settlement, Text, set_text};
 use crate::planted::{self, Bug};
 use crate::record;
-use crate::store::{Names, Sorted, Spares};
+use crate::store::{Names, Number, Sorted, Spares};
 
 /// How far the shard has spoken to one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Bundles {
     pub lines: Sorted<i32, Line>,
     parts: Vec<Parts>,
     fates: FateCounts,
-    partners: Names,
+    pub partners: Names,
     /// By the partner's number.
     places: Vec<Place>,
     /// The number of the transaction in the making.
@@ -104,10 +104,27 @@ impl Bundles {
         self.fates.count(fate);
     }
 
+    /// The number of a partner, good until the transaction ends.
+    #[inline]
+    pub fn number(&mut self, partner: &str) -> Number {
+        let number = self.partners.number(partner);
+        if self.places.len() < self.partners.len() {
+            // It was named for the first time.
+            self.place(partner);
+        }
+        number
+    }
+
+    #[inline(never)]
+    fn place(&mut self, partner: &str) {
+        let partition = partition_of(partner.as_bytes(), self.parts.len() as i32);
+        let partition = usize::try_from(partition).unwrap_or_default();
+        self.places.push(Place { partition, spoken_in: 0 });
+    }
+
     /// Adds what a change of one entity means for its partner's counters.
     pub fn add(&mut self, partner: &str, before: &[Cell], after: &[Cell]) {
-        let number = self.partners.number(partner);
-        self.place(partner);
+        let number = self.number(partner);
         let place = &mut self.places[number.index()];
         let parts = &mut self.parts[place.partition];
         if place.spoken_in != self.transaction {
@@ -117,16 +134,6 @@ impl Bundles {
         let before = if planted::is(Bug::ContributionNotReversed) { &[] } else { before };
         difference(before, after, |counter, at, tally| parts.bytes += parts.deltas.add(number, counter, at, tally));
         self.fullest = parts.bytes.max(self.fullest);
-    }
-
-    /// Finds out which partition a partner belongs to, if it was named just now for the first time.
-    fn place(&mut self, partner: &str) {
-        if self.places.len() < self.partners.len() {
-            // It is the newest one.
-            let partition = partition_of(partner.as_bytes(), self.parts.len() as i32);
-            let partition = usize::try_from(partition).unwrap_or_default();
-            self.places.push(Place { partition, spoken_in: 0 });
-        }
     }
 
     /// Counts a score that a decision found.

@@ -1,13 +1,11 @@
 //! The newest accepted event time per partner, and what is too far ahead or too far behind.
 
-use rustc_hash::FxHashMap;
-
 use super::Settings;
 use crate::domain::events::Event;
 use crate::domain::fate::DeadLetterClass;
 use crate::domain::time::SECOND_MS;
 use crate::domain::{EventTime, Fate, Text};
-use crate::store::Sorted;
+use crate::store::{Names, Number, Sorted};
 
 /// Most partners whose clocks one batch moves: each goes out with a bundle, in at most 140 bytes.
 const MOVED_MAX: usize = 2_048;
@@ -16,8 +14,11 @@ const MOVED_MAX: usize = 2_048;
 #[derive(Debug, Default)]
 pub struct Clocks {
     pub newest: Sorted<Text, EventTime>,
-    /// What the open batch moved and [`Clocks::settle`] has not written yet: clocks move with nearly every event.
-    running: FxHashMap<Text, EventTime>,
+    /// What the open batch moved and [`Clocks::settle`] has not written yet, by the partner's number: clocks move with nearly
+    /// every event.
+    running: Vec<Option<EventTime>>,
+    /// Whose these are.
+    moved: Vec<Number>,
     /// The same of the shard's own.
     high: Option<EventTime>,
 }
@@ -28,63 +29,70 @@ impl Clocks {
         self.high.or_else(|| self.newest.get("").copied()).unwrap_or_default()
     }
 
-    fn of(&self, partner: &str) -> Option<EventTime> {
-        self.running.get(partner).or_else(|| self.newest.get(partner)).copied()
+    fn of(&self, partner: &str, number: Number) -> Option<EventTime> {
+        let running = self.running.get(number.index()).copied().flatten();
+        running.or_else(|| self.newest.get(partner).copied())
     }
 
-    /// Writes what the batch has moved so far.
-    pub fn settle(&mut self) {
-        let high = self.high.take().map(|at| (Text::default(), at));
-        for (partner, at) in self.running.drain().chain(high) {
-            self.newest.put(partner, at);
+    /// Writes what the batch has moved so far; afterwards the partners may get other numbers.
+    pub fn settle(&mut self, partners: &Names) {
+        for number in self.moved.drain(..) {
+            if let Some(at) = self.running.get_mut(number.index()).and_then(Option::take) {
+                self.newest.put(partners.text(number).clone(), at);
+            }
+        }
+        if let Some(at) = self.high.take() {
+            self.newest.put(Text::default(), at);
         }
     }
 
     /// True when the open batch moved as many as go into a bundle.
     pub fn is_full(&self) -> bool {
-        self.running.len() >= MOVED_MAX
+        self.moved.len() >= MOVED_MAX
     }
 
-    pub fn hand_over(&mut self) {
-        self.settle();
+    pub fn hand_over(&mut self, partners: &Names) {
+        self.settle(partners);
         self.newest.hand_over();
     }
 
     pub fn undo(&mut self) {
         self.running.clear();
+        self.moved.clear();
         self.high = None;
         self.newest.undo();
     }
 
-    /// Errs with the fate of an event whose time cannot be true, or that comes too late for the panes.
-    pub fn judge(&self, event: &Event<'_>, now: EventTime, settings: &Settings) -> Result<(), Fate> {
+    /// Errs with the fate of an event whose time cannot be true, or that comes too late for the panes. `number`: its partner's.
+    pub fn judge(
+        &self,
+        event: &Event<'_>,
+        number: Option<Number>,
+        now: EventTime,
+        settings: &Settings,
+    ) -> Result<(), Fate> {
         let at = event.event_time();
-        let future = |detail| Fate::DeadLettered(DeadLetterClass::FutureTs, detail);
         if !at.plausible() {
-            let (from, to) = (EventTime::EARLIEST, EventTime::LATEST);
-            return Err(future(format!("event time {at}, between {from} and {to} is expected")));
+            return Err(implausible(at));
         }
         let ahead_max = settings.future_event_secs_max;
         if now.0 > 0 && at.ms_since(now) > ahead_max.saturating_mul(SECOND_MS) {
-            return Err(future(format!("event time {at}, at most {ahead_max} s after {now} is expected")));
+            return Err(ahead(at, ahead_max, now));
         }
-        stated(event, ahead_max).map_err(future)?;
+        stated(event, ahead_max)?;
         // Only applications are late: the due book takes corrections of any age, and a person has no partner's clock.
-        let Event::Application(application) = event else { return Ok(()) };
+        let (Event::Application(application), Some(number)) = (event, number) else { return Ok(()) };
         let behind_max = settings.late_event_secs_max;
-        match self.of(application.partner) {
+        match self.of(application.partner, number) {
             Some(clock) if clock.ms_since(at) > behind_max.saturating_mul(SECOND_MS) => {
-                let partner = application.partner;
-                Err(Fate::Late(format!(
-                    "event time {at}, at most {behind_max} s before {clock} of {partner} is expected"
-                )))
+                Err(behind(at, behind_max, clock, application.partner))
             }
             _ => Ok(()),
         }
     }
 
     /// Takes the time of an accepted event. A command is not the partner's activity and moves nothing.
-    pub fn advance(&mut self, event: &Event<'_>) {
+    pub fn advance(&mut self, event: &Event<'_>, number: Option<Number>) {
         if matches!(event, Event::Command(_)) {
             return;
         }
@@ -93,23 +101,60 @@ impl Clocks {
             Some(high) => *high = at.max(*high),
             none => *none = Some(at).filter(|at| self.newest.get("").is_none_or(|newest| newest < at)),
         }
-        let Some(partner) = event.partner() else { return };
-        match self.running.get_mut(partner) {
-            Some(newest) => *newest = at.max(*newest),
-            None if self.newest.get(partner).is_none_or(|newest| *newest < at) => {
-                self.running.insert(Text::from(partner), at);
-            }
-            None => {}
+        let (Some(partner), Some(number)) = (event.partner(), number) else { return };
+        match self.running.get_mut(number.index()) {
+            Some(Some(newest)) => *newest = at.max(*newest),
+            _ => self.begin(partner, number, at),
         }
     }
+
+    /// Moves a clock that the open batch has not moved yet.
+    fn begin(&mut self, partner: &str, number: Number, at: EventTime) {
+        if self.newest.get(partner).is_some_and(|newest| *newest >= at) {
+            return;
+        }
+        let index = number.index();
+        if self.running.len() <= index {
+            self.running.resize(index + 1, None);
+        }
+        self.running[index] = Some(at);
+        self.moved.push(number);
+    }
+}
+
+fn future(detail: String) -> Fate {
+    Fate::DeadLettered(DeadLetterClass::FutureTs, detail)
+}
+
+// The words of what is wrong are made apart from the way of every event.
+
+#[cold]
+fn implausible(at: EventTime) -> Fate {
+    let (from, to) = (EventTime::EARLIEST, EventTime::LATEST);
+    future(format!("event time {at}, between {from} and {to} is expected"))
+}
+
+#[cold]
+fn ahead(at: EventTime, ahead_max: i64, now: EventTime) -> Fate {
+    future(format!("event time {at}, at most {ahead_max} s after {now} is expected"))
+}
+
+#[cold]
+fn behind(at: EventTime, behind_max: i64, clock: EventTime, partner: &str) -> Fate {
+    Fate::Late(format!("event time {at}, at most {behind_max} s before {clock} of {partner} is expected"))
+}
+
+#[cold]
+fn too_early_said(name: &str, moment: EventTime, ahead_max: i64, at: EventTime) -> Fate {
+    future(format!("{name} is {moment}, at most {ahead_max} s after the event time {at} is expected"))
 }
 
 /// Errs when the event speaks of something as done that would be done too long after it. A verdict, a score or a consent of
 /// the far future would stand against every true one that follows.
-fn stated(event: &Event<'_>, ahead_secs_max: i64) -> Result<(), String> {
+fn stated(event: &Event<'_>, ahead_secs_max: i64) -> Result<(), Fate> {
     let at = event.event_time();
     let done = |name: &str, moment: EventTime| match moment.ms_since(at) > ahead_secs_max.saturating_mul(SECOND_MS) {
-        true => Err(format!("{name} is {moment}, at most {ahead_secs_max} s after the event time {at} is expected")),
+        true => Err(too_early_said(name, moment, ahead_secs_max, at)),
         false => Ok(()),
     };
     match event {

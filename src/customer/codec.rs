@@ -24,7 +24,7 @@ impl Shard {
     pub fn changes(&mut self, entry: &mut Entry<'_>) {
         let (mut key, mut value) = std::mem::take(&mut self.entry);
         self.customers.changed(|key, packed| entry(key, Some(packed)));
-        self.clocks.settle();
+        self.clocks.settle(&self.bundles.partners);
         for (partner, newest) in self.clocks.newest.changed() {
             set_key(&mut key, CLOCK, partner.as_bytes());
             entry(&key, newest.map(|newest| set_value(&mut value, newest)));

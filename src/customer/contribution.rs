@@ -2,7 +2,7 @@
 //!
 //! Formulas: `docs/semantics.md`, section 3.
 
-use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, find, of_partner};
+use super::record::{Application, Customer, Drawdown, Instalment, InstalmentState, Loan, Place, of_partner, position};
 use crate::domain::counter::{STOCK_CURRENT, Tally};
 use crate::domain::events::{ApplicationEvent, ApplicationKind, Event, RepaymentKind};
 use crate::domain::time::DAY_MS;
@@ -175,16 +175,29 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn drawdown<'c>(&self, customer: &'c Customer) -> Option<&'c Drawdown> {
-        match *self {
-            Self::Drawdown { partner, drawdown } => find(&customer.drawdowns, partner, drawdown),
-            Self::Candidate(id) => customer.drawdowns.iter().find(|d| !id.is_empty() && d.candidate == id),
-            _ => None,
-        }
+    /// Where the entity stands.
+    pub fn place(&self, customer: &Customer) -> Place {
+        let place = match *self {
+            Self::Application { partner, application } => {
+                position(&customer.applications, partner, application).map(Place::Application)
+            }
+            Self::Drawdown { partner, drawdown } => {
+                position(&customer.drawdowns, partner, drawdown).map(Place::Drawdown)
+            }
+            Self::Candidate(id) => {
+                let is_its = |drawdown: &Drawdown| !id.is_empty() && drawdown.candidate == id;
+                customer.drawdowns.iter().position(is_its).map(Place::Drawdown)
+            }
+            Self::Instalment { partner, loan, .. } | Self::Loan { partner, loan } => {
+                position(&customer.loans, partner, loan).map(Place::Loan)
+            }
+            Self::Person => None,
+        };
+        place.unwrap_or_default()
     }
 
-    /// The partner to whose counters the entity contributes.
-    pub fn partner<'c>(&self, customer: &'c Customer) -> Option<&'c str>
+    /// The partner to whose counters the entity contributes that stands at this place.
+    pub fn partner<'c>(&self, customer: &'c Customer, place: Place) -> Option<&'c str>
     where
         'a: 'c,
     {
@@ -193,40 +206,40 @@ impl<'a> Target<'a> {
             | Self::Drawdown { partner, .. }
             | Self::Instalment { partner, .. }
             | Self::Loan { partner, .. } => Some(partner),
-            Self::Candidate(_) => self.drawdown(customer).map(|d| d.partner.as_str()),
+            Self::Candidate(_) => place.drawdown(customer).map(|d| d.partner.as_str()),
             Self::Person => None,
         }
     }
 
-    /// Everything that a change of this entity can change: a superset is fine, what stays the same cancels out.
-    pub fn footprint(&self, customer: &Customer, end_to_end_days: i64, out: &mut Cells) {
+    /// Everything that a change of the entity at this place can change: a superset is fine, what stays the same cancels out.
+    pub fn footprint(&self, customer: &Customer, place: Place, end_to_end_days: i64, out: &mut Cells) {
         match *self {
-            Self::Application { partner, application: id } => {
-                if let Some(found) = find(&customer.applications, partner, id) {
+            Self::Application { partner, .. } => {
+                if let Some(found) = place.application(customer) {
                     application(found, of_partner(&customer.drawdowns, partner), end_to_end_days, out);
                 }
             }
             Self::Drawdown { .. } | Self::Candidate(_) => {
-                if let Some(found) = self.drawdown(customer) {
+                if let Some(found) = place.drawdown(customer) {
                     drawdown(found, out);
                 }
                 // Whether the partner's applications led to a disbursement depends on all its drawdowns. They contribute
                 // before the drawdown is known too, so they are named either way.
-                let partner = self.partner(customer).unwrap_or_default();
+                let partner = self.partner(customer, place).unwrap_or_default();
                 let drawdowns = of_partner(&customer.drawdowns, partner);
                 for submitted in of_partner(&customer.applications, partner) {
                     application(submitted, drawdowns, end_to_end_days, out);
                 }
             }
-            Self::Instalment { partner, loan: id, number } => {
-                let Some(loan) = find(&customer.loans, partner, id) else { return };
+            Self::Instalment { number, .. } => {
+                let Some(loan) = place.loan(customer) else { return };
                 stock(loan, out);
                 if let Some(found) = loan.instalment(number) {
                     instalment(found, loan, out);
                 }
             }
-            Self::Loan { partner, loan: id } => {
-                let Some(loan) = find(&customer.loans, partner, id) else { return };
+            Self::Loan { .. } => {
+                let Some(loan) = place.loan(customer) else { return };
                 stock(loan, out);
                 loan.instalments.iter().for_each(|found| instalment(found, loan, out));
             }

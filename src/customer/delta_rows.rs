@@ -44,25 +44,34 @@ pub struct DeltaRows {
 
 impl DeltaRows {
     /// Adds to one counter of one cell. Returns by how many bytes at most that lengthens what is said.
+    #[inline]
     pub fn add(&mut self, partner: Number, counter: Counter, at: i64, change: Tally) -> usize {
-        let key = Key { partner, family: counter.family(), at };
-        let rows = self.rows.len();
-        if self.rows.get(self.last).is_none_or(|row| row.key != key) {
-            self.last = *self.by_cell.entry(key).or_insert(rows);
-        }
+        let (family, slot) = counter.place();
+        let key = Key { partner, family, at };
         let mut longer = 0;
-        if self.last == rows {
-            longer += CELL_BYTES_MAX;
-            self.rows.push(Row { key, first: self.tallies.len(), added: 0 });
-            self.tallies.resize(self.tallies.len() + key.family.width(), Tally::default());
+        if self.rows.get(self.last).is_none_or(|row| row.key != key) {
+            longer = self.turn_to(key);
         }
-        let (row, slot) = (&mut self.rows[self.last], counter.slot());
+        let row = &mut self.rows[self.last];
         if row.added & 1 << slot == 0 {
             row.added |= 1 << slot;
             longer += CHANGE_BYTES_MAX;
         }
         self.tallies[row.first + slot].add(change);
         longer
+    }
+
+    /// Makes the row of this cell the one that is added to. Returns by how many bytes it lengthens what is said if it is new.
+    #[inline(never)]
+    fn turn_to(&mut self, key: Key) -> usize {
+        let rows = self.rows.len();
+        self.last = *self.by_cell.entry(key).or_insert(rows);
+        if self.last < rows {
+            return 0;
+        }
+        self.rows.push(Row { key, first: self.tallies.len(), added: 0 });
+        self.tallies.resize(self.tallies.len() + key.family.width(), Tally::default());
+        CELL_BYTES_MAX
     }
 
     /// Writes what was added over other deltas, in an order that does not depend on how it was gathered (partner, start of

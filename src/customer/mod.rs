@@ -40,7 +40,7 @@ use apply::{Change, reply};
 use bundle::Bundles;
 use clocks::Clocks;
 use contribution::{Cells, Target};
-use record::{Customer, Pending, Spare, find, find_mut, section};
+use record::{Customer, Pending, Place, Spare, find, find_mut, section};
 use trigger::{Judge, Room, Rules, Trigger};
 
 /// What a customer shard is told about itself and its bounds.
@@ -180,19 +180,22 @@ impl Shard {
         let at = found.or_else(find);
         let (customer, spare) = self.customers.weigh(at, &self.nobody);
         let erased = customer.erased_at.is_some();
-        let weighed = apply::weigh(customer, event, contract_day(event, rules), spare);
+        let target = Target::of(event);
+        let place = target.place(customer);
+        let weighed = apply::weigh(customer, event, place, contract_day(event, rules), spare);
         if let Err(fate @ Fate::DeadLettered(..)) = weighed {
             return fate;
         }
-        if let Err(fate) = self.clocks.judge(event, arrival.now, &self.settings) {
+        let partner = event.partner().map(|partner| self.bundles.number(partner));
+        if let Err(fate) = self.clocks.judge(event, partner, arrival.now, &self.settings) {
             return fate;
         }
-        self.clocks.advance(event);
+        self.clocks.advance(event, partner);
         match weighed {
             _ if erased => Fate::Ignored(IgnoreReason::Erased),
             Err(fate) => fate,
             Ok(change) => {
-                self.write(arrival, at, change, rules, out);
+                self.write(arrival, at, change, (target, place), rules, out);
                 Fate::Applied
             }
         }
@@ -204,16 +207,16 @@ impl Shard {
         arrival: &Arrival<'_>,
         known: Option<At>,
         change: Change,
+        (target, place): (Target<'_>, Place),
         rules: &R,
         out: &mut Vec<Output>,
     ) {
         let token = arrival.event.customer().unwrap_or_default();
-        let target = Target::of(arrival.event);
         let at = known.unwrap_or_else(|| self.customers.make(token));
-        self.look(at, target);
+        self.look(at, target, place);
         let (customer, spare) = self.customers.edit(at, change.writes());
-        let written = apply::write(customer, change, arrival.event, spare);
-        self.contribute(at, target);
+        let written = apply::write(customer, change, arrival.event, place, spare);
+        self.contribute(at, target, place);
         if written.settled {
             let (_, spare) = self.customers.edit(at, section::OFFERING);
             self.bundles.settle(&mut spare.settlement);
@@ -283,31 +286,33 @@ impl Shard {
             return fate;
         }
         let target = Target::Candidate(&reply.candidate);
-        self.look(at, target);
+        let place = target.place(self.customers.get(at));
+        self.look(at, target, place);
         reply::write(self.customers.edit(at, touched).0, reply);
-        self.contribute(at, target);
+        self.contribute(at, target, place);
         Fate::Applied
     }
 
     /// Notes what the entity contributes before it is changed.
-    fn look(&mut self, at: At, target: Target<'_>) {
+    fn look(&mut self, at: At, target: Target<'_>, place: Place) {
         self.before.clear();
-        target.footprint(self.customers.get(at), self.settings.end_to_end_days, &mut self.before);
+        target.footprint(self.customers.get(at), place, self.settings.end_to_end_days, &mut self.before);
     }
 
-    /// Adds the difference that a change made to what the entity contributes.
-    fn contribute(&mut self, at: At, target: Target<'_>) {
+    /// Adds the difference that a change made to what the entity contributes; `place`: where it stood before.
+    fn contribute(&mut self, at: At, target: Target<'_>, place: Place) {
         let customer = self.customers.get(at);
+        let place = if place == Place::Nowhere { target.place(customer) } else { place };
         self.after.clear();
-        target.footprint(customer, self.settings.end_to_end_days, &mut self.after);
-        if let Some(partner) = target.partner(customer) {
+        target.footprint(customer, place, self.settings.end_to_end_days, &mut self.after);
+        if let Some(partner) = target.partner(customer, place) {
             self.bundles.add(partner, &self.before, &self.after);
         }
     }
 
     /// Ends the transaction: one bundle per partner-stage partition that has something to hear, or a heartbeat where owed.
     pub fn seal(&mut self, now: EventTime, backlog: i64, policy_version: &str, out: &mut Vec<Output>) {
-        self.clocks.settle();
+        self.clocks.settle(&self.bundles.partners);
         let header = BundleHeader {
             source_shard: if planted::is(Bug::LaneKeyedDelta) { 0 } else { self.settings.shard },
             source_shards: self.settings.shards,
@@ -375,7 +380,7 @@ impl Shard {
     /// belongs to the next one. At most one batch is in flight.
     pub fn hand_over(&mut self) {
         self.customers.hand_over();
-        self.clocks.hand_over();
+        self.clocks.hand_over(&self.bundles.partners);
         self.bundles.lines.hand_over();
     }
 

@@ -103,19 +103,19 @@ const BOUNDS: [usize; 7] = [
     Counter::HeldOutTimedOut as usize + 1,
 ];
 
-/// The family of each counter: it is asked for with every change of one.
-const FAMILY_OF: [Family; BOUNDS[6]] = {
-    let mut families = [Family::DecisionFlow; BOUNDS[6]];
+/// Family and slot of each counter: they are asked for with every change of one.
+const PLACES: [(Family, u8); BOUNDS[6]] = {
+    let mut places = [(Family::DecisionFlow, 0); BOUNDS[6]];
     let mut family = 0;
     while family < Family::ALL.len() {
         let mut counter = BOUNDS[family];
         while counter < BOUNDS[family + 1] {
-            families[counter] = Family::ALL[family];
+            places[counter] = (Family::ALL[family], (counter - BOUNDS[family]) as u8);
             counter += 1;
         }
         family += 1;
     }
-    families
+    places
 };
 
 /// Counters of the family that has most.
@@ -132,13 +132,20 @@ pub const FAMILY_COUNTERS_MAX: usize = {
 impl Counter {
     #[inline]
     pub fn family(self) -> Family {
-        FAMILY_OF[self as usize]
+        self.place().0
     }
 
     /// The counter's position within its family's cell.
     #[inline]
     pub fn slot(self) -> usize {
-        self as usize - BOUNDS[self.family() as usize]
+        self.place().1
+    }
+
+    /// Family and slot.
+    #[inline]
+    pub fn place(self) -> (Family, usize) {
+        let (family, slot) = PLACES[self as usize];
+        (family, usize::from(slot))
     }
 
     /// The settled bucket of an instalment that was paid `days` calendar days after its due date (0 or less: on time).

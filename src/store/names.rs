@@ -29,6 +29,8 @@ impl Number {
 pub struct Names {
     numbers: FxHashMap<Text, Number>,
     texts: Vec<Text>,
+    /// The one that was asked for last: what is told of one event asks for the same one.
+    last: usize,
     /// The place of each number in the order of the texts, as far as they were [`Names::ranked`].
     ranks: Vec<u32>,
 }
@@ -43,7 +45,16 @@ impl Names {
     }
 
     /// The number of a text, which is noted if it was not met before.
+    #[inline]
     pub fn number(&mut self, text: &str) -> Number {
+        if self.texts.get(self.last).is_none_or(|last| last != text) {
+            self.last = self.noted(text).index();
+        }
+        Number(self.last as u32)
+    }
+
+    #[inline(never)]
+    fn noted(&mut self, text: &str) -> Number {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
@@ -92,10 +103,10 @@ mod tests {
     #[test]
     fn numbers_stand_for_texts_and_rank_like_them() {
         let mut names = Names::default();
-        let numbers = ["p2", "p1", "p3", "p2"].map(|text| names.number(text));
+        let numbers = ["p2", "p1", "p3", "p2", "p2"].map(|text| names.number(text));
         assert_eq!((numbers[0], names.len(), names.known("p4")), (numbers[3], 3, None));
         assert!(numbers.iter().zip(["p2", "p1", "p3"]).all(|(number, text)| names.text(*number) == text));
-        assert_eq!(numbers.map(|number| names.ranked().rank(number)), [1, 0, 2, 1]);
+        assert_eq!(numbers.map(|number| names.ranked().rank(number)), [1, 0, 2, 1, 1]);
         let first = names.number("p0");
         assert_eq!((names.ranked().rank(first), names.rank(numbers[0])), (0, 2), "ranked anew with a new name");
     }

@@ -2,7 +2,7 @@
 //!
 //! In front stands which sections there are, one bit each, then the length of each of them but the last.
 
-use crate::domain::codec::{CodecError, Reader};
+use crate::domain::codec::CodecError;
 
 /// Sections of a record, one bit each.
 pub type Sections = u8;
@@ -50,17 +50,6 @@ fn each(mut left: Sections) -> impl Iterator<Item = (usize, Sections)> {
     })
 }
 
-/// True when no section that is there comes behind this one.
-fn is_last(there: Sections, at: usize) -> bool {
-    there >> at == 1
-}
-
-/// One of the lengths in front.
-fn length(head: &mut Reader<'_>) -> Result<usize, CodecError> {
-    let bytes = head.take(LENGTH_BYTES)?.first_chunk().copied().unwrap_or_default();
-    Ok(u32::from_le_bytes(bytes) as usize)
-}
-
 impl Split {
     pub fn of(body: &[u8]) -> Result<Self, CodecError> {
         let mut split = Self::default();
@@ -70,19 +59,22 @@ impl Split {
 
     /// Says where the sections of this body lie. After an error it says nothing that counts.
     pub fn set(&mut self, body: &[u8]) -> Result<(), CodecError> {
-        let mut lengths = Reader::new(body);
-        self.there = lengths.byte()?;
-        let mut start = head_bytes(self.there);
-        for (at, _) in each(self.there) {
-            let left = body.len().saturating_sub(start);
-            let length = if is_last(self.there, at) { left } else { length(&mut lengths)? };
+        let Some(there) = body.first() else { return Err(CodecError::Truncated { at: 0, wanted: 1, left: 0 }) };
+        let mut start = head_bytes(*there);
+        let Some(head) = body.get(1..start) else { return Err(short_head(body)) };
+        let (mut lengths, _) = head.as_chunks();
+        self.there = *there;
+        for (at, _) in each(*there) {
+            let left = body.len() - start;
+            // The last one takes what is left.
+            let length = lengths.split_off_first().map_or(left, |length| u32::from_le_bytes(*length) as usize);
             if length > left {
                 return Err(CodecError::Truncated { at: start, wanted: length, left });
             }
             self.places[at] = (start, start + length);
             start += length;
         }
-        match body.len().saturating_sub(start) {
+        match body.len() - start {
             0 => Ok(()),
             left => Err(CodecError::Trailing { at: start, left }),
         }
@@ -120,10 +112,11 @@ pub fn unpack<V: Packed>(record: &mut V, body: &[u8], spare: &mut V::Spare) -> R
 /// in `out` from `before` on (of a record that was never packed, nothing of nothing).
 pub fn pack<V: Packed>(record: &V, changed: Sections, (before, known): (usize, &Split), out: &mut Vec<u8>) {
     let (may, start) = (known.there | changed, out.len());
+    let begins = start + head_bytes(may);
     // The most that a head can be, then as much as this one needs if there is something in every section.
     out.extend_from_slice(&[0; HEAD_BYTES_MAX]);
-    out.truncate(start + head_bytes(may));
-    let (mut there, mut lengths) = (may, [0u32; SECTIONS_MAX]);
+    out.truncate(begins);
+    let (mut there, mut room) = (may, start + 1);
     for (at, section) in each(may) {
         let begin = out.len();
         if changed & section != 0 {
@@ -133,17 +126,24 @@ pub fn pack<V: Packed>(record: &V, changed: Sections, (before, known): (usize, &
             out.extend_from_within(before + from..before + to);
         }
         let length = out.len() - begin;
-        lengths[at] = u32::try_from(length).unwrap_or(u32::MAX);
-        there &= if length == 0 { !section } else { Sections::MAX };
+        if length == 0 {
+            there &= !section;
+        } else if room < begins {
+            // The last one has no length, unless one before it turned out to be empty: that room is given back below.
+            out[room..room + LENGTH_BYTES].copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+            room += LENGTH_BYTES;
+        }
     }
+    out[start] = there;
     if there != may {
-        out.drain(start..start + head_bytes(may) - head_bytes(there));
+        out.drain(start + head_bytes(there)..begins);
     }
-    let head = &mut out[start..start + head_bytes(there)];
-    head[0] = there;
-    // The last one ends with the record.
-    let rooms = head[1..].chunks_exact_mut(LENGTH_BYTES);
-    rooms.zip(each(there)).for_each(|(room, (at, _))| room.copy_from_slice(&lengths[at].to_le_bytes()));
+}
+
+#[cold]
+fn short_head(body: &[u8]) -> CodecError {
+    let (lengths, rest) = body[1..].as_chunks::<LENGTH_BYTES>();
+    CodecError::Truncated { at: 1 + size_of_val(lengths), wanted: LENGTH_BYTES, left: rest.len() }
 }
 
 /// Bytes of what stands in front of these sections.

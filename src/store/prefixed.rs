@@ -4,7 +4,7 @@
 //! The zeros under the lowest bit of the first byte that is set are the bytes that follow; above it stands the number, its
 //! lowest bits first. Seven bits a byte; a number of more than 56 bits stands behind a byte of zero.
 
-use crate::domain::codec::{CodecError, Reader, unzigzag, zigzag};
+use crate::domain::codec::zigzag;
 
 /// Most bytes of a number that stands in one word with its prefix.
 const WORD_BYTES: u32 = u64::BITS / 8;
@@ -44,39 +44,33 @@ pub fn put_signed(value: i64, out: &mut Vec<u8>) {
     put(zigzag(value), out);
 }
 
-/// Reads a number without a sign.
+/// The number that these bytes begin with, and how many bytes it has; where they are fewer, the number is 0.
 #[inline]
-pub fn get(reader: &mut Reader<'_>) -> Result<u64, CodecError> {
-    match *reader.left() {
-        [first, ..] if first & 1 == 1 => reader.byte().map(|first| u64::from(first >> 1)),
-        _ => get_more(reader),
+pub fn get(bytes: &[u8]) -> (u64, usize) {
+    match *bytes {
+        [first, ..] if first & 1 == 1 => (u64::from(first >> 1), 1),
+        _ => get_more(bytes),
     }
 }
 
-/// Reads a number of more than one byte, or none.
-fn get_more(reader: &mut Reader<'_>) -> Result<u64, CodecError> {
-    let left = reader.left();
-    let bytes = left.first().map_or(1, |first| first.trailing_zeros() + 1);
-    if let (Some(word), true) = (left.first_chunk(), bytes <= WORD_BYTES) {
-        reader.take(bytes as usize)?;
-        return Ok((u64::from_le_bytes(*word) >> bytes) & (u64::MAX >> (u64::BITS - 7 * bytes)));
+/// A number of more than one byte, or none.
+#[inline(never)]
+fn get_more(bytes: &[u8]) -> (u64, usize) {
+    let length = bytes.first().map_or(1, |first| first.trailing_zeros() + 1);
+    if let (Some(word), true) = (bytes.first_chunk(), length <= WORD_BYTES) {
+        return ((u64::from_le_bytes(*word) >> length) & (u64::MAX >> (u64::BITS - 7 * length)), length as usize);
     }
-    let number = reader.take(bytes as usize)?;
     // The prefix is shifted out below; of nine bytes the first is nothing else.
-    let low = if bytes > WORD_BYTES { 1 } else { 0 };
-    let word = number.iter().skip(low).rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-    Ok(if low == 1 { word } else { word >> bytes })
-}
-
-/// Reads a number with a sign.
-#[inline]
-pub fn get_signed(reader: &mut Reader<'_>) -> Result<i64, CodecError> {
-    get(reader).map(unzigzag)
+    let (low, shift) = if length > WORD_BYTES { (1, 0) } else { (0, length) };
+    let number = bytes.get(low..length as usize).unwrap_or_default();
+    let word = number.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    (word >> shift, length as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::codec::unzigzag;
     use proptest::prelude::*;
 
     proptest! {
@@ -87,12 +81,10 @@ mod tests {
             let mut out = Vec::new();
             put(value, &mut out);
             prop_assert_eq!(out.len(), (64 - value.leading_zeros()).max(1).div_ceil(7).min(9) as usize);
-            let (length, cut) = (out.len(), &out[..out.len() - 1].to_vec());
+            let length = out.len();
             out.resize(length + more, 0xa5);
-            let mut reader = Reader::new(&out);
-            prop_assert_eq!((get(&mut reader), reader.position()), (Ok(value), length));
-            let cut = get(&mut Reader::new(cut));
-            prop_assert!(matches!(cut, Err(CodecError::Truncated { .. })), "{cut:?}");
+            prop_assert_eq!(get(&out), (value, length));
+            prop_assert_eq!(get(&out[..length - 1]), (0, length), "cut");
             prop_assert_eq!(unzigzag(zigzag(value as i64)), value as i64);
         }
     }

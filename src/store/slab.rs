@@ -102,6 +102,13 @@ impl Class {
         &self.pages[page][at..at + self.size]
     }
 
+    /// What a cell holds. How long that is stands in front of it, so the cell's own end is not looked for.
+    #[inline]
+    fn content(&self, number: u32) -> &[u8] {
+        let (page, at) = self.place(number);
+        content(&self.pages[page][at..])
+    }
+
     #[inline]
     fn cell_mut(&mut self, number: u32) -> &mut [u8] {
         let (page, at) = self.place(number);
@@ -158,7 +165,7 @@ impl Slab {
     pub fn get(&self, cell: Cell) -> &[u8] {
         let (class, number) = cell.parts();
         match self.classes.get(class as usize) {
-            Some(class) => content(class.cell(number)),
+            Some(class) => class.content(number),
             None => &self.boxed[number as usize],
         }
     }
@@ -261,12 +268,11 @@ fn fill(cell: &mut [u8], length: usize, parts: &[&[u8]; PARTS]) {
 #[inline]
 fn content(cell: &[u8]) -> &[u8] {
     match *cell {
-        [high, middle, low, ..] if high >= 0x80 => {
-            let length = usize::from(high & 0x7f) << 16 | usize::from(middle) << 8 | usize::from(low);
-            &cell[3..3 + length]
+        [length @ ..0x80, ref content @ ..] => &content[..usize::from(length)],
+        [high, middle, low, ref content @ ..] => {
+            &content[..usize::from(high & 0x7f) << 16 | usize::from(middle) << 8 | usize::from(low)]
         }
-        [length, ..] => &cell[1..1 + usize::from(length)],
-        [] => cell,
+        _ => &[],
     }
 }
 

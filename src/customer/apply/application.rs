@@ -5,7 +5,7 @@ use crate::customer::check::is_drawdown;
 use crate::customer::record::fact::{Dated, Effect, stand, stand_by, stand_dated};
 use crate::customer::record::{
     APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, Entries, LIMITS_MAX, Limit, Outcome,
-    Spare, Traits, Verdict, find, place, section,
+    Place, Spare, Traits, Verdict, find, put, section,
 };
 use crate::domain::events::{ApplicationEvent, ApplicationKind as Kind, EmployerSource};
 use crate::domain::{Fate, Text};
@@ -19,10 +19,15 @@ pub struct Change {
     pub asked: bool,
 }
 
-/// What the event would change.
-pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>, spare: &mut Spare) -> Result<Change, Fate> {
+/// What the event would change. `place`: where the application or the drawdown stands that it speaks of.
+pub fn weigh(
+    customer: &Customer,
+    event: &ApplicationEvent<'_>,
+    place: Place,
+    spare: &mut Spare,
+) -> Result<Change, Fate> {
     let mut change = Change { entries: spare.entries(), asked: false };
-    let refused = match weigh_parts(customer, event, &mut change) {
+    let refused = match weigh_parts(customer, event, place, &mut change) {
         Ok(Effect::Changed) => return Ok(change),
         Ok(effect) => unchanged(effect),
         Err(fate) => fate,
@@ -31,12 +36,18 @@ pub fn weigh(customer: &Customer, event: &ApplicationEvent<'_>, spare: &mut Spar
     Err(refused)
 }
 
-fn weigh_parts(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Result<Effect, Fate> {
-    let application = find(&customer.applications, event.partner, event.application);
+fn weigh_parts(
+    customer: &Customer,
+    event: &ApplicationEvent<'_>,
+    place: Place,
+    change: &mut Change,
+) -> Result<Effect, Fate> {
+    let by_name = || find(&customer.applications, event.partner, event.application);
+    let application = place.application(customer).or_else(by_name);
     same_currency("application", application.and_then(|a| a.currency.as_deref()), event.currency)?;
     let grants = event.kind == Kind::Approved && event.limit_minor.is_some();
     let mut effect = match event.kind {
-        kind if is_drawdown(kind) => weigh_drawdown(customer, event, change)?,
+        kind if is_drawdown(kind) => weigh_drawdown(customer, event, place, change)?,
         kind if kind >= Kind::LimitGranted => Effect::Same,
         _ => weigh_application(customer, application, event, change)?,
     };
@@ -48,22 +59,22 @@ fn weigh_parts(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut C
 
 impl Change {
     pub fn writes(&self) -> Sections {
-        let Entries { application, drawdown, limit, traits } = &*self.entries;
+        let Entries { application, drawdown, limit, traits, .. } = &*self.entries;
         let when = |changed, section| if changed { section } else { 0 };
         when(application.is_some() || limit.is_some(), section::APPLICATIONS)
             | when(drawdown.is_some(), section::DRAWDOWNS)
             | when(traits.is_some(), section::TRAITS)
     }
 
-    pub fn write(mut self, customer: &mut Customer, spare: &mut Spare) {
+    pub fn write(mut self, customer: &mut Customer, place: Place, spare: &mut Spare) {
         if let Some(application) = self.entries.application.take() {
-            place(&mut customer.applications, application);
+            place.put_application(customer, application);
         }
         if let Some(drawdown) = self.entries.drawdown.take() {
-            place(&mut customer.drawdowns, drawdown);
+            place.put_drawdown(customer, drawdown);
         }
         if let Some(limit) = self.entries.limit.take() {
-            place(&mut customer.limits, limit);
+            put(&mut customer.limits, None, limit);
         }
         if let Some(traits) = self.entries.traits.take() {
             customer.traits = traits;
@@ -100,9 +111,14 @@ fn weigh_application(
     Ok(effect)
 }
 
-fn weigh_drawdown(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut Change) -> Result<Effect, Fate> {
+fn weigh_drawdown(
+    customer: &Customer,
+    event: &ApplicationEvent<'_>,
+    place: Place,
+    change: &mut Change,
+) -> Result<Effect, Fate> {
     let Some(id) = event.drawdown else { return Err(invalid(format!("drawdown is missing, {} needs it", event.kind))) };
-    let known = find(&customer.drawdowns, event.partner, id);
+    let known = place.drawdown(customer);
     if known.is_none() {
         room_for(customer.drawdowns.len(), DRAWDOWNS_MAX, "drawdowns a customer")?;
     }

@@ -13,7 +13,7 @@ pub mod command;
 use super::check::is_drawdown;
 use super::contribution::Target;
 use super::record::fact::Effect;
-use super::record::{Customer, Profile, Spare, section};
+use super::record::{Customer, Place, Profile, Spare, section};
 use super::settle::{self, End};
 use crate::domain::events::Event;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
@@ -62,7 +62,7 @@ impl Change {
         match self {
             Self::Application(change) => change.writes(),
             Self::Repayment(_) => section::LOANS,
-            Self::Profile(_) => section::TRAITS | section::PROFILE,
+            Self::Profile(change) => change.writes(),
             Self::Erase(_) => section::ALL,
             Self::Outcome(change) => change.writes(),
             Self::Revoke(_) => section::OFFERING,
@@ -70,11 +70,18 @@ impl Change {
     }
 }
 
-/// The change an event makes, or the fate of one that makes none. `day`: the calendar day of the event in its contract's zone.
-pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay, spare: &mut Spare) -> Result<Change, Fate> {
+/// The change an event makes, or the fate of one that makes none. `place`: where its [target](Target) stands; `day`: the
+/// calendar day of the event in its contract's zone.
+pub fn weigh(
+    customer: &Customer,
+    event: &Event<'_>,
+    place: Place,
+    day: CalendarDay,
+    spare: &mut Spare,
+) -> Result<Change, Fate> {
     match event {
-        Event::Application(e) => application::weigh(customer, e, spare).map(Change::Application),
-        Event::Repayment(e) => repayment::weigh(customer, e, day).map(Change::Repayment),
+        Event::Application(e) => application::weigh(customer, e, place, spare).map(Change::Application),
+        Event::Repayment(e) => repayment::weigh(customer, e, place, day, spare).map(Change::Repayment),
         Event::Customer(e) if e.erased => Ok(Change::Erase(e.event_time)),
         Event::Customer(e) => profile::weigh(customer, e, spare).map(Change::Profile),
         Event::Outcome(e) => outcome::weigh(customer, e, spare).map(Change::Outcome),
@@ -83,7 +90,7 @@ pub fn weigh(customer: &Customer, event: &Event<'_>, day: CalendarDay, spare: &m
 }
 
 /// Puts the change into the record, and ends the standing candidate where the change ends it.
-pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: &mut Spare) -> Written {
+pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, place: Place, spare: &mut Spare) -> Written {
     let token = event.customer().unwrap_or_default();
     let mut written = Written::default();
     let mut settle = |customer: &mut Customer, end, spare: &mut Spare| {
@@ -92,7 +99,7 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
     match change {
         Change::Application(change) => {
             let asked = change.asked;
-            change.write(customer, spare);
+            change.write(customer, place, spare);
             if let Target::Drawdown { partner, drawdown } = Target::of(event)
                 && let Some(end) = settle::ended_drawdown(customer, partner, drawdown)
             {
@@ -102,11 +109,12 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, spare: 
         }
         Change::Repayment(change) => {
             if let Event::Repayment(e) = event {
-                change.write(customer, e, spare);
+                change.write(customer, e, place, spare);
             }
         }
-        Change::Profile(change) => {
-            customer.traits = change.traits;
+        Change::Profile(mut change) => {
+            change.entries.traits.take().into_iter().for_each(|traits| customer.traits = traits);
+            spare.give_back_entries(change.entries);
             set_profile(customer, change.profile, spare);
             let at = event.event_time();
             if change.opts_out || change.forbids {

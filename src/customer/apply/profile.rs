@@ -3,15 +3,16 @@
 use super::{room_for, unchanged};
 use crate::customer::record::fact::{Dated, Effect, stand, stand_dated};
 use crate::customer::record::{
-    CONSENTS_MAX, Consent, Customer, Giving, Income, Profile, ScoreFact, ScoreKind, Spare, Traits,
+    CONSENTS_MAX, Consent, Customer, Entries, Giving, Income, Profile, ScoreFact, ScoreKind, Spare, Traits, section,
 };
 use crate::domain::events::{self, ConsentPurpose, CustomerEvent, Flag, OwnProductState};
 use crate::domain::{Fate, Text};
+use crate::store::Sections;
 
-/// Traits and profile after the event.
+/// Profile after the event, and the traits among the entries if they are others.
 #[derive(Debug)]
 pub struct Change {
-    pub traits: Traits,
+    pub entries: Box<Entries>,
     pub profile: Box<Profile>,
     /// The event takes the right to act: opted out, or a cross-marketing consent withdrawn.
     pub opts_out: bool,
@@ -23,7 +24,8 @@ pub struct Change {
 pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>, spare: &mut Spare) -> Result<Change, Fate> {
     let (mut traits, mut profile) = (customer.traits.clone(), spare.profile(customer.profile.as_deref()));
     let mut opts_out = false;
-    let effect = take_values(&mut profile, event).max(take_traits(&mut traits, event));
+    let traited = take_traits(&mut traits, event);
+    let effect = take_values(&mut profile, event).max(traited);
     let effect = effect.max(take_scores(&mut profile, event));
     let effect = effect.max(take_consents(&mut profile, event)?);
     let before = customer.profile.as_deref();
@@ -31,10 +33,18 @@ pub fn weigh(customer: &Customer, event: &CustomerEvent<'_>, spare: &mut Spare) 
     let effect = effect.max(take_flags(&mut profile, event, &mut opts_out, &mut forbids));
     opts_out |= withdraws(before, &profile, event);
     if effect == Effect::Changed {
-        return Ok(Change { traits, profile, opts_out, forbids });
+        let mut entries = spare.entries();
+        entries.traits = (traited == Effect::Changed).then_some(traits);
+        return Ok(Change { entries, profile, opts_out, forbids });
     }
     spare.give_back(profile);
     Err(unchanged(effect))
+}
+
+impl Change {
+    pub fn writes(&self) -> Sections {
+        section::PROFILE | if self.entries.traits.is_some() { section::TRAITS } else { 0 }
+    }
 }
 
 fn take_traits(traits: &mut Traits, event: &CustomerEvent<'_>) -> Effect {

@@ -2,8 +2,8 @@
 
 use super::pack::{Packer, Parts, Unpacker};
 use super::{
-    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, LIMITS_MAX, LOANS_MAX, Limit, Loan,
-    Offering, Outcome, Profile, Traits, section,
+    APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, Instalment, LIMITS_MAX, LOANS_MAX, Limit,
+    Loan, Offering, Outcome, Profile, Traits, section,
 };
 use crate::domain::Settlement;
 use crate::domain::codec::CodecError;
@@ -20,6 +20,7 @@ pub struct Entries {
     pub application: Option<Application>,
     pub drawdown: Option<Drawdown>,
     pub limit: Option<Limit>,
+    pub instalment: Option<Instalment>,
     pub traits: Option<Traits>,
 }
 
@@ -28,7 +29,7 @@ pub struct Entries {
 pub struct Spare {
     /// One event is weighed at a time.
     entries: Option<Box<Entries>>,
-    instalments: Vec<Vec<super::Instalment>>,
+    instalments: Vec<Vec<Instalment>>,
     #[expect(clippy::vec_box, reason = "a box moves between record and pool without its contents")]
     profiles: Vec<Box<Profile>>,
     #[expect(clippy::vec_box, reason = "as above")]
@@ -36,8 +37,6 @@ pub struct Spare {
     /// Where the end of a candidate is said.
     pub settlement: Settlement,
 }
-
-type Read<T> = Result<T, CodecError>;
 
 impl Packed for Customer {
     const TAG: u8 = b'c';
@@ -60,18 +59,18 @@ impl Packed for Customer {
     }
 
     fn unpack(&mut self, section: Sections, bytes: &[u8], spare: &mut Spare) -> Result<(), CodecError> {
-        let from = &mut Unpacker::new(bytes);
+        let mut from = Unpacker::new(bytes);
         match section {
-            section::APPLICATIONS => self.unpack_applications(from)?,
-            section::DRAWDOWNS => from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack)?,
+            section::APPLICATIONS => self.unpack_applications(&mut from),
+            section::DRAWDOWNS => from.list(&mut self.drawdowns, DRAWDOWNS_MAX, Drawdown::unpack),
             section::LOANS => {
                 let buffers = &mut spare.instalments;
-                from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()))?;
+                from.list(&mut self.loans, LOANS_MAX, |from| Loan::unpack(from, buffers.pop().unwrap_or_default()));
             }
-            section::TRAITS => self.traits.unpack(from)?,
-            section::PROFILE => self.profile.insert(spare.profiles.pop().unwrap_or_default()).unpack(from)?,
-            section::OFFERING => self.offering.insert(spare.offerings.pop().unwrap_or_default()).unpack(from)?,
-            _ => self.erased_at = Some(from.time()?),
+            section::TRAITS => self.traits.unpack(&mut from),
+            section::PROFILE => self.profile.insert(spare.profiles.pop().unwrap_or_default()).unpack(&mut from),
+            section::OFFERING => self.offering.insert(spare.offerings.pop().unwrap_or_default()).unpack(&mut from),
+            _ => self.erased_at = Some(from.time()),
         }
         from.end()
     }
@@ -121,15 +120,15 @@ impl Customer {
         }
     }
 
-    fn unpack_applications(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
-        let mut parts = from.parts()?;
+    fn unpack_applications(&mut self, from: &mut Unpacker<'_>) {
+        let mut parts = from.parts();
         if parts.next() {
-            from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack)?;
+            from.list(&mut self.applications, APPLICATIONS_MAX, Application::unpack);
         }
         if parts.next() {
-            from.list(&mut self.limits, LIMITS_MAX, Limit::unpack)?;
+            from.list(&mut self.limits, LIMITS_MAX, Limit::unpack);
         }
-        parts.end(0)
+        from.no_more(&parts);
     }
 }
 
@@ -141,12 +140,14 @@ impl Spare {
 
     /// Takes entries back; what is still among them is forgotten.
     pub fn give_back_entries(&mut self, mut entries: Box<Entries>) {
-        (entries.application, entries.drawdown, entries.limit, entries.traits) = (None, None, None, None);
+        // Each by itself, and every one, which the compiler sees.
+        let Entries { application, drawdown, limit, instalment, traits } = &mut *entries;
+        (*application, *drawdown, *limit, *instalment, *traits) = (None, None, None, None, None);
         self.entries = Some(entries);
     }
 
     /// Room for the instalments of a new loan.
-    pub fn instalments(&mut self) -> Vec<super::Instalment> {
+    pub fn instalments(&mut self) -> Vec<Instalment> {
         self.instalments.pop().unwrap_or_default()
     }
 
@@ -203,15 +204,15 @@ impl Application {
         pack_outcome(self.outcome, to);
     }
 
-    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (partner, application) = (from.text()?, from.id()?);
-        let currency = from.some(parts.next(), Unpacker::text)?;
-        let preaccepted_at = from.some(parts.next(), Unpacker::time)?;
-        let submitted = unpack_asked(&mut parts, from)?;
-        let outcome = unpack_outcome(&mut parts, from)?;
-        parts.end(from.position())?;
-        Ok(Self { partner, application, currency, submitted, preaccepted_at, outcome })
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
+        let (partner, application) = (from.text(), from.id());
+        let currency = from.some(parts.next(), Unpacker::text);
+        let preaccepted_at = from.some(parts.next(), Unpacker::time);
+        let submitted = unpack_asked(&mut parts, from);
+        let outcome = unpack_outcome(&mut parts, from);
+        from.no_more(&parts);
+        Self { partner, application, currency, submitted, preaccepted_at, outcome }
     }
 }
 
@@ -228,9 +229,9 @@ fn pack_asked(asked: Option<Asked>, to: &mut Packer<'_, '_>) {
 }
 
 #[inline]
-fn unpack_asked(parts: &mut Parts, from: &mut Unpacker<'_>) -> Read<Option<Asked>> {
+fn unpack_asked(parts: &mut Parts, from: &mut Unpacker<'_>) -> Option<Asked> {
     let (asked, amount) = (parts.next(), parts.next());
-    from.some(asked, |from| Ok(Asked { at: from.time()?, amount_minor: from.some(amount, Unpacker::number)? }))
+    from.some(asked, |from| Asked { at: from.time(), amount_minor: from.some(amount, Unpacker::number) })
 }
 
 fn with_outcome(parts: Parts, outcome: Option<&Outcome>) -> Parts {
@@ -247,12 +248,12 @@ fn pack_outcome(outcome: Option<Outcome>, to: &mut Packer<'_, '_>) {
     }
 }
 
-fn unpack_outcome(parts: &mut Parts, from: &mut Unpacker<'_>) -> Read<Option<Outcome>> {
+fn unpack_outcome(parts: &mut Parts, from: &mut Unpacker<'_>) -> Option<Outcome> {
     let (outcome, amount, reason) = (parts.next(), parts.next(), parts.next());
     from.some(outcome, |from| {
-        let (at, kind) = (from.time()?, from.word()?);
-        let amount_minor = from.some(amount, Unpacker::number)?;
-        Ok(Outcome { at, kind, amount_minor, cancel_reason: from.some(reason, Unpacker::word)? })
+        let (at, kind) = (from.time(), from.word());
+        let amount_minor = from.some(amount, Unpacker::number);
+        Outcome { at, kind, amount_minor, cancel_reason: from.some(reason, Unpacker::word) }
     })
 }
 
@@ -275,19 +276,19 @@ impl Drawdown {
         to.some(self.offered_minor, Packer::number);
     }
 
-    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
         let (request_known, admitted, own_accepted) = (parts.next(), parts.next(), parts.next());
-        let (partner, drawdown) = (from.text()?, from.id()?);
-        let risk_passed_at = from.some(parts.next(), Unpacker::time)?;
-        let requested = unpack_asked(&mut parts, from)?;
-        let outcome = unpack_outcome(&mut parts, from)?;
-        let candidate = from.some(parts.next(), Unpacker::id)?.unwrap_or_default();
+        let (partner, drawdown) = (from.text(), from.id());
+        let risk_passed_at = from.some(parts.next(), Unpacker::time);
+        let requested = unpack_asked(&mut parts, from);
+        let outcome = unpack_outcome(&mut parts, from);
+        let candidate = from.some(parts.next(), Unpacker::id).unwrap_or_default();
         let held_out = parts.next();
-        let offered_minor = from.some(parts.next(), Unpacker::number)?;
+        let offered_minor = from.some(parts.next(), Unpacker::number);
         let (staff, test_order) = (parts.next(), parts.next());
-        parts.end(from.position())?;
-        Ok(Self {
+        from.no_more(&parts);
+        Self {
             partner,
             drawdown,
             requested,
@@ -301,7 +302,7 @@ impl Drawdown {
             held_out,
             staff,
             test_order,
-        })
+        }
     }
 }
 
@@ -327,32 +328,23 @@ impl Limit {
         to.dated(&self.ended, |to, value| to.word(*value));
     }
 
-    fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let partner = from.text()?;
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
+        let partner = from.text();
         let limit = Self {
             partner,
-            product: from.some(parts.next(), Unpacker::id)?.unwrap_or_default(),
-            currency: from.some(parts.next(), Unpacker::text)?,
-            terms_at: from.some(parts.next(), Unpacker::time)?,
-            limit_minor: from.dated(parts.next(), Unpacker::number)?,
-            all_in_cost_ppm: from.dated(parts.next(), Unpacker::number)?,
-            term_months: from.dated(parts.next(), Unpacker::small)?,
-            repayment_method: from.dated(parts.next(), Unpacker::word)?,
-            product_kind: from.dated(parts.next(), Unpacker::word)?,
-            frozen: from.dated(parts.next(), flag)?,
-            ended: from.dated(parts.next(), Unpacker::word)?,
+            product: from.some(parts.next(), Unpacker::id).unwrap_or_default(),
+            currency: from.some(parts.next(), Unpacker::text),
+            terms_at: from.some(parts.next(), Unpacker::time),
+            limit_minor: from.dated(parts.next(), Unpacker::number),
+            all_in_cost_ppm: from.dated(parts.next(), Unpacker::number),
+            term_months: from.dated(parts.next(), Unpacker::small),
+            repayment_method: from.dated(parts.next(), Unpacker::word),
+            product_kind: from.dated(parts.next(), Unpacker::word),
+            frozen: from.dated(parts.next(), Unpacker::flag),
+            ended: from.dated(parts.next(), Unpacker::word),
         };
-        parts.end(from.position())?;
-        Ok(limit)
-    }
-}
-
-pub(super) fn flag(from: &mut Unpacker<'_>) -> Read<bool> {
-    let at = from.position();
-    match from.number()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        ordinal => Err(CodecError::Ordinal { at, ordinal }),
+        from.no_more(&parts);
+        limit
     }
 }

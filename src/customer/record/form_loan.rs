@@ -2,11 +2,8 @@
 
 use super::pack::{Packer, Parts, Unpacker};
 use super::{Closed, Disbursed, INSTALMENTS_MAX, Instalment, Loan, Marks, Payment, Schedule};
-use crate::domain::codec::CodecError;
 use crate::domain::events::{Components, Payer};
 use crate::domain::{CalendarDay, EventTime};
-
-type Read<T> = Result<T, CodecError>;
 
 /// What the next instalment is compared with.
 #[derive(Clone, Copy, Default)]
@@ -45,109 +42,128 @@ impl Loan {
     }
 
     /// `instalments` is an empty list with room.
-    pub(super) fn unpack(from: &mut Unpacker<'_>, mut instalments: Vec<Instalment>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (partner, loan) = (from.text()?, from.id()?);
-        let currency = from.some(parts.next(), Unpacker::text)?;
+    pub(super) fn unpack(from: &mut Unpacker<'_>, mut instalments: Vec<Instalment>) -> Self {
+        let mut parts = from.parts();
+        let (partner, loan) = (from.text(), from.id());
+        let currency = from.some(parts.next(), Unpacker::text);
         let (disbursed, number) = (parts.next(), parts.next());
         let disbursed = from.some(disbursed, |from| {
-            let (at, principal_minor) = (from.time()?, from.number()?);
-            Ok(Disbursed { at, principal_minor, instalments: from.some(number, Unpacker::small)? })
-        })?;
+            let (at, principal_minor) = (from.time(), from.number());
+            Disbursed { at, principal_minor, instalments: from.some(number, Unpacker::small) }
+        });
         let closed = from.some(parts.next(), |from| {
-            let (at, reason) = (from.time()?, from.word()?);
-            Ok(Closed { at, reason, day: from.day(day_of(at))? })
-        })?;
+            let (at, reason) = (from.time(), from.word());
+            Closed { at, reason, day: from.day(day_of(at)) }
+        });
         let marks = Marks { compensated: parts.next(), written_off: parts.next(), restructured: parts.next() };
-        parts.end(from.position())?;
+        from.no_more(&parts);
         let mut before = Before::default();
-        from.list(&mut instalments, INSTALMENTS_MAX, |from| Instalment::unpack(&mut before, from))?;
-        Ok(Self { partner, loan, currency, disbursed, closed, marks, instalments })
+        from.list(&mut instalments, INSTALMENTS_MAX, |from| Instalment::unpack(&mut before, from));
+        Self { partner, loan, currency, disbursed, closed, marks, instalments }
     }
+}
+
+/// What is said of an instalment, one bit each: seven of them say all of most instalments.
+mod says {
+    /// Its number: it is not the one after the number before.
+    pub const NUMBER: u64 = 1;
+    pub const NO_SCHEDULE: u64 = 1 << 1;
+    /// When its schedule was stated: at another time than the one before.
+    pub const STATED: u64 = 1 << 2;
+    /// What is due: other amounts than before.
+    pub const DUE: u64 = 1 << 3;
+    pub const PAYMENT: u64 = 1 << 4;
+    /// Paid is not exactly what is due.
+    pub const OTHERWISE: u64 = 1 << 5;
+    /// Who paid, and on which day of the zone.
+    pub const PAYER: u64 = 1 << 6;
+    /// The rest was waived.
+    pub const WAIVED: u64 = 1 << 7;
+    pub const ALL: u64 = (1 << 8) - 1;
 }
 
 impl Instalment {
     fn pack(&self, before: &mut Before, to: &mut Packer<'_, '_>) {
-        let (schedule, payment) = (self.schedule, self.payment);
-        let next = i64::from(self.number) == i64::from(before.number) + 1;
-        let due = schedule.map_or(before.due, |schedule| schedule.due);
-        let moment = payment.map(|payment| shift_of(&payment));
-        // The first seven bits say all of most instalments.
-        let parts = Parts::default()
-            .with(!next)
-            .with(schedule.is_none())
-            .with(schedule.is_some_and(|schedule| schedule.at != before.scheduled_at))
-            .with(due != before.due)
-            .with(payment.is_some())
-            .with(payment.is_some_and(|payment| payment.paid != Some(due)))
-            .with(
-                payment.is_some_and(|payment| payment.payer != Payer::Customer)
-                    || moment.is_some_and(|m| m != before.shift),
-            )
-            .with(payment.is_some_and(|payment| payment.paid.is_none()));
-        to.parts(parts);
-        if !next {
+        let bit = |said, bit| if said { bit } else { 0 };
+        let mut said = bit(i64::from(self.number) != i64::from(before.number) + 1, says::NUMBER);
+        let (mut due, mut shift) = (before.due, before.shift);
+        match &self.schedule {
+            None => said |= says::NO_SCHEDULE,
+            Some(schedule) => {
+                due = schedule.due;
+                said |= bit(schedule.at != before.scheduled_at, says::STATED) | bit(due != before.due, says::DUE);
+            }
+        }
+        if let Some(payment) = &self.payment {
+            shift = shift_of(payment);
+            let told = payment.payer != Payer::Customer || shift != before.shift;
+            said |= says::PAYMENT | bit(payment.paid != Some(due), says::OTHERWISE);
+            said |= bit(told, says::PAYER) | bit(payment.paid.is_none(), says::WAIVED);
+        }
+        to.parts(Parts::of(said));
+        if said & says::NUMBER != 0 {
             to.number(i64::from(self.number));
         }
-        if let Some(schedule) = schedule {
-            if schedule.at != before.scheduled_at {
+        before.number = self.number;
+        if let Some(schedule) = &self.schedule {
+            if said & says::STATED != 0 {
                 to.time(schedule.at);
+                before.scheduled_at = schedule.at;
             }
             to.day(schedule.due_date, before.due_date);
-            if due != before.due {
+            before.due_date = schedule.due_date;
+            if said & says::DUE != 0 {
                 pack_components(due, before.due, to);
+                before.due = due;
             }
-            *before = Before { scheduled_at: schedule.at, due_date: schedule.due_date, due, ..*before };
         }
-        if let (Some(payment), Some(shift)) = (payment, moment) {
+        if let Some(payment) = &self.payment {
             to.near(before.due_date.utc_start().0);
             to.time(payment.at);
-            if let Some(paid) = payment.paid.filter(|paid| *paid != due) {
+            if let Some(paid) = payment.paid.filter(|_| said & says::OTHERWISE != 0) {
                 pack_components(paid, due, to);
             }
-            if payment.payer != Payer::Customer || shift != before.shift {
+            if said & says::PAYER != 0 {
                 to.word(payment.payer);
                 to.day(payment.day, day_of(payment.at));
                 before.shift = shift;
             }
         }
-        before.number = self.number;
     }
 
-    fn unpack(before: &mut Before, from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (numbered, unscheduled, moved, differs) = (parts.next(), parts.next(), parts.next(), parts.next());
-        let (paid, in_part, told, waived) = (parts.next(), parts.next(), parts.next(), parts.next());
-        let at = from.position();
-        parts.end(at)?;
-        let number =
-            if numbered { from.small()? } else { before.number.checked_add(1).ok_or(CodecError::Number { at })? };
+    fn unpack(before: &mut Before, from: &mut Unpacker<'_>) -> Self {
+        let said = from.bits(says::ALL);
+        let is = |bit| said & bit != 0;
+        let number = if is(says::NUMBER) { from.small() } else { from.after(before.number) };
+        before.number = number;
         let mut schedule = None;
-        if !unscheduled {
-            let at = if moved { from.time()? } else { before.scheduled_at };
-            let due_date = from.day(before.due_date)?;
-            let due = if differs { unpack_components(before.due, from)? } else { before.due };
-            *before = Before { scheduled_at: at, due_date, due, ..*before };
-            schedule = Some(Schedule { at, due_date, due });
+        if !is(says::NO_SCHEDULE) {
+            if is(says::STATED) {
+                before.scheduled_at = from.time();
+            }
+            before.due_date = from.day(before.due_date);
+            if is(says::DUE) {
+                before.due = unpack_components(before.due, from);
+            }
+            schedule = Some(Schedule { at: before.scheduled_at, due_date: before.due_date, due: before.due });
         }
         let mut payment = None;
-        if paid {
+        if is(says::PAYMENT) {
             from.near(before.due_date.utc_start().0);
-            let at = from.time()?;
-            let paid = match (in_part, waived) {
+            let at = from.time();
+            let paid = match (is(says::OTHERWISE), is(says::WAIVED)) {
                 (_, true) => None,
-                (true, false) => Some(unpack_components(before.due, from)?),
+                (true, false) => Some(unpack_components(before.due, from)),
                 (false, false) => Some(before.due),
             };
             let (mut payer, mut day) = (Payer::Customer, CalendarDay(day_of(at).0.wrapping_add(before.shift)));
-            if told {
-                (payer, day) = (from.word()?, from.day(day_of(at))?);
+            if is(says::PAYER) {
+                (payer, day) = (from.word(), from.day(day_of(at)));
                 before.shift = day.0.wrapping_sub(day_of(at).0);
             }
             payment = Some(Payment { at, paid, payer, day });
         }
-        before.number = number;
-        Ok(Self { number, schedule, payment })
+        Self { number, schedule, payment }
     }
 }
 
@@ -167,10 +183,10 @@ fn pack_components(of: Components, from: Components, to: &mut Packer<'_, '_>) {
     to.number(of.fee_minor.wrapping_sub(from.fee_minor));
 }
 
-fn unpack_components(before: Components, from: &mut Unpacker<'_>) -> Read<Components> {
-    Ok(Components {
-        principal_minor: before.principal_minor.wrapping_add(from.number()?),
-        interest_minor: before.interest_minor.wrapping_add(from.number()?),
-        fee_minor: before.fee_minor.wrapping_add(from.number()?),
-    })
+fn unpack_components(before: Components, from: &mut Unpacker<'_>) -> Components {
+    Components {
+        principal_minor: before.principal_minor.wrapping_add(from.number()),
+        interest_minor: before.interest_minor.wrapping_add(from.number()),
+        fee_minor: before.fee_minor.wrapping_add(from.number()),
+    }
 }

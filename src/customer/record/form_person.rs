@@ -1,15 +1,12 @@
 //! The packed form of what concerns the person: traits, profile and offering.
 
 use super::fact::Dated;
-use super::form::{clear, flag, list};
+use super::form::{clear, list};
 use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
 use super::{
     Consent, Contact, FlagFact, Giving, Income, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits,
     Verdict,
 };
-use crate::domain::codec::CodecError;
-
-type Read<T> = Result<T, CodecError>;
 
 impl Traits {
     pub(super) fn pack<'r>(&'r self, to: &mut Packer<'r, '_>) {
@@ -25,16 +22,16 @@ impl Traits {
         }
     }
 
-    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
-        let mut parts = from.parts()?;
-        self.region = from.dated(parts.next(), Unpacker::id)?;
-        self.employer_form = from.dated(parts.next(), Unpacker::text)?;
-        self.employer_report = from.dated(parts.next(), Unpacker::text)?;
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) {
+        let mut parts = from.parts();
+        self.region = from.dated(parts.next(), Unpacker::id);
+        self.employer_form = from.dated(parts.next(), Unpacker::text);
+        self.employer_report = from.dated(parts.next(), Unpacker::text);
         self.verdict = from.some(parts.next(), |from| {
-            let (decided_at, valid_days) = (from.time()?, from.small()?);
-            Ok(Verdict { decided_at, valid_days, model: from.id()?, version: from.id()?, band: from.id()? })
-        })?;
-        parts.end(from.position())
+            let (decided_at, valid_days) = (from.time(), from.small());
+            Verdict { decided_at, valid_days, model: from.id(), version: from.id(), band: from.id() }
+        });
+        from.no_more(&parts);
     }
 
     /// Forgets everything; each by itself, because a whole default would be written beside it and moved here.
@@ -75,38 +72,37 @@ impl Profile {
         to.some(self.own_declined_at, Packer::time);
     }
 
-    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
-        let mut parts = from.parts()?;
-        self.zone = from.dated(parts.next(), Unpacker::id)?;
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) {
+        let mut parts = from.parts();
+        self.zone = from.dated(parts.next(), Unpacker::id);
         self.tags = from.dated(parts.next(), |from| {
             let mut tags = Tags::new();
-            for _ in 0..from.count(ENTRIES_MAX)? {
-                tags.push(from.id()?);
+            for _ in 0..from.count(ENTRIES_MAX) {
+                tags.push(from.id());
             }
-            Ok(tags)
-        })?;
-        self.lenders = from.dated(parts.next(), Unpacker::small)?;
-        self.debt_burden_ppm = from.dated(parts.next(), Unpacker::number)?;
-        self.own_product = from.dated(parts.next(), Unpacker::word)?;
-        self.own_limit_minor = from.dated(parts.next(), Unpacker::number)?;
-        self.own_since = from.some(parts.next(), Unpacker::time)?;
-        self.merged_into = from.dated(parts.next(), Unpacker::id)?;
+            tags
+        });
+        self.lenders = from.dated(parts.next(), Unpacker::small);
+        self.debt_burden_ppm = from.dated(parts.next(), Unpacker::number);
+        self.own_product = from.dated(parts.next(), Unpacker::word);
+        self.own_limit_minor = from.dated(parts.next(), Unpacker::number);
+        self.own_since = from.some(parts.next(), Unpacker::time);
+        self.merged_into = from.dated(parts.next(), Unpacker::id);
         if parts.next() {
-            from.list(&mut self.scores, ENTRIES_MAX, ScoreFact::unpack)?;
+            from.list(&mut self.scores, ENTRIES_MAX, ScoreFact::unpack);
         }
         if parts.next() {
-            from.list(&mut self.consents, ENTRIES_MAX, Consent::unpack)?;
+            from.list(&mut self.consents, ENTRIES_MAX, Consent::unpack);
         }
         if parts.next() {
-            from.list(&mut self.flags, ENTRIES_MAX, FlagFact::unpack)?;
+            from.list(&mut self.flags, ENTRIES_MAX, FlagFact::unpack);
         }
         if parts.next() {
-            from.list(&mut self.contacts, ENTRIES_MAX, Contact::unpack)?;
+            from.list(&mut self.contacts, ENTRIES_MAX, Contact::unpack);
         }
-        self.income =
-            from.dated(parts.next(), |from| Ok(Income { monthly_minor: from.number()?, currency: from.text()? }))?;
-        self.own_declined_at = from.some(parts.next(), Unpacker::time)?;
-        parts.end(from.position())
+        self.income = from.dated(parts.next(), |from| Income { monthly_minor: from.number(), currency: from.text() });
+        self.own_declined_at = from.some(parts.next(), Unpacker::time);
+        from.no_more(&parts);
     }
 
     /// Forgets everything but the room of its lists.
@@ -173,9 +169,9 @@ impl ScoreFact {
         to.text(&self.version);
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let (kind, at, scored_at, value_ppm) = (from.word()?, from.time()?, from.time()?, from.number()?);
-        Ok(Self { kind, at, scored_at, value_ppm, model: from.text()?, version: from.text()? })
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let (kind, at, scored_at, value_ppm) = (from.word(), from.time(), from.time(), from.number());
+        Self { kind, at, scored_at, value_ppm, model: from.text(), version: from.text() }
     }
 }
 
@@ -196,18 +192,18 @@ impl Consent {
         to.some(self.withdrawn_at, Packer::time);
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (purpose, controller) = (from.word()?, from.text()?);
-        let recipient = from.some(parts.next(), Unpacker::text)?;
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
+        let (purpose, controller) = (from.word(), from.text());
+        let recipient = from.some(parts.next(), Unpacker::text);
         let (given, via) = (parts.next(), parts.next());
         let giving = from.some(given, |from| {
-            let (given_at, consent, text_version) = (from.time()?, from.id()?, from.text()?);
-            Ok(Giving { given_at, consent, text_version, collected_via: from.some(via, Unpacker::text)? })
-        })?;
-        let withdrawn_at = from.some(parts.next(), Unpacker::time)?;
-        parts.end(from.position())?;
-        Ok(Self { purpose, controller, recipient, giving, withdrawn_at })
+            let (given_at, consent, text_version) = (from.time(), from.id(), from.text());
+            Giving { given_at, consent, text_version, collected_via: from.some(via, Unpacker::text) }
+        });
+        let withdrawn_at = from.some(parts.next(), Unpacker::time);
+        from.no_more(&parts);
+        Self { purpose, controller, recipient, giving, withdrawn_at }
     }
 }
 
@@ -218,8 +214,8 @@ impl FlagFact {
         to.number(i64::from(self.value.value));
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        Ok(Self { flag: from.word()?, value: Dated { at: from.time()?, value: flag(from)? } })
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Self { flag: from.word(), value: Dated { at: from.time(), value: from.flag() } }
     }
 }
 
@@ -232,12 +228,12 @@ impl Contact {
         to.some_text(&self.channel);
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Read<Self> {
-        let mut parts = from.parts()?;
-        let (at, event, kind) = (from.time()?, from.id()?, from.word()?);
-        let channel = from.some(parts.next(), Unpacker::text)?;
-        parts.end(from.position())?;
-        Ok(Self { at, event, kind, channel })
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut parts = from.parts();
+        let (at, event, kind) = (from.time(), from.id(), from.word());
+        let channel = from.some(parts.next(), Unpacker::text);
+        from.no_more(&parts);
+        Self { at, event, kind, channel }
     }
 }
 
@@ -258,19 +254,22 @@ impl Offering {
         self.offered_at.iter().for_each(|at| to.time(*at));
     }
 
-    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Read<()> {
-        let mut parts = from.parts()?;
+    pub(super) fn unpack(&mut self, from: &mut Unpacker<'_>) {
+        let mut parts = from.parts();
         let (pending, settled) = (parts.next(), parts.next());
-        self.pending = from.some(pending, |from| {
-            Ok(Pending { candidate: from.text_id()?, partner: from.text()?, drawdown: from.text()?, settled })
-        })?;
+        self.pending = from.some(pending, |from| Pending {
+            candidate: from.text_id(),
+            partner: from.text(),
+            drawdown: from.text(),
+            settled,
+        });
         let (live, settled, expires) = (parts.next(), parts.next(), parts.next());
         self.live = from.some(live, |from| {
-            let (candidate, partner, drawdown) = (from.text_id()?, from.text()?, from.text()?);
-            let expires_at = from.some(expires, Unpacker::time)?;
-            Ok(Live { candidate, partner, drawdown, expires_at, settled })
-        })?;
-        from.list(&mut self.offered_at, OFFERED_MAX, Unpacker::time)?;
-        parts.end(from.position())
+            let (candidate, partner, drawdown) = (from.text_id(), from.text(), from.text());
+            let expires_at = from.some(expires, Unpacker::time);
+            Live { candidate, partner, drawdown, expires_at, settled }
+        });
+        from.list(&mut self.offered_at, OFFERED_MAX, Unpacker::time);
+        from.no_more(&parts);
     }
 }

@@ -8,6 +8,7 @@ mod form_person;
 mod loan;
 mod offering;
 mod pack;
+mod place;
 mod profile;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use application::{Application, Asked, Drawdown, Limit, Outcome};
 pub use form::{Entries, Spare};
 pub use loan::{Closed, Disbursed, Instalment, InstalmentState, Loan, Marks, Payment, Schedule};
 pub use offering::{Live, OFFERED_MAX, Offering, Pending};
+pub use place::{Place, put};
 pub use profile::{Consent, Contact, FlagFact, Giving, Income, Profile, ScoreFact, ScoreKind, Tags, Traits, Verdict};
 
 use crate::domain::EventTime;
@@ -60,7 +62,7 @@ pub trait Keyed {
 const LOOKED_THROUGH_MAX: usize = 8;
 
 /// Where the entry of that partner and id is.
-fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
+pub fn position<T: Keyed>(items: &[T], partner: &str, id: &str) -> Option<usize> {
     if items.len() > LOOKED_THROUGH_MAX {
         return search(items, partner, id).ok();
     }
@@ -86,34 +88,15 @@ pub fn find_mut<'a, T: Keyed>(items: &'a mut [T], partner: &str, id: &str) -> Op
     items.get_mut(position)
 }
 
-/// The entry of that partner and id, made if there is none.
-pub fn find_or_place<'a, T: Keyed>(
-    items: &'a mut Vec<T>,
-    partner: &str,
-    id: &str,
-    make: impl FnOnce() -> T,
-) -> &'a mut T {
-    let position = search(items, partner, id).unwrap_or_else(|position| {
-        items.insert(position, make());
-        position
-    });
-    &mut items[position]
-}
-
-/// Places an entry by its key.
-pub fn place<T: Keyed>(items: &mut Vec<T>, item: T) {
-    let (partner, id) = item.key();
-    match search(items, partner, id) {
-        Ok(position) => items[position] = item,
-        Err(position) => items.insert(position, item),
-    }
-}
-
 /// The entries of one partner.
 pub fn of_partner<'a, T: Keyed>(items: &'a [T], partner: &str) -> &'a [T] {
-    let start = items.partition_point(|item| item.key().0 < partner);
+    let of_it = |item: &T| item.key().0 == partner;
+    let start = match items.len() {
+        ..=LOOKED_THROUGH_MAX => items.iter().take_while(|item| !of_it(item)).count(),
+        _ => items.partition_point(|item| item.key().0 < partner),
+    };
     let rest = items.get(start..).unwrap_or_default();
-    rest.get(..rest.partition_point(|item| item.key().0 == partner)).unwrap_or_default()
+    rest.get(..rest.iter().take_while(|item| of_it(item)).count()).unwrap_or_default()
 }
 
 /// Everything known of one customer, over all partners.
