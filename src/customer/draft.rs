@@ -11,8 +11,9 @@ use crate::domain::words::Word;
 use crate::domain::{Decision, EventTime, Text, set_content_id, set_text};
 use crate::policy::Facts;
 
-/// The version of a candidate draft.
+/// The version of a candidate draft, and as it stands in ids.
 const DRAFT_VERSION: i32 = 1;
+const DRAFT_VERSION_TEXT: &str = "1";
 
 impl Trigger<'_> {
     fn set_candidate_id(&self, facts: &Facts<'_>, id: &mut Text) {
@@ -77,9 +78,9 @@ impl Trigger<'_> {
         let mut boxed = room.decisions.take().unwrap_or_default();
         let (said, judgement) = (&mut *boxed, &mut room.judgement);
         (said.kind, said.stage) = (kind, StageName::Customer);
-        let draft = compact_str::format_compact!("{DRAFT_VERSION}");
         self.set_candidate_id(facts, &mut said.candidate);
-        let parts = [said.candidate.as_str(), said.stage.name(), said.kind.name(), &draft].map(str::as_bytes);
+        let parts =
+            [said.candidate.as_str(), said.stage.name(), said.kind.name(), DRAFT_VERSION_TEXT].map(str::as_bytes);
         set_content_id(&mut said.decision, &parts);
         set_text(&mut said.customer, facts.customer);
         set_text(&mut said.partner, facts.partner);
