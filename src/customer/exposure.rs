@@ -241,8 +241,9 @@ impl Loan {
 
 /// What was before the trigger: neither its own drawdown nor its own application counts.
 fn history(customer: &Customer, asking: &Asking<'_>) -> History {
+    let own_since = customer.profile.as_ref().and_then(|profile| profile.own_since);
     let mut history = History {
-        own_first: customer.doors().origin() == Some(Origin::OwnFirst),
+        own_first: own_since.is_some() && customer.doors().origin() == Some(Origin::OwnFirst),
         limit_open: own_limit(customer).is_some() || customer.limits.iter().any(Limit::is_live),
         balance: customer.loans.iter().any(|loan| loan.outstanding_minor() > 0),
         ..History::default()

@@ -94,11 +94,11 @@ fn hash_of_many(parts: &[&[u8]]) -> blake3::Hash {
 }
 
 fn set_hexadecimal(id: &mut Text, hash: &blake3::Hash) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // By reckoning instead of by a table, so that many digits are made at once.
+    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
     let mut hexadecimal = [0; 2 * ID_BYTES];
     for (pair, byte) in hexadecimal.chunks_exact_mut(2).zip(hash.as_bytes()) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+        (pair[0], pair[1]) = (digit(byte >> 4), digit(byte & 15));
     }
     set_text(id, str::from_utf8(&hexadecimal).unwrap_or_default());
 }
