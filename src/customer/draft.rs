@@ -5,7 +5,7 @@ use std::mem::swap;
 use super::record::Customer;
 use super::trigger::{Room, Trigger};
 use crate::domain::candidate::{CandidateStatus, Friction, ModelUse, Source};
-use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::decision::{DecisionKind, StageName, set_decision_id};
 use crate::domain::events::RiskVerdict;
 use crate::domain::words::Word;
 use crate::domain::{Decision, EventTime, Text, set_content_id, set_text};
@@ -22,8 +22,14 @@ impl Trigger<'_> {
         set_content_id(id, &parts);
     }
 
-    /// Writes the proposal that the judgement's terms make.
-    pub fn draft(&self, facts: &Facts<'_>, customer: &Customer, (version, hash): (&Text, &Text), room: &mut Room) {
+    /// Writes the proposal that the judgement's terms make, about the candidate of its decision.
+    pub fn draft(
+        &self,
+        facts: &Facts<'_>,
+        customer: &Customer,
+        Decision { candidate: id, policy_version: version, policy_hash: hash, .. }: &Decision,
+        room: &mut Room,
+    ) {
         let (proposal, terms) = (&mut room.proposal, &mut room.judgement.terms);
         set_text(&mut proposal.partner, facts.partner);
         set_text(&mut proposal.drawdown, facts.drawdown);
@@ -31,7 +37,7 @@ impl Trigger<'_> {
         proposal.amount_minor = facts.amount_minor.unwrap_or(0);
         proposal.triggered_at = facts.event_time;
         let draft = &mut proposal.candidate;
-        self.set_candidate_id(facts, &mut draft.candidate);
+        set_text(&mut draft.candidate, id);
         set_text(&mut draft.customer, facts.customer);
         (draft.kind, draft.status, draft.version) = (facts.kind, CandidateStatus::Active, DRAFT_VERSION);
         (draft.supersedes, draft.campaign, draft.revocable_until) = (None, None, None);
@@ -77,10 +83,8 @@ impl Trigger<'_> {
         let mut boxed = room.decisions.take().unwrap_or_default();
         let (said, judgement) = (&mut *boxed, &mut room.judgement);
         (said.kind, said.stage) = (kind, StageName::Customer);
-        let draft = compact_str::format_compact!("{DRAFT_VERSION}");
         self.set_candidate_id(facts, &mut said.candidate);
-        let parts = [said.candidate.as_str(), said.stage.name(), said.kind.name(), &draft].map(str::as_bytes);
-        set_content_id(&mut said.decision, &parts);
+        set_decision_id(&mut said.decision, &said.candidate, said.stage, said.kind, DRAFT_VERSION);
         set_text(&mut said.customer, facts.customer);
         set_text(&mut said.partner, facts.partner);
         set_text(said.drawdown.get_or_insert_default(), facts.drawdown);

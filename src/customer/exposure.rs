@@ -61,86 +61,108 @@ pub fn doors<'a>(customer: &'a Customer, asking: &Asking<'a>) -> Doors<'a> {
 }
 
 /// What one partner has granted, and what of it is drawn or asked for.
-#[derive(Clone, Copy, Default)]
-struct Account {
+#[derive(Clone, Copy)]
+struct Account<'a> {
+    partner: &'a str,
     granted: i64,
     used: i64,
     applied: i64,
+    /// A limit states no amount.
+    unstated: bool,
+    /// An amount is in another currency.
+    foreign: bool,
 }
 
-impl Account {
+impl Account<'_> {
     /// The open undrawn limit with the outstanding and the requests: the limit, or what is drawn where that is more.
-    fn exposure(self) -> i64 {
+    fn exposure(&self) -> i64 {
         self.granted.max(self.used).saturating_add(self.applied)
+    }
+
+    fn unknown(&self) -> Option<Subject> {
+        match self {
+            Self { unstated: true, .. } => Some(Subject::LimitMinor),
+            Self { foreign: true, .. } => Some(Subject::ExposureInOneCurrency),
+            _ => None,
+        }
+    }
+
+    /// Notes whether an amount is in the currency asked about.
+    fn same(&mut self, currency: &Option<Text>, asked: &str) -> bool {
+        let same = currency.as_ref().is_none_or(|currency| currency == asked);
+        self.foreign |= !same;
+        same
+    }
+}
+
+/// One account for each partner of the record.
+#[derive(Default)]
+struct Accounts<'a>(SmallVec<[Account<'a>; 4]>);
+
+impl<'a> Accounts<'a> {
+    fn of(&mut self, partner: &'a str) -> &mut Account<'a> {
+        // The lists are sorted by partner, so it is mostly the one asked for last.
+        let known = self.0.iter().rposition(|account| account.partner == partner);
+        let at = known.unwrap_or_else(|| {
+            self.0.push(Account { partner, granted: 0, used: 0, applied: 0, unstated: false, foreign: false });
+            self.0.len() - 1
+        });
+        &mut self.0[at]
+    }
+
+    fn read(customer: &'a Customer, asking: &Asking<'_>) -> Self {
+        let mut accounts = Self::default();
+        for limit in &customer.limits {
+            let account = accounts.of(&limit.partner);
+            if limit.is_live() && account.same(&limit.currency, asking.currency) {
+                account.granted = account.granted.saturating_add(limit.limit_minor.map_or(0, |granted| granted.value));
+                account.unstated |= limit.limit_minor.is_none();
+            }
+        }
+        for loan in &customer.loans {
+            let (account, outstanding) = (accounts.of(&loan.partner), loan.outstanding_minor());
+            if outstanding > 0 && account.same(&loan.currency, asking.currency) {
+                account.used = account.used.saturating_add(outstanding);
+            }
+        }
+        for drawdown in &customer.drawdowns {
+            let account = accounts.of(&drawdown.partner);
+            account.used = account.used.saturating_add(drawdown.reserved_minor(customer, asking));
+        }
+        for application in &customer.applications {
+            let account = accounts.of(&application.partner);
+            let asked = application.application == asking.application;
+            if !asked && application.is_pending(asking.at) && account.same(&application.currency, asking.currency) {
+                account.applied = account.applied.saturating_add(application.submitted_minor());
+            }
+        }
+        accounts
     }
 }
 
 fn exposure(customer: &Customer, asking: &Asking<'_>) -> Exposure {
-    let mut partners: SmallVec<[&Text; 16]> = customer.limits.iter().map(|limit| &limit.partner).collect();
-    partners.extend(customer.loans.iter().map(|loan| &loan.partner));
-    partners.extend(customer.drawdowns.iter().map(|drawdown| &drawdown.partner));
-    partners.extend(customer.applications.iter().map(|application| &application.partner));
-    partners.sort_unstable();
-    partners.dedup();
-    let own_minor = own_limit(customer).unwrap_or(0).max(accepted_minor(customer, asking.at));
+    let accounts = Accounts::read(customer, asking).0;
+    let own_limit = own_limit(customer);
+    let own_minor = own_limit.unwrap_or(0).max(accepted_minor(customer, asking.at));
     let mut sum = Exposure { own_minor, total_minor: own_minor, ..Exposure::default() };
-    if own_state(customer) == Some(OwnProductState::Active) && own_limit(customer).is_none() {
+    if own_state(customer) == Some(OwnProductState::Active) && own_limit.is_none() {
         sum.unknown = Some(Subject::OwnLimit);
     }
-    for partner in partners {
-        let account = account(customer, partner, asking, &mut sum.unknown);
+    for account in &accounts {
         sum.total_minor = sum.total_minor.saturating_add(account.exposure());
-        if partner == asking.partner {
+        if account.partner == asking.partner {
             (sum.here_minor, sum.here_used_minor) = (account.exposure(), account.used.saturating_add(account.applied));
         }
     }
+    // Of several that are not known, that of the first partner is named.
+    let unknown = accounts.iter().filter_map(|account| Some((account.partner, account.unknown()?)));
+    sum.unknown = sum.unknown.or(unknown.min_by_key(|(partner, _)| *partner).map(|(_, what)| what));
     // The terms that the trigger itself states may be newer than the record.
     let stated = asking.terms.limit_minor.unwrap_or(0);
     let more = stated.saturating_sub(sum.here_minor).max(0);
     sum.total_minor = sum.total_minor.saturating_add(more);
     sum.here_minor = sum.here_minor.saturating_add(more);
     sum
-}
-
-fn account(customer: &Customer, partner: &str, asking: &Asking<'_>, unknown: &mut Option<Subject>) -> Account {
-    let mut account = Account::default();
-    let mut foreign = false;
-    let mut same = |currency: &Option<Text>| {
-        let here = currency.as_ref().is_none_or(|currency| currency == asking.currency);
-        foreign |= !here;
-        here
-    };
-    let of = |known: &Text| known == partner;
-    for limit in customer.limits.iter().filter(|limit| of(&limit.partner) && limit.is_live()) {
-        if same(&limit.currency) {
-            match limit.limit_minor {
-                Some(granted) => account.granted = account.granted.saturating_add(granted.value),
-                None => *unknown = unknown.or(Some(Subject::LimitMinor)),
-            }
-        }
-    }
-    for loan in customer.loans.iter().filter(|loan| of(&loan.partner)) {
-        let outstanding = loan.outstanding_minor();
-        if outstanding > 0 && same(&loan.currency) {
-            account.used = account.used.saturating_add(outstanding);
-        }
-    }
-    for drawdown in customer.drawdowns.iter().filter(|drawdown| of(&drawdown.partner)) {
-        let reserved = drawdown.reserved_minor(customer, asking);
-        account.used = account.used.saturating_add(reserved);
-    }
-    for application in customer.applications.iter().filter(|application| of(&application.partner)) {
-        if application.application != asking.application
-            && application.is_pending(asking.at)
-            && same(&application.currency)
-        {
-            account.applied = account.applied.saturating_add(application.submitted_minor());
-        }
-    }
-    if foreign {
-        *unknown = unknown.or(Some(Subject::ExposureInOneCurrency));
-    }
-    account
 }
 
 /// The own limits that offers have promised and that are not reported yet: of each drawdown given up for an offer of ours, its
@@ -219,8 +241,9 @@ impl Loan {
 
 /// What was before the trigger: neither its own drawdown nor its own application counts.
 fn history(customer: &Customer, asking: &Asking<'_>) -> History {
+    let own_since = customer.profile.as_ref().and_then(|profile| profile.own_since);
     let mut history = History {
-        own_first: customer.doors().origin() == Some(Origin::OwnFirst),
+        own_first: own_since.is_some() && customer.doors().origin() == Some(Origin::OwnFirst),
         limit_open: own_limit(customer).is_some() || customer.limits.iter().any(Limit::is_live),
         balance: customer.loans.iter().any(|loan| loan.outstanding_minor() > 0),
         ..History::default()

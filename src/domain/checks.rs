@@ -46,6 +46,12 @@ impl Checks {
         }
     }
 
+    /// Adds checks that were written before.
+    pub fn append(&mut self, others: &Self) {
+        self.items.extend_from_slice(&others.items);
+        self.count += others.count;
+    }
+
     /// Forgets all of them; their room stays.
     pub fn clear(&mut self) {
         self.count = 0;
@@ -160,6 +166,15 @@ mod tests {
             assert_eq!(kept.iter().collect::<Vec<_>>(), checks);
             assert_eq!(serde_json::to_value(&kept).unwrap(), serde_json::to_value(&checks).unwrap());
         }
+    }
+
+    #[test]
+    fn are_added_to_others() {
+        let (mut kept, others): (Checks, Checks) =
+            (three()[..1].iter().cloned().collect(), three().into_iter().collect());
+        kept.append(&others);
+        kept.append(&Checks::default());
+        assert_eq!((kept.len(), kept.iter().skip(1).collect::<Vec<_>>()), (4, three()));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The audit of every yes and every no.
 
+use compact_str::ToCompactString;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Arm, Source};
+use super::words::Word;
 use super::{CandidateKind, Checks, EventTime, Text};
 use crate::{record, words};
 
@@ -26,6 +28,14 @@ words! {
         Expired = "expired",
         /// Passed the customer stage; the partner stage says the yes or the no.
         Proposed = "proposed",
+    }
+}
+
+/// Writes the id of a decision over another one: what it is about, in words. No other decision is about the same.
+pub fn set_decision_id(id: &mut Text, candidate: &str, stage: StageName, kind: DecisionKind, version: i32) {
+    id.clear();
+    for part in [candidate, ".", stage.name(), ".", kind.name(), ".", &version.to_compact_string()] {
+        id.push_str(part);
     }
 }
 

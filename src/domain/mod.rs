@@ -62,19 +62,83 @@ pub fn content_id(parts: &[&[u8]]) -> Text {
     id
 }
 
+/// Bytes of a hash that an id shows.
+const ID_BYTES: usize = 16;
+/// Longest that is hashed from the stack, bytes: a few tokens of usual length.
+const CAUSE_BYTES: usize = 256;
+
 /// Puts a [`content_id`] into a text, whose room is used again.
 pub fn set_content_id(id: &mut Text, parts: &[&[u8]]) {
     // In one piece, because a hasher that waits for more is large to set up.
-    let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
+    let mut bytes = [0; CAUSE_BYTES];
+    let mut len = 0;
     for part in parts {
-        bytes.extend_from_slice(part);
-        bytes.push(0);
+        let end = len + part.len();
+        let Some(room) = bytes.get_mut(len..end) else { return set_hexadecimal(id, &hash_of_many(parts)) };
+        room.copy_from_slice(part);
+        len = end + 1;
     }
-    set_text(id, &blake3::hash(&bytes).to_hex().as_str()[..32]);
+    match bytes.get(..len) {
+        Some(cause) => set_hexadecimal(id, &blake3::hash(cause)),
+        None => set_hexadecimal(id, &hash_of_many(parts)),
+    }
 }
+
+/// The hash of parts that are longer than is usual.
+#[cold]
+#[inline(never)]
+fn hash_of_many(parts: &[&[u8]]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part).update(&[0]);
+    }
+    hasher.finalize()
+}
+
+fn set_hexadecimal(id: &mut Text, hash: &blake3::Hash) {
+    // By reckoning instead of by a table, so that many digits are made at once.
+    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+    let mut hexadecimal = [0; 2 * ID_BYTES];
+    for (pair, byte) in hexadecimal.chunks_exact_mut(2).zip(hash.as_bytes()) {
+        (pair[0], pair[1]) = (digit(byte >> 4), digit(byte & 15));
+    }
+    set_text(id, str::from_utf8(&hexadecimal).unwrap_or_default());
+}
+
+/// Longest text that lies in itself, bytes.
+const INLINE_BYTES: usize = size_of::<Text>();
 
 /// Lets a text say something else; its room is used again.
 pub fn set_text(text: &mut Text, to: &str) {
+    // A short one is made anew faster than it is written over, where there is no room to keep.
+    if to.len() <= INLINE_BYTES && !text.is_heap_allocated() {
+        *text = Text::new(to);
+        return;
+    }
     text.clear();
     text.push_str(to);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_hash_of_its_parts_however_long() {
+        for length in [0, 1, 22, CAUSE_BYTES - 4, CAUSE_BYTES - 3, CAUSE_BYTES - 2, CAUSE_BYTES, 3 * CAUSE_BYTES] {
+            let part = vec![b'x'; length];
+            let whole = [b"a\0", part.as_slice(), b"\0"].concat();
+            assert_eq!(content_id(&[b"a", &part]), blake3::hash(&whole).to_hex()[..32], "{length}");
+        }
+    }
+
+    #[test]
+    fn a_text_says_what_it_is_told_last() {
+        let mut text = Text::default();
+        for length in [0, 3, INLINE_BYTES, INLINE_BYTES + 1, 4, 40, 0, 7] {
+            let to = "y".repeat(length);
+            set_text(&mut text, &to);
+            assert_eq!(text, to);
+        }
+    }
 }

@@ -1,13 +1,11 @@
 //! How the stage words what it says: decisions, releases, alerts.
 
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::decision::{DecisionKind, StageName};
+use crate::domain::decision::{DecisionKind, StageName, set_decision_id};
 use crate::domain::fact::Verdict;
 use crate::domain::view::PartnerView;
 use crate::domain::words::Word;
-use crate::domain::{
-    Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id, set_content_id, set_text,
-};
+use crate::domain::{Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id, set_text};
 use crate::store::Spares;
 
 /// A reason code as schemas carry it.
@@ -33,11 +31,8 @@ impl<'a> Case<'a> {
 /// chain (shard, sequence, previous hash).
 pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: EventTime) {
     let candidate = case.candidate;
-    let version = compact_str::format_compact!("{}", candidate.version);
     let stage = StageName::Partner;
-    let parts: [&[u8]; 4] =
-        [candidate.candidate.as_bytes(), stage.name().as_bytes(), kind.name().as_bytes(), version.as_bytes()];
-    set_content_id(&mut said.decision, &parts);
+    set_decision_id(&mut said.decision, &candidate.candidate, stage, kind, candidate.version);
     said.candidate.clone_from(&candidate.candidate);
     said.customer.clone_from(&candidate.customer);
     said.partner.clone_from(case.partner);

@@ -42,15 +42,23 @@ pub(super) struct Cap {
     pub window_ms: i64,
 }
 
-/// The contact policy of a document.
+/// How often a customer may be offered something.
 #[derive(Clone, Debug)]
-pub(super) struct Contact {
+pub(super) struct Pace {
     /// Admitted candidates.
     pub cap: Cap,
     /// Silence after an admitted candidate, milliseconds.
     pub cool_down_ms: i64,
     /// Admitted candidates in the calendar of the customer.
     pub calendar: Vec<(Calendar, i64)>,
+}
+
+/// The contact policy of a document.
+#[derive(Clone, Debug)]
+pub(super) struct Contact {
+    pub pace: Pace,
+    /// What that finds of nearly everybody.
+    pub never_approached: Findings,
     /// Contacts made over every channel.
     pub contacts: Option<Cap>,
     /// The zone of a customer whose own is not known.
@@ -76,20 +84,56 @@ pub(super) struct Quiet {
 /// How often a customer may be offered something at all.
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     let (facts, contact) = (case.facts, &case.policy.contact);
-    found.flag(HoldPending, Subject::ProposalWaits, facts.pending, false);
-    found.flag(HoldLiveCandidate, Subject::CandidateLive, facts.live, false);
-    let recent = facts.offered_at.iter().filter(|at| facts.now.ms_since(**at) < contact.cap.window_ms).count() as i64;
-    found.number(HoldFreqCap, Subject::AdmittedInWindow, Unit::Count, recent, Relation::Below, contact.cap.count);
-    for (calendar, most) in &contact.calendar {
-        let begin = calendar.begin(&contact.zone_of(case), facts.now);
-        let admitted = facts.offered_at.iter().filter(|at| **at >= begin).count() as i64;
-        found.number(HoldFreqCap, calendar.subject(), Unit::Count, admitted, Relation::Below, *most);
+    let approached = Approached { pending: facts.pending, live: facts.live, at: facts.offered_at, now: facts.now };
+    if approached.never() {
+        found.take(&contact.never_approached);
+    } else {
+        contact.pace.judge(&approached, |calendar| calendar.begin(&contact.zone_of(case), facts.now), found);
     }
-    // Never approached: nothing to rest from.
-    let since_ms = facts.offered_at.iter().map(|at| facts.now.ms_since(*at)).min();
-    let (subject, least_ms) = (Subject::SinceLastAdmitted, Some(contact.cool_down_ms));
-    let check = Check::maybe(HoldCoolDown, subject, Unit::Milliseconds, since_ms, Relation::AtLeast, least_ms);
-    found.push(Check { passed: since_ms.is_none_or(|ms| ms >= contact.cool_down_ms), ..check });
+}
+
+/// What a customer has been offered already.
+struct Approached<'a> {
+    pending: bool,
+    live: bool,
+    /// When candidates were admitted.
+    at: &'a [EventTime],
+    now: EventTime,
+}
+
+impl Approached<'_> {
+    const NEVER: Self = Self { pending: false, live: false, at: &[], now: EventTime(0) };
+
+    fn never(&self) -> bool {
+        !self.pending && !self.live && self.at.is_empty()
+    }
+}
+
+impl Pace {
+    /// What is found of who was never approached; then neither the moment nor the customer's calendar matters.
+    pub fn never_approached(&self) -> Findings {
+        let mut found = Findings::default();
+        self.judge(&Approached::NEVER, |_| Approached::NEVER.now, &mut found);
+        found
+    }
+
+    fn judge(&self, approached: &Approached<'_>, begin: impl Fn(Calendar) -> EventTime, found: &mut Findings) {
+        let Approached { pending, live, at: offered_at, now } = approached;
+        found.flag(HoldPending, Subject::ProposalWaits, *pending, false);
+        found.flag(HoldLiveCandidate, Subject::CandidateLive, *live, false);
+        let recent = offered_at.iter().filter(|at| now.ms_since(**at) < self.cap.window_ms).count() as i64;
+        found.number(HoldFreqCap, Subject::AdmittedInWindow, Unit::Count, recent, Relation::Below, self.cap.count);
+        for (calendar, most) in &self.calendar {
+            let begin = begin(*calendar);
+            let admitted = offered_at.iter().filter(|at| **at >= begin).count() as i64;
+            found.number(HoldFreqCap, calendar.subject(), Unit::Count, admitted, Relation::Below, *most);
+        }
+        // Never approached: nothing to rest from.
+        let since_ms = offered_at.iter().map(|at| now.ms_since(*at)).min();
+        let (subject, least_ms) = (Subject::SinceLastAdmitted, Some(self.cool_down_ms));
+        let check = Check::maybe(HoldCoolDown, subject, Unit::Milliseconds, since_ms, Relation::AtLeast, least_ms);
+        found.push(Check { passed: since_ms.is_none_or(|ms| ms >= self.cool_down_ms), ..check });
+    }
 }
 
 /// Leaves the channels that may be used, and says when. Nothing left: no.

@@ -1,13 +1,14 @@
 //! Exclusions: persons, risk and region. Owned by risk and compliance; nothing in marketing lifts one.
 
+use super::facts::Standing;
 use super::findings::{Case, Findings, Words};
+use super::gates::Forbidden;
+use super::models;
 use super::persons::{self, Persons};
-use super::{gates, models};
 use crate::domain::ReasonCode::{self, *};
 use crate::domain::check::{Relation, Unit};
 use crate::domain::events::Flag;
 use crate::domain::time::DAY_MS;
-use crate::domain::words::Word;
 use crate::domain::{EventTime, Subject, Text};
 
 /// The months of the lateness strip.
@@ -27,9 +28,8 @@ pub(super) const FLAGS: [(Flag, ReasonCode); 5] = [
 pub(super) struct Exclusions {
     pub staff: Option<TokenList>,
     pub employers: Option<TokenList>,
-    pub severe: Severe,
-    /// Bit set of [`Flag`] ordinals.
-    pub flags: u32,
+    pub severe: SevereRule,
+    pub flags: Forbidden,
     /// Bands of the own risk verdict that may be approached.
     pub risk_bands: Words,
     pub lenders_max: Option<i64>,
@@ -46,7 +46,7 @@ pub(super) struct TokenList {
 }
 
 /// From when on an overdue is severe (house definition: `docs/policy.md`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Severe {
     /// Days past due now above which it is severe.
     pub dpd_now_above: i64,
@@ -56,13 +56,19 @@ pub(super) struct Severe {
     pub late_months: i64,
 }
 
+/// The rule about severe overdue.
+#[derive(Clone, Debug)]
+pub(super) struct SevereRule {
+    limits: Severe,
+    /// What is found of nearly everybody: never a day late.
+    never_late: Findings,
+}
+
 pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     listed(case, found);
     persons::judge_lists(case, found);
-    severe(case, found);
-    for (flag, code) in FLAGS.iter().filter(|(flag, _)| case.policy.exclusions.flags & (1 << flag.ordinal()) != 0) {
-        gates::flags(&[(*flag, *code)], case.facts.flags, found);
-    }
+    case.policy.exclusions.severe.judge(&case.facts.standing, found);
+    case.policy.exclusions.flags.judge(case.facts.flags, found);
     region(case, found);
     verdict(case, found);
     models::judge(case, found);
@@ -98,18 +104,37 @@ impl TokenList {
     }
 }
 
-fn severe(case: &Case<'_>, found: &mut Findings) {
-    let (standing, limits) = (case.facts.standing, case.policy.exclusions.severe);
-    let months = standing.late_months & MONTHS_MASK;
-    let (now, worst) = (i64::from(standing.dpd_now), i64::from(standing.worst_dpd_24m));
-    let (in_a_row, late) = (longest_run(months), i64::from(months.count_ones()));
-    found.number(ExcSevereDpd, Subject::DpdNow, Unit::Days, now, Relation::AtMost, limits.dpd_now_above);
-    found.number(ExcSevereDpd, Subject::WorstDpd24m, Unit::Days, worst, Relation::Below, limits.worst_24m_from);
-    let most = limits.consecutive_late_months;
-    found.number(ExcSevereDpd, Subject::LateMonthsInARow, Unit::Count, in_a_row, Relation::Below, most);
-    found.number(ExcSevereDpd, Subject::LateMonths24m, Unit::Count, late, Relation::Below, limits.late_months);
-    found.flag(ExcSevereDpd, Subject::WrittenOff, standing.written_off, false);
-    found.flag(ExcCompensated, Subject::Compensated, standing.compensated, false);
+impl SevereRule {
+    pub fn new(limits: Severe) -> Self {
+        let mut never_late = Findings::default();
+        limits.judge(&Standing::default(), &mut never_late);
+        Self { limits, never_late }
+    }
+
+    fn judge(&self, standing: &Standing, found: &mut Findings) {
+        if *standing == Standing::default() {
+            found.take(&self.never_late);
+        } else {
+            self.limits.judge(standing, found);
+        }
+    }
+}
+
+impl Severe {
+    #[cold]
+    #[inline(never)]
+    fn judge(&self, standing: &Standing, found: &mut Findings) {
+        let months = standing.late_months & MONTHS_MASK;
+        let (now, worst) = (i64::from(standing.dpd_now), i64::from(standing.worst_dpd_24m));
+        let (in_a_row, late) = (longest_run(months), i64::from(months.count_ones()));
+        found.number(ExcSevereDpd, Subject::DpdNow, Unit::Days, now, Relation::AtMost, self.dpd_now_above);
+        found.number(ExcSevereDpd, Subject::WorstDpd24m, Unit::Days, worst, Relation::Below, self.worst_24m_from);
+        let most = self.consecutive_late_months;
+        found.number(ExcSevereDpd, Subject::LateMonthsInARow, Unit::Count, in_a_row, Relation::Below, most);
+        found.number(ExcSevereDpd, Subject::LateMonths24m, Unit::Count, late, Relation::Below, self.late_months);
+        found.flag(ExcSevereDpd, Subject::WrittenOff, standing.written_off, false);
+        found.flag(ExcCompensated, Subject::Compensated, standing.compensated, false);
+    }
 }
 
 /// The longest run of set bits: shifting and masking shortens each run by one.

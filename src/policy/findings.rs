@@ -15,7 +15,7 @@ pub(super) struct Case<'a> {
 }
 
 /// Checks and failing codes, both in the order of judging.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     pub reasons: Vec<Text>,
     pub checks: Checks,
@@ -81,8 +81,19 @@ impl Findings {
         check.passed
     }
 
+    /// What was found before for everybody who is alike in it.
+    pub fn take(&mut self, known: &Self) {
+        for code in &known.reasons {
+            if !self.reasons.contains(code) {
+                self.reasons.push(code.clone());
+            }
+        }
+        self.checks.append(&known.checks);
+    }
+
     /// Each code is given once.
     #[cold]
+    #[inline(never)]
     fn fail(&mut self, code: &Name<ReasonCode>) {
         if !self.reasons.iter().any(|reason| code == reason) {
             self.reasons.push(code.to_text());

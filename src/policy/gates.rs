@@ -1,5 +1,7 @@
 //! Gates: what law and contract demand before anything else. No other part of a policy can lift one.
 
+use std::sync::LazyLock;
+
 use super::findings::{Case, Findings, Words};
 use super::{Dates, permission};
 use crate::domain::ReasonCode::{self, *};
@@ -19,6 +21,44 @@ const FLAGS: [(Flag, ReasonCode); 8] = [
     (Flag::Deceased, GateDeceased),
     (Flag::Minor, GateMinor),
 ];
+
+/// Flags that must not be set.
+#[derive(Clone, Debug)]
+pub(super) struct Forbidden {
+    flags: Vec<(Flag, ReasonCode)>,
+    /// Bit set of their ordinals.
+    any: u32,
+    /// What is found of nearly everybody: none of them is set.
+    none_set: Findings,
+}
+
+impl Forbidden {
+    pub fn new(flags: impl IntoIterator<Item = (Flag, ReasonCode)>) -> Self {
+        let flags: Vec<_> = flags.into_iter().collect();
+        let any = flags.iter().fold(0, |bits, (flag, _)| bits | 1 << flag.ordinal());
+        let mut none_set = Findings::default();
+        each(&flags, 0, &mut none_set);
+        Self { flags, any, none_set }
+    }
+
+    /// Judges a bit set of ordinals.
+    pub fn judge(&self, set: u32, found: &mut Findings) {
+        match set & self.any {
+            0 => found.take(&self.none_set),
+            _ => each(&self.flags, set, found),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn each(flags: &[(Flag, ReasonCode)], set: u32, found: &mut Findings) {
+    for (flag, code) in flags {
+        found.flag(*code, Subject::from(*flag), set & (1 << flag.ordinal()) != 0, false);
+    }
+}
+
+static FORBIDDEN: LazyLock<Forbidden> = LazyLock::new(|| Forbidden::new(FLAGS));
 
 /// A text by which customers consent to offers of ours, and while it counts.
 #[derive(Clone, Debug)]
@@ -44,18 +84,11 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Findings) {
     contract(case, found);
     permission::judge_enhancer(case, found);
     consent(case, found);
-    flags(&FLAGS, case.facts.flags, found);
+    FORBIDDEN.judge(case.facts.flags, found);
     if case.facts.person.merged {
         found.flag(DataMerged, Subject::MergedIntoAnother, true, false);
     }
     deadline(case, found);
-}
-
-/// Flags of the customer that must not be set.
-pub(super) fn flags(flags: &[(Flag, ReasonCode)], set: u32, found: &mut Findings) {
-    for (flag, code) in flags {
-        found.flag(*code, Subject::from(*flag), set & (1 << flag.ordinal()) != 0, false);
-    }
 }
 
 fn contract(case: &Case<'_>, found: &mut Findings) {

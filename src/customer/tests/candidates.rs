@@ -78,7 +78,7 @@ fn what_was_proposed_is_recorded_with_the_checks_that_it_passed() {
     let [record] = found.as_slice() else { panic!("one record") };
     assert_eq!((&record.candidate, record.stage), (&proposal.candidate.candidate, StageName::Customer));
     assert!(record.reasons.is_empty() && record.checks.iter().eq([passed()]), "{record:?}");
-    assert_eq!(record.decision, content_id(&[record.candidate.as_bytes(), b"customer", b"proposed", b"1"]));
+    assert_eq!(record.decision, format!("{}.customer.proposed.1", record.candidate));
     let grounds = &proposal.candidate.grounds;
     assert_eq!((&record.policy_version, &record.policy_hash), (&grounds.policy_version, &grounds.policy_hash));
     assert_eq!((&record.source, record.event_time), (&grounds.source, proposal.triggered_at));
@@ -96,7 +96,7 @@ fn a_no_is_a_decision_with_its_reasons() {
         (DecisionKind::No, StageName::Customer, &["GATE_NO_CONSENT".into()][..])
     );
     assert_eq!((&no.candidate, no.drawdown.as_deref()), (&id, Some("d1")));
-    assert_eq!(no.decision, content_id(&[id.as_bytes(), b"customer", b"no", b"1"]));
+    assert_eq!(no.decision, format!("{id}.customer.no.1"));
     assert!(desk.seal().proposals.is_empty());
 }
 

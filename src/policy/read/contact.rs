@@ -9,7 +9,7 @@ use super::rules::each;
 use crate::domain::Text;
 use crate::domain::events::ConsentPurpose;
 use crate::domain::words::Word;
-use crate::policy::contact::{CONTACT_CHANNELS, Calendar, Cap, Contact, Quiet};
+use crate::policy::contact::{CONTACT_CHANNELS, Calendar, Cap, Contact, Pace, Quiet};
 
 /// Most candidates, and most contacts, a cap may allow: a customer's record keeps no more of them.
 const OFFERED_COUNT_MAX: i64 = 32;
@@ -29,10 +29,10 @@ pub fn read(root: &Fields<'_, '_>) -> Option<Contact> {
     let permissions = each(&contact, ("permissions", "a permission", CONTACT_CHANNELS.len()), permission);
     let response = contact.or("response_from", None, |text| share(text).map(Some));
     contact.finish();
+    let pace = Pace { cap: admitted?, cool_down_ms: cool_down?, calendar: calendar? };
     Some(Contact {
-        cap: admitted?,
-        cool_down_ms: cool_down?,
-        calendar: calendar?,
+        never_approached: pace.never_approached(),
+        pace,
         contacts: contacts?,
         zone: zone?,
         quiet: quiet?,

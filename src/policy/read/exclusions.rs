@@ -10,7 +10,8 @@ use crate::domain::{EventTime, Text};
 use crate::policy::Contract;
 use crate::policy::ProblemCode;
 use crate::policy::Words;
-use crate::policy::exclusions::{Exclusions, FLAGS, Severe, TokenList};
+use crate::policy::exclusions::{Exclusions, FLAGS, Severe, SevereRule, TokenList};
+use crate::policy::gates::Forbidden;
 use crate::policy::persons::{MaxAge, Persons};
 use crate::policy::rules::Rules;
 use crate::words;
@@ -54,8 +55,9 @@ pub fn read(
     let exclusions = Exclusions {
         staff: staff?,
         employers: employers?,
-        severe: severe?,
-        flags: flags?.iter().fold(0, |bits, flag| bits | 1 << flag.ordinal()),
+        severe: SevereRule::new(severe?),
+        // In the order of the codes, whatever the document's.
+        flags: flags.map(|named| Forbidden::new(FLAGS.into_iter().filter(|(flag, _)| named.contains(flag))))?,
         risk_bands: Words::new(risk_bands?),
         lenders_max: lenders_max?,
         debt_burden_max_ppm: debt_burden_max_ppm?,

@@ -192,7 +192,7 @@ pub fn decision(
     at: EventTime,
 ) -> Decision {
     Decision {
-        decision: content_id(&[candidate.as_bytes(), stage.to_string().as_bytes(), kind.to_string().as_bytes()]),
+        decision: format!("{candidate}.{stage}.{kind}.1").into(),
         candidate: candidate.into(),
         customer: customer.into(),
         partner: partner.into(),
