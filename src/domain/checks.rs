@@ -22,6 +22,11 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// None, with room for as many as there usually are.
+    pub fn with_room() -> Self {
+        Self { count: 0, items: Vec::with_capacity(ROOM_BYTES) }
+    }
+
     pub fn push(&mut self, check: &Check) {
         if self.items.is_empty() {
             self.items.reserve(ROOM_BYTES);

@@ -51,6 +51,9 @@ pub type Text = compact_str::CompactString;
 /// Largest amount that an event or a policy may state, minor units: what is reckoned from it stays in range.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 
+/// Characters of an id that is a hash.
+pub const ID_CHARS: usize = 32;
+
 /// A 128-bit id that is a hash of what caused the thing, in lower-case hexadecimal (32 characters).
 ///
 /// The parts are separated by a zero byte, which no token may contain, so two different lists never hash alike.
@@ -62,13 +65,18 @@ pub fn content_id(parts: &[&[u8]]) -> Text {
 
 /// Puts a [`content_id`] into a text, whose room is used again.
 pub fn set_content_id(id: &mut Text, parts: &[&[u8]]) {
+    set_content_hash(id, parts, ID_CHARS);
+}
+
+/// The same with so many characters of the hash, at most 64.
+pub fn set_content_hash(id: &mut Text, parts: &[&[u8]], chars: usize) {
     // In one piece, because a hasher that waits for more is large to set up.
     let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
     for part in parts {
         bytes.extend_from_slice(part);
         bytes.push(0);
     }
-    set_text(id, &blake3::hash(&bytes).to_hex().as_str()[..32]);
+    set_text(id, &blake3::hash(&bytes).to_hex().as_str()[..chars]);
 }
 
 /// Lets a text say something else; its room is used again.
