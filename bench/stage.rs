@@ -9,8 +9,8 @@
 //! Kafka and threads are missing, so two builds can be compared in seconds. The partner stage and its replies are missing
 //! too unless they are asked for: `cargo bench --bench stage -- --events 2000000 --customers 500000 --partners 1`
 //!
-//! `--where 97` notes the stack of every 97th allocation of the last round and tells the sites; the figures of that round
-//! are worth nothing.
+//! `--where 97` notes the stack of every 97th allocation of the last of `--rounds` and tells the sites; the figures of that
+//! round are worth nothing.
 
 #[path = "parts/counting.rs"]
 #[expect(dead_code, reason = "the ladder counts bytes too")]
@@ -37,8 +37,8 @@ use load::{Load, Shape};
 const SHARDS: Counts = Counts { customer: 8, partner: 2 };
 /// Records of a transaction, over all shards.
 const BATCH_RECORDS: usize = 12_000;
-/// Parts of the run whose costs are compared: the best one was disturbed least.
-const ROUNDS: usize = 6;
+/// Parts of the run whose costs are compared, after one more that warms up: the best one was disturbed least.
+const ROUNDS: u64 = 6;
 
 /// What one stage cost since it was asked last.
 #[derive(Clone, Copy, Default)]
@@ -81,6 +81,7 @@ fn argument(name: &str, default: u64) -> u64 {
 fn main() {
     let (events, customers) = (argument("--events", 2_000_000), argument("--customers", 500_000));
     let (both, every) = (argument("--partners", 0) != 0, argument("--where", 0));
+    let rounds = argument("--rounds", ROUNDS).max(1);
     let mut config = Config { shards: SHARDS, ..Config::default() };
     config.clock.kind = ClockKind::Event;
     let shared = Shared::new(config, policies::policies());
@@ -89,12 +90,12 @@ fn main() {
     let mut sent = Records::default();
     println!("  events   CPU-ns/event   allocations/event   bytes out/event   (customer stage, partner stage)");
     let mut best = [u64::MAX; 2];
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds {
         sent.clear();
-        if round == ROUNDS && every > 0 {
+        if round == rounds && every > 0 {
             sites::note_every(every);
         }
-        load.send(events / ROUNDS as u64, |record| sent.push(record));
+        load.send(events / rounds, |record| sent.push(record));
         let mut costs = [Cost::default(); 2];
         for batch in sent.batches(BATCH_RECORDS) {
             if both {
@@ -119,6 +120,6 @@ fn main() {
         }
         println!();
     }
-    sites::tell(events / ROUNDS as u64);
+    sites::tell(events / rounds);
     println!("best {:?} CPU-ns/event", &best[..1 + usize::from(both)]);
 }

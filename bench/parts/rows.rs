@@ -17,7 +17,7 @@ use crate::machine::{Cost, available_bytes, configuration};
 use crate::policies::policies;
 use crate::recorded::Recorded;
 use crate::table::Table;
-use crate::{child, latency, memory, raw, recovery, transactions, whole};
+use crate::{child, latency, raw, recovery, transactions, whole};
 
 const SHARDS: Shards = Shards { customer: 8, partner: 2 };
 /// As many as 5,000 events a second need, and more.
@@ -260,7 +260,7 @@ impl Ladder {
 
     fn memory(&mut self) {
         let (warm_up, events) = (self.size.warm_up_events, self.size.allocation_events);
-        let (customer, partner) = memory::allocations_per_event(&config("", ""), policies(), warm_up, events);
+        let (customer, partner) = child::allocations(warm_up, events);
         self.table.put("allocations", customer + partner);
         self.table.put("allocations.customer", customer);
         // A borrower takes seven times as many events to make.

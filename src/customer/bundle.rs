@@ -1,6 +1,6 @@
 //! What a transaction has to say to the partner stage: one bundle per partition, its deltas added up.
 
-use std::mem::swap;
+use std::mem::{replace, swap};
 
 use super::Settings;
 use super::clocks::Clocks;
@@ -31,6 +31,9 @@ record!(Line { sequence, sent_at });
 const PARTNERS_KEPT_MAX: usize = 4_096;
 /// Most bundles that are kept to write others in.
 const SPARE_BUNDLES_MAX: usize = 64;
+/// Most settlements, and most proposals, that are kept to say others in, and how many are made at once.
+const SPARES_SAID_MAX: usize = 1_024;
+const SAID_MADE_AT_ONCE: usize = 128;
 
 /// Most that is gathered for one partition, bytes: a message is at most 1,000,000, and beside it clocks and what one more event
 /// says have to find room.
@@ -72,6 +75,9 @@ pub struct Bundles {
     /// The number of the transaction in the making.
     transaction: u64,
     spares: Spares<Box<FactBundle>>,
+    /// Settlements and proposals that are written, of all partitions, to say others in.
+    settlements: Spares<Settlement>,
+    proposals: Spares<Proposal>,
     /// Bytes of the part that has most.
     fullest: usize,
     /// Proposals and settlements are encoded here to be measured.
@@ -88,7 +94,9 @@ impl Bundles {
             partners: Names::default(),
             places: Vec::new(),
             transaction: 1,
-            spares: Spares::new(SPARE_BUNDLES_MAX),
+            spares: Spares::new(SPARE_BUNDLES_MAX, 1),
+            settlements: Spares::new(SPARES_SAID_MAX, SAID_MADE_AT_ONCE),
+            proposals: Spares::new(SPARES_SAID_MAX, SAID_MADE_AT_ONCE),
             fullest: 0,
             measured: Vec::new(),
         }
@@ -155,26 +163,28 @@ impl Bundles {
 
     /// Takes a settlement and leaves another one, that was said before, to be written over.
     pub fn settle(&mut self, settlement: &mut Settlement) {
-        let size = self.measure(settlement);
+        let (size, another) = (self.measure(settlement), self.settlements.take_or(Settlement::with_room));
         if let Some(parts) = self.parts_of(&settlement.partner) {
             parts.bytes += size;
-            swap(parts.settlements.another(), settlement);
+            parts.settlements.push(replace(settlement, another));
             self.fullest = parts.bytes.max(self.fullest);
         }
     }
 
     /// Takes a proposal, and leaves another one likewise.
     pub fn propose(&mut self, proposal: &mut Proposal) {
-        let size = self.measure(proposal);
+        let (size, another) = (self.measure(proposal), self.proposals.take_or(|| proposal.clone()));
         if let Some(parts) = self.parts_of(&proposal.partner) {
             parts.bytes += size;
-            swap(parts.proposals.another(), proposal);
+            parts.proposals.push(replace(proposal, another));
             self.fullest = parts.bytes.max(self.fullest);
         }
     }
 
     /// Takes a bundle back that is written, to write another in it.
-    pub fn take_back(&mut self, bundle: Box<FactBundle>) {
+    pub fn take_back(&mut self, mut bundle: Box<FactBundle>) {
+        bundle.settlements.drain().for_each(|said| self.settlements.keep(said));
+        bundle.proposals.drain().for_each(|said| self.proposals.keep(said));
         self.spares.keep(bundle);
     }
 
@@ -209,7 +219,7 @@ impl Bundles {
         let partners = self.partners.ranked();
         for (partition, parts) in (0..).zip(&mut self.parts) {
             let owed = owed(&self.lines, partition, header.now, settings);
-            let mut bundle = self.spares.take().unwrap_or_default();
+            let mut bundle = self.spares.take_or(Box::default);
             parts.take(partners, &mut bundle);
             if !owed && bundle.is_silent() {
                 self.spares.keep(bundle);

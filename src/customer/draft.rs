@@ -8,11 +8,12 @@ use crate::domain::candidate::{CandidateStatus, Friction, ModelUse, Source};
 use crate::domain::decision::{DecisionKind, StageName, set_decision_id};
 use crate::domain::events::RiskVerdict;
 use crate::domain::words::Word;
-use crate::domain::{Decision, EventTime, Text, set_content_id, set_text};
+use crate::domain::{Decision, EventTime, Text, set_content_hash, set_content_id, set_text};
 use crate::policy::Facts;
 
 /// The version of a candidate draft.
 const DRAFT_VERSION: i32 = 1;
+const ORIGIN_REF_CHARS: usize = 16;
 
 impl Trigger<'_> {
     fn set_candidate_id(&self, facts: &Facts<'_>, id: &mut Text) {
@@ -80,7 +81,7 @@ impl Trigger<'_> {
         room: &mut Room,
     ) -> Box<Decision> {
         // What it said before is written over; shard, sequence and hash are the worker's.
-        let mut boxed = room.decisions.take().unwrap_or_default();
+        let mut boxed = room.decisions.take_or(Decision::with_room);
         let (said, judgement) = (&mut *boxed, &mut room.judgement);
         (said.kind, said.stage) = (kind, StageName::Customer);
         self.set_candidate_id(facts, &mut said.candidate);
@@ -108,8 +109,7 @@ fn set_source(source: &mut Source, to: &Source) {
 
 /// An opaque reference to the partner's door: it tells two doors of a customer apart and names neither.
 fn set_origin_ref(origin: &mut Text, partner: &str, customer: &str) {
-    set_content_id(origin, &[b"origin", partner.as_bytes(), customer.as_bytes()]);
-    origin.truncate(16);
+    set_content_hash(origin, &[b"origin", partner.as_bytes(), customer.as_bytes()], ORIGIN_REF_CHARS);
 }
 
 /// Prefilled fields with the age of what fills them; what is not known better is as of the trigger.

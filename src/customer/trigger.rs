@@ -17,6 +17,7 @@ use crate::store::Spares;
 
 /// Most decisions that are kept to write others in.
 const SPARE_DECISIONS_MAX: usize = 1_024;
+const DECISIONS_MADE_AT_ONCE: usize = 128;
 
 /// One policy, as far as this stage asks it.
 pub trait Judge {
@@ -89,7 +90,7 @@ pub struct Room {
 impl Default for Room {
     fn default() -> Self {
         let (judgement, proposal) = (Judgement::default(), Proposal::default());
-        Self { judgement, proposal, decisions: Spares::new(SPARE_DECISIONS_MAX) }
+        Self { judgement, proposal, decisions: Spares::new(SPARE_DECISIONS_MAX, DECISIONS_MADE_AT_ONCE) }
     }
 }
 

@@ -23,6 +23,11 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// None, with room for as many as there usually are.
+    pub fn with_room() -> Self {
+        Self { count: 0, items: Vec::with_capacity(ROOM_BYTES) }
+    }
+
     pub fn push(&mut self, check: &Check) {
         self.make_room();
         check.put(&mut self.items);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::{Arm, Source};
 use super::words::Word;
-use super::{CandidateKind, Checks, EventTime, Text};
+use super::{CandidateKind, Checks, EventTime, ID_CHARS, Text};
 use crate::{record, words};
 
 words! {
@@ -39,6 +39,11 @@ pub fn set_decision_id(id: &mut Text, candidate: &str, stage: StageName, kind: D
     }
 }
 
+/// Reasons that there is room for at first: few decisions and replies have more.
+pub const REASONS_ROOM: usize = 8;
+/// Characters of an event's id that there is room for at first: a UUID's.
+const EVENT_ID_CHARS: usize = 36;
+
 /// One decision (`reflow.decisions`, keyed by customer).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -65,6 +70,23 @@ pub struct Decision {
     pub sequence: i64,
     pub prev_hash: Text,
 }
+impl Decision {
+    /// Of nothing, with room for what a decision usually says, so that it is asked for once and not as it is said.
+    pub fn with_room() -> Box<Self> {
+        let id = || Text::with_capacity(ID_CHARS);
+        Box::new(Self {
+            decision: id(),
+            candidate: id(),
+            reasons: Vec::with_capacity(REASONS_ROOM),
+            checks: Checks::with_room(),
+            policy_hash: id(),
+            prev_hash: id(),
+            source: Source { event_id: Text::with_capacity(EVENT_ID_CHARS), ..Source::default() },
+            ..Self::default()
+        })
+    }
+}
+
 record!(Decision {
     decision,
     candidate,

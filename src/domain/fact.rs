@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deltas::Deltas;
 use super::fate::FateCounts;
-use super::{CalendarDay, Candidate, EventTime, List, Text};
+use super::{CalendarDay, Candidate, EventTime, ID_CHARS, List, Text};
 use crate::{record, words};
 
 words! {
@@ -32,6 +32,13 @@ pub struct Settlement {
     pub reason: Text,
     pub at: EventTime,
 }
+impl Settlement {
+    /// Of nothing, with room for what it says.
+    pub fn with_room() -> Self {
+        Self { candidate: Text::with_capacity(ID_CHARS), ..Self::default() }
+    }
+}
+
 record!(Settlement { candidate, customer, partner, kind, reason, at });
 
 /// What passed the customer stage and asks for room at the partner's guard, quota and ledger.

@@ -30,7 +30,7 @@ pub struct Run {
 record!(Run { kind, topic, from, to, records });
 
 /// What a transaction wrote to one topic: how many records, and a hash over keys and values in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputDigest {
     pub topic: Text,
     pub records: i64,

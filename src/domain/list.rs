@@ -30,6 +30,13 @@ impl<T> List<T> {
         self.len += 1;
     }
 
+    /// Takes all items out; room stays for as many, but not what was in it.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> {
+        self.items.truncate(self.len);
+        self.len = 0;
+        self.items.drain(..)
+    }
+
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
         Some(self.items.remove(self.len))

@@ -53,6 +53,9 @@ pub type Text = compact_str::CompactString;
 /// Largest amount that an event or a policy may state, minor units: what is reckoned from it stays in range.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
 
+/// Characters of an id that is a hash.
+pub const ID_CHARS: usize = 32;
+
 /// A 128-bit id that is a hash of what caused the thing, in lower-case hexadecimal (32 characters).
 ///
 /// The parts are separated by a zero byte, which no token may contain, so two different lists never hash alike.
@@ -62,25 +65,28 @@ pub fn content_id(parts: &[&[u8]]) -> Text {
     id
 }
 
-/// Bytes of a hash that an id shows.
-const ID_BYTES: usize = 16;
 /// Longest that is hashed from the stack, bytes: a few tokens of usual length.
 const CAUSE_BYTES: usize = 256;
 
 /// Puts a [`content_id`] into a text, whose room is used again.
 pub fn set_content_id(id: &mut Text, parts: &[&[u8]]) {
+    set_content_hash(id, parts, ID_CHARS);
+}
+
+/// The same with so many characters of the hash, at most 64.
+pub fn set_content_hash(id: &mut Text, parts: &[&[u8]], chars: usize) {
     // In one piece, because a hasher that waits for more is large to set up.
     let mut bytes = [0; CAUSE_BYTES];
     let mut len = 0;
     for part in parts {
         let end = len + part.len();
-        let Some(room) = bytes.get_mut(len..end) else { return set_hexadecimal(id, &hash_of_many(parts)) };
+        let Some(room) = bytes.get_mut(len..end) else { return set_hexadecimal(id, &hash_of_many(parts), chars) };
         room.copy_from_slice(part);
         len = end + 1;
     }
     match bytes.get(..len) {
-        Some(cause) => set_hexadecimal(id, &blake3::hash(cause)),
-        None => set_hexadecimal(id, &hash_of_many(parts)),
+        Some(cause) => set_hexadecimal(id, &blake3::hash(cause), chars),
+        None => set_hexadecimal(id, &hash_of_many(parts), chars),
     }
 }
 
@@ -95,14 +101,14 @@ fn hash_of_many(parts: &[&[u8]]) -> blake3::Hash {
     hasher.finalize()
 }
 
-fn set_hexadecimal(id: &mut Text, hash: &blake3::Hash) {
+fn set_hexadecimal(id: &mut Text, hash: &blake3::Hash, chars: usize) {
     // By reckoning instead of by a table, so that many digits are made at once.
     let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
-    let mut hexadecimal = [0; 2 * ID_BYTES];
+    let mut hexadecimal = [0; 2 * blake3::OUT_LEN];
     for (pair, byte) in hexadecimal.chunks_exact_mut(2).zip(hash.as_bytes()) {
         (pair[0], pair[1]) = (digit(byte >> 4), digit(byte & 15));
     }
-    set_text(id, str::from_utf8(&hexadecimal).unwrap_or_default());
+    set_text(id, str::from_utf8(&hexadecimal[..chars.min(hexadecimal.len())]).unwrap_or_default());
 }
 
 /// Longest text that lies in itself, bytes.

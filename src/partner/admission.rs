@@ -274,7 +274,10 @@ impl Shard {
         admitted.day = self.quotas.admit(&proposal.partner, allowance.period, allowance.token(), admitted.amounts);
         self.use_stale_room(&proposal.partner, now);
         self.ledger.reserve(&admitted);
-        let candidate = std::mem::replace(&mut admitted.candidate, self.spent.candidate());
+        let candidate = {
+            let another = self.spent.candidate(&admitted.candidate);
+            std::mem::replace(&mut admitted.candidate, another)
+        };
         self.ended = Some(admitted);
         let verdict = (Verdict::Admitted, &[][..]);
         self.reply(&candidate, source_shard, verdict, Some(candidate.expires_at), now, out);

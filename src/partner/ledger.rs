@@ -11,14 +11,18 @@ use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
 use crate::domain::{CalendarDay, Candidate, EventTime, ReasonCode, Reply, Text, codec, set_text};
 use crate::record;
-use crate::store::{Sorted, Spares};
+use crate::store::Sorted;
 
 /// Most live reservations of a shard, over all partners; a further proposal is refused.
 pub const RESERVATIONS_MAX: usize = 1_000_000;
 /// Most answers that are remembered; the one to be forgotten first makes room.
 pub const ANSWERS_MAX: usize = 100_000;
+/// Reservations, and answers, that are made at once.
+const MADE_AT_ONCE: usize = 1_024;
 /// How long after `decide_by` an answer is remembered, milliseconds.
 pub const ANSWER_KEPT_MS: i64 = HOUR_MS;
+/// Bytes that a packed reservation has room for at first.
+const RESERVATION_BYTES: usize = 512;
 /// Most reservations, and most answers, that are kept to write others in.
 const SPARES_MAX: usize = 4_096;
 /// Outdated answers dropped with each new one: more than one, so that they do not pile up.
@@ -54,6 +58,11 @@ pub struct Packed {
 }
 
 impl Packed {
+    /// Of nothing, with room for what a reservation usually takes.
+    fn with_room() -> Self {
+        Self { bytes: Vec::with_capacity(RESERVATION_BYTES), ..Self::default() }
+    }
+
     /// Says the same as a reservation, which is written into `room` first: the bytes are asked for in one piece.
     fn set(&mut self, reservation: &Reservation, room: &mut Vec<u8>) {
         room.clear();
@@ -141,8 +150,6 @@ pub struct Ledger {
     by_expiry: Sorted<(EventTime, CandidateKey), ()>,
     by_partner: Sorted<(Text, EventTime, CandidateKey), ()>,
     held: Sorted<Text, Held>,
-    /// Reservations that have ended, to pack others in.
-    spares: Spares<Packed>,
     /// Room to pack in.
     packing: Vec<u8>,
 }
@@ -150,11 +157,10 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            by_candidate: Sorted::with_spares(SPARES_MAX),
+            by_candidate: Sorted::with_spares(SPARES_MAX, MADE_AT_ONCE),
             by_expiry: Sorted::default(),
             by_partner: Sorted::default(),
             held: Sorted::default(),
-            spares: Spares::new(SPARES_MAX),
             packing: Vec::new(),
         }
     }
@@ -174,7 +180,7 @@ impl Ledger {
     }
 
     pub fn reserve(&mut self, reservation: &Reservation) {
-        let mut packed = self.spares.take().unwrap_or_default();
+        let mut packed = self.by_candidate.spare(Packed::with_room);
         packed.set(reservation, &mut self.packing);
         let key = CandidateKey::of(&reservation.candidate.candidate);
         self.by_expiry.put(packed.by_expiry(&key), ());
@@ -186,18 +192,19 @@ impl Ledger {
 
     /// Takes a reservation out and reads it over another one; false: there is none.
     pub fn end(&mut self, candidate: &CandidateKey, over: &mut Reservation) -> bool {
-        let Some(packed) = self.by_candidate.remove(candidate) else { return false };
-        self.by_expiry.remove(&packed.by_expiry(candidate));
-        self.by_partner.remove(&packed.by_partner(candidate));
-        let held = self.held(&packed.partner).with(&packed, -1);
-        if held.live > 0 {
-            self.held.put(packed.partner.clone(), held);
-        } else {
-            self.held.remove(&packed.partner);
-        }
-        packed.unpack(over);
-        self.spares.keep(packed);
-        true
+        let Self { by_candidate, by_expiry, by_partner, held, .. } = self;
+        let ended = by_candidate.remove_seen(candidate, |packed| {
+            by_expiry.remove(&packed.by_expiry(candidate));
+            by_partner.remove(&packed.by_partner(candidate));
+            let left = held.get(&packed.partner).copied().unwrap_or_default().with(packed, -1);
+            if left.live > 0 {
+                held.put(packed.partner.clone(), left);
+            } else {
+                held.remove(&packed.partner);
+            }
+            packed.unpack(over);
+        });
+        ended.is_some()
     }
 
     /// The candidate that has expired first, when one has.
@@ -298,14 +305,11 @@ pub struct Answers {
     pub(super) by_candidate: Sorted<CandidateKey, Answer>,
     /// Derived from `forget_at`.
     by_age: Sorted<(EventTime, CandidateKey), ()>,
-    /// Answers that are forgotten, to note others in.
-    spares: Spares<Answer>,
 }
 
 impl Default for Answers {
     fn default() -> Self {
-        let spares = Spares::new(SPARES_MAX);
-        Self { by_candidate: Sorted::with_spares(SPARES_MAX), by_age: Sorted::default(), spares }
+        Self { by_candidate: Sorted::with_spares(SPARES_MAX, MADE_AT_ONCE), by_age: Sorted::default() }
     }
 }
 
@@ -327,7 +331,7 @@ impl Answers {
         self.forget(reply.at);
         let key = CandidateKey::of(&reply.candidate);
         self.by_age.put((forget_at, key.clone()), ());
-        let mut answer = self.spares.take().unwrap_or_default();
+        let mut answer = self.by_candidate.spare(Answer::default);
         set_text(&mut answer.customer, &reply.customer);
         answer.reasons.0.clear();
         answer.reasons.0.extend_from_slice(codes);
@@ -342,7 +346,7 @@ impl Answers {
         let gone: SmallVec<[_; FORGOTTEN_PER_ANSWER]> =
             old.filter(|(i, ((at, _), _))| *at <= now || full && *i == 0).map(|(_, (k, _))| k.clone()).collect();
         for key in gone {
-            self.by_candidate.remove(&key.1).into_iter().for_each(|answer| self.spares.keep(answer));
+            self.by_candidate.remove(&key.1);
             self.by_age.remove(&key);
         }
     }

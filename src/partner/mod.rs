@@ -113,6 +113,8 @@ pub struct Shard {
     /// What the bundle proposes that is being taken.
     proposed: FxHashSet<CandidateKey>,
     copying: Copying,
+    /// Partners whose view is due, while they are looked through.
+    due: Vec<Text>,
 }
 
 impl Shard {
@@ -139,6 +141,7 @@ impl Shard {
             ended: None,
             proposed: FxHashSet::default(),
             copying: Copying::default(),
+            due: Vec::new(),
         }
     }
 

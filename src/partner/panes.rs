@@ -20,6 +20,8 @@ use crate::{record, words};
 const SPARE_CELLS_MAX: usize = 4_096;
 /// Most panes that were told and are kept to tell others in.
 const SPARE_PANES_MAX: usize = 4_096;
+/// Of both, so many are made at once.
+const SPARES_MADE_AT_ONCE: usize = 256;
 
 words! {
     /// How much time a pane spans.
@@ -183,19 +185,22 @@ pub struct Panes {
     /// Tiles that changed, behind the rank of their partner, on their way to be told.
     changed: Vec<(u32, TileKey)>,
     spares: Spares<Box<PartnerPane>>,
+    /// The cell that is being moved into a wider pane.
+    folding: Cell,
 }
 
 impl Panes {
     pub fn new(retention: Retention) -> Self {
         Self {
             retention,
-            cells: Sorted::with_spares(SPARE_CELLS_MAX),
+            cells: Sorted::with_spares(SPARE_CELLS_MAX, SPARES_MADE_AT_ONCE),
             names: Names::default(),
             folded: None,
             newest: [[i64::MIN; WIDTHS]; FAMILIES],
             touched: FxHashMap::default(),
             changed: Vec::new(),
-            spares: Spares::new(SPARE_PANES_MAX),
+            spares: Spares::new(SPARE_PANES_MAX, SPARES_MADE_AT_ONCE),
+            folding: Cell::default(),
         }
     }
 
@@ -302,12 +307,14 @@ impl Panes {
             let gone: SmallVec<[CellKey; 8]> =
                 self.cells.range(key(i64::MIN)..key(edges.first_of(width))).map(|(key, _)| *key).collect();
             for from in gone {
-                let Some(cell) = self.cells.remove(&from) else { continue };
+                let Some(cell) = self.cells.get(&from) else { continue };
+                self.folding.clone_from(cell);
+                self.cells.remove(&from);
                 let width = edges.width_of(family, from.start).unwrap_or(Width::Older);
                 let to = from.moved(width, width.start_of(from.start));
                 self.note(&to);
                 let sum = self.cells.edit_or(&to, || Cell::of(family));
-                sum.merge(&cell);
+                sum.merge(&self.folding);
                 if sum.is_zero() {
                     self.cells.remove(&to);
                 }
@@ -349,7 +356,7 @@ impl Panes {
         changed_tiles.extend(changed.map(|(key, _)| (names.rank(key.partner), key)));
         changed_tiles.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
         for (_, key) in changed_tiles.drain(..) {
-            let mut pane = self.spares.take().unwrap_or_else(|| Box::new(new_pane(Text::default(), key.tile)));
+            let mut pane = self.spares.take_or(|| Box::new(new_pane(Text::default(), key.tile)));
             set_text(&mut pane.partner, self.names.text(key.partner));
             (pane.tile, pane.start) = (key.tile, EventTime(key.start));
             self.fill(&key, &mut pane.cells);

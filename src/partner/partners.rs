@@ -110,10 +110,11 @@ impl Partners {
         }
     }
 
-    /// The first `most` partners whose view is due.
-    pub fn due(&self, now: EventTime, most: usize) -> Vec<Text> {
-        let due = self.owed.iter().take_while(|((at, _), _)| *at <= now);
-        due.take(most).map(|((_, partner), _)| partner.clone()).collect()
+    /// Lists the first `most` partners whose view is due.
+    pub fn due(&self, now: EventTime, most: usize, due: &mut Vec<Text>) {
+        due.clear();
+        let owed = self.owed.iter().take_while(|((at, _), _)| *at <= now);
+        due.extend(owed.take(most).map(|((_, partner), _)| partner.clone()));
     }
 
     pub fn is_due(&self, now: EventTime) -> bool {

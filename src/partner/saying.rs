@@ -1,11 +1,14 @@
 //! How the stage words what it says: decisions, releases, alerts.
 
 use crate::domain::alert::{Alert, AlertKind, Severity};
-use crate::domain::decision::{DecisionKind, StageName, set_decision_id};
+use crate::domain::decision::{DecisionKind, REASONS_ROOM, StageName, set_decision_id};
 use crate::domain::fact::Verdict;
 use crate::domain::view::PartnerView;
 use crate::domain::words::Word;
-use crate::domain::{Candidate, Decision, EventTime, Output, Proposal, ReasonCode, Reply, Text, content_id, set_text};
+use crate::domain::{
+    Candidate, Decision, EventTime, ID_CHARS, Output, Proposal, ReasonCode, Reply, Text, content_id,
+    set_text,
+};
 use crate::store::Spares;
 
 /// A reason code as schemas carry it.
@@ -50,9 +53,10 @@ pub fn decide(said: &mut Decision, case: &Case<'_>, kind: DecisionKind, now: Eve
 
 /// Most outputs of one kind that are kept to write others in.
 const SPARES_MAX: usize = 4_096;
-
-/// Reasons that a decision and a reply have room for at first: few need more.
-const REASONS_ROOM: usize = 8;
+/// Outputs of one kind that are made at once: a shard of this stage hears of many customers, and there are few shards.
+const MADE_AT_ONCE: usize = 1_024;
+/// There is at most one view of a partner in a batch.
+const VIEWS_MADE_AT_ONCE: usize = 16;
 
 /// What was said and is written by now, to say more in it. It still says what it said.
 #[derive(Debug)]
@@ -66,10 +70,10 @@ pub struct Spent {
 impl Default for Spent {
     fn default() -> Self {
         Self {
-            decisions: Spares::new(SPARES_MAX),
-            candidates: Spares::new(SPARES_MAX),
-            replies: Spares::new(SPARES_MAX),
-            views: Spares::new(SPARES_MAX),
+            decisions: Spares::new(SPARES_MAX, MADE_AT_ONCE),
+            candidates: Spares::new(SPARES_MAX, MADE_AT_ONCE),
+            replies: Spares::new(SPARES_MAX, MADE_AT_ONCE),
+            views: Spares::new(SPARES_MAX, VIEWS_MADE_AT_ONCE),
         }
     }
 }
@@ -77,21 +81,28 @@ impl Default for Spent {
 impl Spent {
     /// A decision without reasons and checks.
     pub fn decision(&mut self) -> Box<Decision> {
-        let fresh = || Box::new(Decision { reasons: Vec::with_capacity(REASONS_ROOM), ..Decision::default() });
-        let mut decision = self.decisions.take().unwrap_or_else(fresh);
+        let mut decision = self.decisions.take_or(Decision::with_room);
         decision.reasons.clear();
         decision.checks.clear();
         decision
     }
 
-    pub fn candidate(&mut self) -> Box<Candidate> {
-        self.candidates.take().unwrap_or_default()
+    /// A candidate that says what was said before; where there was none, what this one says.
+    pub fn candidate(&mut self, like: &Candidate) -> Box<Candidate> {
+        self.candidates.take_or(|| {
+            let mut candidate = Box::new(like.clone());
+            candidate.end_reasons.reserve(1);
+            candidate
+        })
     }
 
     /// A reply without reasons to a candidate.
     pub fn reply(&mut self, candidate: &str, customer: &str, verdict: Verdict, now: EventTime) -> Reply {
-        let fresh = || Reply { reasons: Vec::with_capacity(REASONS_ROOM), ..Reply::default() };
-        let mut reply = self.replies.take().unwrap_or_else(fresh);
+        let mut reply = self.replies.take_or(|| Reply {
+            candidate: Text::with_capacity(ID_CHARS),
+            reasons: Vec::with_capacity(REASONS_ROOM),
+            ..Reply::default()
+        });
         set_text(&mut reply.candidate, candidate);
         set_text(&mut reply.customer, customer);
         reply.reasons.clear();

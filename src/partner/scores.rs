@@ -64,7 +64,7 @@ impl Shard {
         let first = first_day(today);
         let gone: Vec<ScoreKey> =
             self.scores.iter().filter(|(key, _)| key.day < first).map(|(key, _)| key.clone()).collect();
-        gone.iter().for_each(|key| drop(self.scores.remove(key)));
+        gone.iter().for_each(|key| self.scores.remove(key));
     }
 
     /// How far the scores at a partner have moved, by model: of those whose reference the policy in force states.

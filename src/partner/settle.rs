@@ -65,7 +65,10 @@ impl Shard {
         now: EventTime,
         out: &mut Vec<Output>,
     ) {
-        let mut candidate = std::mem::replace(&mut ended.candidate, self.spent.candidate());
+        let mut candidate = {
+            let another = self.spent.candidate(&ended.candidate);
+            std::mem::replace(&mut ended.candidate, another)
+        };
         candidate.status = status;
         candidate.version = candidate.version.saturating_add(1);
         candidate.end_reasons.clear();

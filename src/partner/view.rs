@@ -26,17 +26,20 @@ const FPD_DAYS: [(i32, &str, Counter); 4] = [
 impl Shard {
     /// Writes the views that are due, and looks whether a fall of the rate is foreign.
     pub(super) fn write_views(&mut self, now: EventTime, contracts: &impl Contracts, out: &mut Vec<Output>) {
-        for partner in self.partners.due(now, VIEWS_PER_SEAL_MAX) {
-            let terms = contracts.in_force(now, &partner).map(|contract| &contract.guard);
-            self.report_foreign_decline(&partner, terms, now, out);
-            let mut view = self.spent.views.take().unwrap_or_default();
-            self.view(&partner, now, contracts, &mut view);
-            self.report_shifts(&partner, &view.scores, now, out);
-            self.partners.edit(&partner).view_at = Some(now);
+        let mut due = std::mem::take(&mut self.due);
+        self.partners.due(now, VIEWS_PER_SEAL_MAX, &mut due);
+        for partner in &due {
+            let terms = contracts.in_force(now, partner).map(|contract| &contract.guard);
+            self.report_foreign_decline(partner, terms, now, out);
+            let mut view = self.spent.views.take_or(Box::default);
+            self.view(partner, now, contracts, &mut view);
+            self.report_shifts(partner, &view.scores, now, out);
+            self.partners.edit(partner).view_at = Some(now);
             let next = self.falls_idle_at(&view).map(|at| at.max(now.plus_ms(self.settings.view_every_ms)));
-            self.partners.owe(&partner, next);
+            self.partners.owe(partner, next);
             out.push(Output::View(view));
         }
+        self.due = due;
     }
 
     /// When a live partner becomes idle if nothing more is heard of it.

@@ -1,12 +1,15 @@
 //! Byte strings in cells of size classes: little is lost to rounding, and what is given back is used again.
 //!
-//! A class hands out cells of one size from pages; free cells of a class form a list inside themselves. What is longer than
-//! the largest class is boxed. A cell begins with the length of what it holds.
+//! A class hands out cells of one size from pages; free cells of a class form a list inside themselves. Pages of all classes
+//! lie in chunks, so that memory is asked for rarely. What is longer than the largest class is boxed. A cell begins with the
+//! length of what it holds.
 
 use std::num::NonZeroU32;
 
 /// Bytes of a page, at most; a cell of more than half of it has a page of its own.
 const PAGE_BYTES: usize = 16 << 10;
+/// Bytes of a chunk.
+const CHUNK_BYTES: usize = 256 << 10;
 /// Bits of a cell's number within its class; the rest of the handle is the class.
 const NUMBER_BITS: u32 = 25;
 /// Most cells of one class; what finds no place there goes to the next larger one.
@@ -72,10 +75,52 @@ impl Cell {
     }
 }
 
+/// Memory that pages lie in one after the other; a page is never given back.
+#[derive(Debug, Default)]
+struct Chunks {
+    chunks: Vec<Box<[u8]>>,
+    /// Bytes of the last chunk that pages lie in.
+    used: usize,
+}
+
+/// Where a page lies: its chunk, and where it begins in it.
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    chunk: u32,
+    start: u32,
+}
+
+impl Chunks {
+    /// A page of so many bytes, all zero.
+    #[cold]
+    #[inline(never)]
+    fn page(&mut self, bytes: usize) -> Page {
+        if self.chunks.last().is_none_or(|last| last.len() - self.used < bytes) {
+            self.chunks.push(vec![0; CHUNK_BYTES.max(bytes)].into_boxed_slice());
+            self.used = 0;
+        }
+        let page = Page { chunk: self.chunks.len() as u32 - 1, start: self.used as u32 };
+        self.used += bytes;
+        page
+    }
+
+    #[inline]
+    fn bytes(&self, page: Page, at: usize, size: usize) -> &[u8] {
+        let from = page.start as usize + at;
+        &self.chunks[page.chunk as usize][from..from + size]
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self, page: Page, at: usize, size: usize) -> &mut [u8] {
+        let from = page.start as usize + at;
+        &mut self.chunks[page.chunk as usize][from..from + size]
+    }
+}
+
 /// Cells of one size.
 #[derive(Debug)]
 struct Class {
-    pages: Vec<Box<[u8]>>,
+    pages: Vec<Page>,
     size: usize,
     /// Cells of a page are a power of two, so that a number is split by shifting.
     shift: u32,
@@ -97,30 +142,30 @@ impl Class {
     }
 
     #[inline]
-    fn cell(&self, number: u32) -> &[u8] {
+    fn cell<'c>(&self, number: u32, chunks: &'c Chunks) -> &'c [u8] {
         let (page, at) = self.place(number);
-        &self.pages[page][at..at + self.size]
+        chunks.bytes(self.pages[page], at, self.size)
     }
 
     /// What a cell holds. How long that is stands in front of it, so the cell's own end is not looked for.
     #[inline]
-    fn content(&self, number: u32) -> &[u8] {
+    fn content<'c>(&self, number: u32, chunks: &'c Chunks) -> &'c [u8] {
         let (page, at) = self.place(number);
-        content(&self.pages[page][at..])
+        content(chunks.bytes(self.pages[page], at, self.size))
     }
 
     #[inline]
-    fn cell_mut(&mut self, number: u32) -> &mut [u8] {
+    fn cell_mut<'c>(&self, number: u32, chunks: &'c mut Chunks) -> &'c mut [u8] {
         let (page, at) = self.place(number);
-        &mut self.pages[page][at..at + self.size]
+        chunks.bytes_mut(self.pages[page], at, self.size)
     }
 
     /// A cell to fill; `None`: the class is full.
-    fn take(&mut self) -> Option<u32> {
+    fn take(&mut self, chunks: &mut Chunks) -> Option<u32> {
         if self.free != NONE {
             let number = self.free;
             let mut next = [0; 4];
-            next.copy_from_slice(&self.cell(number)[..4]);
+            next.copy_from_slice(&self.cell(number, chunks)[..4]);
             self.free = u32::from_le_bytes(next);
             return Some(number);
         }
@@ -129,15 +174,15 @@ impl Class {
         }
         let number = self.used;
         if (number >> self.shift) as usize == self.pages.len() {
-            self.pages.push(vec![0; self.size << self.shift].into_boxed_slice());
+            self.pages.push(chunks.page(self.size << self.shift));
         }
         self.used += 1;
         Some(number)
     }
 
-    fn give_back(&mut self, number: u32) {
+    fn give_back(&mut self, number: u32, chunks: &mut Chunks) {
         let next = self.free.to_le_bytes();
-        self.cell_mut(number)[..4].copy_from_slice(&next);
+        self.cell_mut(number, chunks)[..4].copy_from_slice(&next);
         self.free = number;
     }
 }
@@ -146,6 +191,7 @@ impl Class {
 #[derive(Debug)]
 pub struct Slab {
     classes: Vec<Class>,
+    chunks: Chunks,
     boxed: Vec<Box<[u8]>>,
     boxed_free: Vec<u32>,
 }
@@ -154,6 +200,7 @@ impl Default for Slab {
     fn default() -> Self {
         Self {
             classes: SIZES.iter().map(|size| Class::new(*size)).collect(),
+            chunks: Chunks::default(),
             boxed: Vec::new(),
             boxed_free: Vec::new(),
         }
@@ -165,7 +212,7 @@ impl Slab {
     pub fn get(&self, cell: Cell) -> &[u8] {
         let (class, number) = cell.parts();
         match self.classes.get(class as usize) {
-            Some(class) => class.content(number),
+            Some(class) => class.content(number, &self.chunks),
             None => &self.boxed[number as usize],
         }
     }
@@ -173,7 +220,7 @@ impl Slab {
     /// Reads a little of a cell, so that it is near when it is read in earnest.
     pub fn touch(&self, cell: Cell) -> u8 {
         let (class, number) = cell.parts();
-        let bytes = self.classes.get(class as usize).map_or(&[][..], |class| class.cell(number));
+        let bytes = self.classes.get(class as usize).map_or(&[][..], |class| class.cell(number, &self.chunks));
         bytes.iter().step_by(CACHE_LINE_BYTES).take(TOUCHED_LINES_MAX).fold(0, |sum, byte| sum ^ byte)
     }
 
@@ -182,8 +229,8 @@ impl Slab {
         let length = length_of(parts);
         let mut class = class_of(length);
         while let Some(cells) = self.classes.get_mut(class as usize) {
-            if let Some(number) = cells.take() {
-                fill(cells.cell_mut(number), length, parts);
+            if let Some(number) = cells.take(&mut self.chunks) {
+                fill(cells.cell_mut(number, &mut self.chunks), length, parts);
                 return Cell::new(class, number);
             }
             class += 1;
@@ -207,7 +254,7 @@ impl Slab {
         let length = length_of(parts);
         match self.classes.get_mut(class as usize) {
             Some(cells) if class_of(length) == class => {
-                fill(cells.cell_mut(number), length, parts);
+                fill(cells.cell_mut(number, &mut self.chunks), length, parts);
                 cell
             }
             _ => {
@@ -220,7 +267,7 @@ impl Slab {
     pub fn free(&mut self, cell: Cell) {
         let (class, number) = cell.parts();
         match self.classes.get_mut(class as usize) {
-            Some(cells) => cells.give_back(number),
+            Some(cells) => cells.give_back(number, &mut self.chunks),
             None => {
                 self.boxed[number as usize] = Box::default();
                 self.boxed_free.push(number);

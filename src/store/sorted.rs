@@ -44,20 +44,20 @@ impl<V> Kept<V> {
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self::with_spares(0)
+        Self::with_spares(0, 0)
     }
 }
 
 impl<K, V> Sorted<K, V> {
-    /// A table that keeps so many old values, to save others in them without an allocation.
-    pub fn with_spares(spares_max: usize) -> Self {
+    /// A table that keeps so many old values, to save others in them without an allocation, and makes so many at once.
+    pub fn with_spares(spares_max: usize, made_at_once: usize) -> Self {
         Self {
             values: Blocks::default(),
             open: Vec::new(),
             flight: Vec::new(),
             in_flight: false,
             generation: 1,
-            spares: Spares::new(spares_max),
+            spares: Spares::new(spares_max, made_at_once),
             order: Vec::new(),
         }
     }
@@ -130,15 +130,32 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         }
     }
 
-    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    /// Takes a value out and shows it; what is not needed to put it back is kept to make others in.
+    pub fn remove_seen<Q: Ord + ?Sized, R>(&mut self, key: &Q, see: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
     {
         let (key, Kept { value, saved }) = self.values.remove(key)?;
+        let seen = see(&value);
         if saved != self.generation {
-            self.open.push((key, Some(copied(&value, &mut self.spares))));
+            self.open.push((key, Some(value)));
+        } else {
+            self.spares.keep(value);
         }
-        Some(value)
+        Some(seen)
+    }
+
+    /// Takes a value out.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        self.remove_seen(key, |_| ());
+    }
+
+    /// A value that was put or saved before and still says what it said, to say another thing with it; else one that is made.
+    pub fn spare(&mut self, make: impl FnMut() -> V) -> V {
+        self.spares.take_or(make)
     }
 
     /// Every key that the open generation touched, once and in order, with its value now (`None`: removed).
@@ -260,13 +277,9 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 
 /// A copy of a value, in the buffers of an old one where there is one.
 fn copied<V: Clone>(value: &V, spares: &mut Spares<V>) -> V {
-    match spares.take() {
-        Some(mut spare) => {
-            spare.clone_from(value);
-            spare
-        }
-        None => value.clone(),
-    }
+    let mut spare = spares.take_or(|| value.clone());
+    spare.clone_from(value);
+    spare
 }
 
 #[cfg(test)]
@@ -293,7 +306,7 @@ mod tests {
         /// changes of each generation bring a copy to the same contents, and a walk sees what is committed.
         #[test]
         fn generations_agree_with_a_model(acts in prop::collection::vec((0i32..8, 0u8..12), 1..120)) {
-            let (mut table, mut copy) = (Sorted::<i32, i64>::with_spares(2), BTreeMap::new());
+            let (mut table, mut copy) = (Sorted::<i32, i64>::with_spares(2, 2), BTreeMap::new());
             let mut flight: Option<Vec<(i32, Option<i64>)>> = None;
             let contents = |table: &Sorted<i32, i64>| table.iter().map(|(k, v)| (*k, *v)).collect::<BTreeMap<_, _>>();
             for (key, act) in acts {

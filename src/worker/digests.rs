@@ -8,16 +8,18 @@ use crate::bus::{Outbox, Topic};
 use crate::domain::journal::OutputDigest;
 use crate::domain::words::Word;
 use crate::domain::{Text, set_text};
+use crate::store::Spares;
 
 /// Most bytes that are gathered before they are hashed. A processor hashes up to 16 KiB side by side; the short stretches
 /// that topics write in turns it would hash one after the other, at a fraction of the speed.
 const GATHERED_BYTES: usize = 16 << 10;
 
 /// A digest hashes all keys and values, record by record, and then their lengths. Used again for every batch.
-#[derive(Default)]
 pub struct Digests {
     /// In topic order: all that were ever written to.
     sums: Vec<Sum>,
+    /// What was said of a topic, when a batch writes to fewer of them than the one before.
+    spares: Spares<OutputDigest>,
 }
 
 struct Sum {
@@ -35,6 +37,12 @@ struct Gathered {
     bytes: Vec<u8>,
 }
 
+impl Default for Digests {
+    fn default() -> Self {
+        Self { sums: Vec::new(), spares: Spares::new(Topic::ALL.len(), 1) }
+    }
+}
+
 impl Digests {
     /// Of the records from `first` on, in topic order; written over those of the last batch.
     pub fn take(&mut self, outbox: &Outbox, first: usize, digests: &mut Vec<OutputDigest>) {
@@ -42,12 +50,12 @@ impl Digests {
         let mut told = 0;
         for sum in self.sums.iter_mut().filter(|sum| sum.records > 0) {
             if told == digests.len() {
-                digests.push(OutputDigest { topic: Text::default(), records: 0, digest: Text::default() });
+                digests.push(self.spares.take_or(OutputDigest::default));
             }
             sum.tell(&mut digests[told]);
             told += 1;
         }
-        digests.truncate(told);
+        digests.drain(told..).for_each(|spare| self.spares.keep(spare));
     }
 
     fn of(&mut self, topic: Topic) -> &mut Sum {
