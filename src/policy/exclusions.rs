@@ -185,7 +185,7 @@ fn burden(case: &Case<'_>, found: &mut Findings) {
     if let Some(max) = exclusions.lenders_max {
         match facts.lenders.map(i64::from) {
             Some(lenders) => {
-                _ = found.number(ExcMultiLender, Subject::Lenders, Unit::Count, lenders, Relation::AtMost, max)
+                found.number(ExcMultiLender, Subject::Lenders, Unit::Count, lenders, Relation::AtMost, max);
             }
             None => found.missing(Subject::Lenders),
         }
