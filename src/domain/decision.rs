@@ -41,6 +41,8 @@ pub fn set_decision_id(id: &mut Text, candidate: &str, stage: StageName, kind: D
 
 /// Reasons that there is room for at first: few decisions and replies have more.
 pub const REASONS_ROOM: usize = 8;
+/// Characters of a decision's id that there is room for at first: its candidate's, stage, kind and version.
+const DECISION_ID_CHARS: usize = ID_CHARS + 32;
 /// Characters of an event's id that there is room for at first: a UUID's.
 const EVENT_ID_CHARS: usize = 36;
 
@@ -75,7 +77,7 @@ impl Decision {
     pub fn with_room() -> Box<Self> {
         let id = || Text::with_capacity(ID_CHARS);
         Box::new(Self {
-            decision: id(),
+            decision: Text::with_capacity(DECISION_ID_CHARS),
             candidate: id(),
             reasons: Vec::with_capacity(REASONS_ROOM),
             checks: Checks::with_room(),

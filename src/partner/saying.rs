@@ -6,8 +6,7 @@ use crate::domain::fact::Verdict;
 use crate::domain::view::PartnerView;
 use crate::domain::words::Word;
 use crate::domain::{
-    Candidate, Decision, EventTime, ID_CHARS, Output, Proposal, ReasonCode, Reply, Text, content_id,
-    set_text,
+    Candidate, Decision, EventTime, ID_CHARS, Output, Proposal, ReasonCode, Reply, Text, content_id, set_text,
 };
 use crate::store::Spares;
 
