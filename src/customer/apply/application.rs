@@ -1,5 +1,7 @@
 //! Application events: the application, a drawdown under it, or the limit it gave; and what they say of the person.
 
+use std::mem::swap;
+
 use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::check::is_drawdown;
 use crate::customer::record::fact::{Dated, Effect, stand, stand_by, stand_dated};
@@ -67,18 +69,12 @@ impl Change {
     }
 
     pub fn write(mut self, customer: &mut Customer, place: Place, spare: &mut Spare) {
-        if let Some(application) = self.entries.application.take() {
-            place.put_application(customer, application);
-        }
-        if let Some(drawdown) = self.entries.drawdown.take() {
-            place.put_drawdown(customer, drawdown);
-        }
-        if let Some(limit) = self.entries.limit.take() {
-            put(&mut customer.limits, None, limit);
-        }
-        if let Some(traits) = self.entries.traits.take() {
-            customer.traits = traits;
-        }
+        let Entries { application, drawdown, limit, traits, .. } = &mut *self.entries;
+        place.put_application(customer, application);
+        place.put_drawdown(customer, drawdown);
+        put(&mut customer.limits, None, limit);
+        // What stood there before goes with the entries.
+        traits.iter_mut().for_each(|traits| swap(&mut customer.traits, traits));
         spare.give_back_entries(self.entries);
     }
 }
@@ -92,7 +88,8 @@ fn weigh_application(
     if known.is_none() {
         room_for(customer.applications.len(), APPLICATIONS_MAX, "applications a customer")?;
     }
-    let mut application = known.cloned().unwrap_or_else(|| Application::new(event.partner, event.application));
+    let new = || Application::new(event.partner, event.application);
+    let application = change.entries.application.insert(known.cloned().unwrap_or_else(new));
     let at = event.event_time;
     let effect = match event.kind {
         Kind::Submitted => Asked::stand(&mut application.submitted, Asked { at, amount_minor: event.amount_minor }),
@@ -107,7 +104,7 @@ fn weigh_application(
         }
     };
     let effect = effect.max(note_currency(&mut application.currency, event.currency));
-    change.entries.application = (effect == Effect::Changed).then_some(application);
+    forget_unless(effect, &mut change.entries.application);
     Ok(effect)
 }
 
@@ -122,7 +119,7 @@ fn weigh_drawdown(
     if known.is_none() {
         room_for(customer.drawdowns.len(), DRAWDOWNS_MAX, "drawdowns a customer")?;
     }
-    let mut drawdown = known.cloned().unwrap_or_else(|| Drawdown::new(event.partner, id));
+    let drawdown = change.entries.drawdown.insert(known.cloned().unwrap_or_else(|| Drawdown::new(event.partner, id)));
     let (at, amount_minor) = (event.event_time, event.amount_minor);
     let effect = match event.kind {
         Kind::DrawdownRequested => {
@@ -140,7 +137,7 @@ fn weigh_drawdown(
         }
     };
     let effect = effect.max(drawdown.mark(event.staff, event.test_order));
-    change.entries.drawdown = (effect == Effect::Changed).then_some(drawdown);
+    forget_unless(effect, &mut change.entries.drawdown);
     Ok(effect)
 }
 
@@ -150,8 +147,8 @@ fn weigh_limit(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut C
     if known.is_none() {
         room_for(customer.limits.len(), LIMITS_MAX, "limits a customer")?;
     }
-    let mut limit = known.cloned().unwrap_or_else(|| Limit::new(event.partner, product));
-    same_currency("limit", limit.currency.as_deref(), event.currency)?;
+    same_currency("limit", known.and_then(|limit| limit.currency.as_deref()), event.currency)?;
+    let limit = change.entries.limit.insert(known.cloned().unwrap_or_else(|| Limit::new(event.partner, product)));
     let at = event.event_time;
     let effect = match event.kind {
         Kind::LimitFrozen | Kind::LimitUnfrozen => {
@@ -170,7 +167,7 @@ fn weigh_limit(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut C
         .fold(Effect::Same, Effect::max),
     };
     let effect = effect.max(note_currency(&mut limit.currency, event.currency));
-    change.entries.limit = (effect == Effect::Changed).then_some(limit);
+    forget_unless(effect, &mut change.entries.limit);
     Ok(effect)
 }
 
@@ -179,7 +176,7 @@ fn weigh_traits(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut 
     if event.region.is_none() && event.employer.is_none() && event.risk_verdict.is_none() {
         return Effect::Same;
     }
-    let mut traits = customer.traits.clone();
+    let traits = change.entries.traits.insert(customer.traits.clone());
     let at = event.event_time;
     let mut effect = stand_dated(&mut traits.region, at, event.region.map(Text::from));
     if let Some(employer) = &event.employer {
@@ -197,8 +194,15 @@ fn weigh_traits(customer: &Customer, event: &ApplicationEvent<'_>, change: &mut 
             },
         ));
     }
-    change.entries.traits = (effect == Effect::Changed).then_some(traits);
+    forget_unless(effect, &mut change.entries.traits);
     effect
+}
+
+/// An entry that would be as it is known is none.
+fn forget_unless<T>(effect: Effect, entry: &mut Option<T>) {
+    if effect != Effect::Changed {
+        *entry = None;
+    }
 }
 
 impl Traits {

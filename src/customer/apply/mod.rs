@@ -113,7 +113,7 @@ pub fn write(customer: &mut Customer, change: Change, event: &Event<'_>, place: 
             }
         }
         Change::Profile(mut change) => {
-            change.entries.traits.take().into_iter().for_each(|traits| customer.traits = traits);
+            change.entries.traits.iter_mut().for_each(|traits| std::mem::swap(&mut customer.traits, traits));
             spare.give_back_entries(change.entries);
             set_profile(customer, change.profile, spare);
             let at = event.event_time();

@@ -1,6 +1,7 @@
 //! The packed form of a customer: what stands in which order.
 
-use super::pack::{Packer, Parts, Unpacker};
+use super::pack::{Packer, Parts};
+use super::unpack::Unpacker;
 use super::{
     APPLICATIONS_MAX, Application, Asked, Customer, DRAWDOWNS_MAX, Drawdown, Instalment, LIMITS_MAX, LOANS_MAX, Limit,
     Loan, Offering, Outcome, Profile, Traits, section,

@@ -1,6 +1,7 @@
 //! The packed form of a loan: an instalment is what differs from the one before, so that equal ones take two bytes each.
 
-use super::pack::{Packer, Parts, Unpacker};
+use super::pack::{Packer, Parts};
+use super::unpack::Unpacker;
 use super::{Closed, Disbursed, INSTALMENTS_MAX, Instalment, Loan, Marks, Payment, Schedule};
 use crate::domain::events::{Components, Payer};
 use crate::domain::{CalendarDay, EventTime};

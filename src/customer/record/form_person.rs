@@ -2,7 +2,8 @@
 
 use super::fact::Dated;
 use super::form::{clear, list};
-use super::pack::{ENTRIES_MAX, Packer, Parts, Unpacker};
+use super::pack::{ENTRIES_MAX, Packer, Parts};
+use super::unpack::Unpacker;
 use super::{
     Consent, Contact, FlagFact, Giving, Income, Live, OFFERED_MAX, Offering, Pending, Profile, ScoreFact, Tags, Traits,
     Verdict,

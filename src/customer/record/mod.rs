@@ -10,6 +10,7 @@ mod offering;
 mod pack;
 mod place;
 mod profile;
+mod unpack;
 
 #[cfg(test)]
 mod form_tests;

@@ -32,14 +32,14 @@ impl Place {
         if let Self::Loan(at) = self { customer.loans.get(at) } else { None }
     }
 
-    /// Writes an application over the one that stands there, or places it.
-    pub fn put_application(self, customer: &mut Customer, application: Application) {
+    /// Puts an application, if there is one, in the place of the one that stands there; see [`put`].
+    pub fn put_application(self, customer: &mut Customer, application: &mut Option<Application>) {
         let at = if let Self::Application(at) = self { Some(at) } else { None };
         put(&mut customer.applications, at, application);
     }
 
     /// The same of a drawdown.
-    pub fn put_drawdown(self, customer: &mut Customer, drawdown: Drawdown) {
+    pub fn put_drawdown(self, customer: &mut Customer, drawdown: &mut Option<Drawdown>) {
         let at = if let Self::Drawdown(at) = self { Some(at) } else { None };
         put(&mut customer.drawdowns, at, drawdown);
     }
@@ -64,15 +64,13 @@ impl Place {
     }
 }
 
-/// Writes an entry over the one that stands at its place, or places it by its key.
-pub fn put<T: Keyed>(items: &mut Vec<T>, at: Option<usize>, item: T) {
-    if let Some(known) = at.and_then(|at| items.get_mut(at)) {
-        *known = item;
-        return;
-    }
-    let (partner, id) = item.key();
-    match search(items, partner, id) {
-        Ok(position) => items[position] = item,
-        Err(position) => items.insert(position, item),
+/// Puts an entry, if there is one, in the place of the one that stands there, which is left in its stead; or places it by its key.
+pub fn put<T: Keyed>(items: &mut Vec<T>, at: Option<usize>, entry: &mut Option<T>) {
+    let Some(new) = entry else { return };
+    let (partner, id) = new.key();
+    match at.map_or_else(|| search(items, partner, id), Ok) {
+        // They are large: to be exchanged costs them less than to be moved out and in.
+        Ok(at) => items.get_mut(at).into_iter().for_each(|known| std::mem::swap(known, new)),
+        Err(at) => entry.take().into_iter().for_each(|new| items.insert(at, new)),
     }
 }
