@@ -1,5 +1,6 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
@@ -50,7 +51,7 @@ impl Width {
 }
 
 /// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellKey {
     /// Partner, family and width as one number: cells are looked up with every change of a counter.
     pane: u64,
@@ -83,8 +84,27 @@ impl CellKey {
 
     /// One number that sorts like the name of the partner, by its rank, and then like the key.
     fn order(&self, rank: u32) -> u128 {
-        let pane = u64::from(rank) << 16 | self.pane & 0xffff;
+        self.number(u64::from(rank) << 16 | self.pane & 0xffff)
+    }
+
+    #[inline]
+    fn number(&self, pane: u64) -> u128 {
         u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
+    }
+}
+
+/// As one number, which is compared in fewer steps than two.
+impl Ord for CellKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number(self.pane).cmp(&other.number(other.pane))
+    }
+}
+
+impl PartialOrd for CellKey {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -162,6 +182,14 @@ struct TileKey {
     start: i64,
 }
 
+impl TileKey {
+    /// One number that sorts like the name of the partner, by its rank, and then like tile and start.
+    fn order(&self, rank: u32) -> u128 {
+        let start = u128::from(self.start.wrapping_sub(i64::MIN) as u64);
+        u128::from(rank) << 72 | (self.tile as u128) << 64 | start
+    }
+}
+
 const FAMILIES: usize = Family::ALL.len();
 const WIDTHS: usize = Width::ALL.len();
 
@@ -182,8 +210,8 @@ pub struct Panes {
     newest: [[i64; WIDTHS]; FAMILIES],
     /// Derived: net change per tile since the last seal.
     touched: FxHashMap<TileKey, Changes>,
-    /// Tiles that changed, behind the rank of their partner, on their way to be told.
-    changed: Vec<(u32, TileKey)>,
+    /// Tiles that changed, behind their place in the order, on their way to be told.
+    changed: Vec<(u128, TileKey)>,
     spares: Spares<Box<PartnerPane>>,
     /// The cell that is being moved into a wider pane.
     folding: Cell,
@@ -221,7 +249,8 @@ impl Panes {
                 self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(at) }, changes);
             }
             if width != Width::Older {
-                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(at) }, changes);
+                let start = if width == Width::Day { key.start } else { Width::Day.start_of(at) };
+                self.touch(TileKey { partner, tile: Tile::Day, start }, changes);
             }
         }
         Some(Placed { key, negative })
@@ -351,10 +380,11 @@ impl Panes {
     /// become all zero.
     pub fn changed_tiles(&mut self, mut tell: impl FnMut(Box<PartnerPane>)) {
         let names = self.names.ranked();
-        let changed = self.touched.drain().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
+        let changed = self.touched.iter().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
         let mut changed_tiles = std::mem::take(&mut self.changed);
-        changed_tiles.extend(changed.map(|(key, _)| (names.rank(key.partner), key)));
-        changed_tiles.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
+        changed_tiles.extend(changed.map(|(key, _)| (key.order(names.rank(key.partner)), *key)));
+        changed_tiles.sort_unstable_by_key(|(order, _)| *order);
+        self.touched.clear();
         for (_, key) in changed_tiles.drain(..) {
             let mut pane = self.spares.take_or(|| Box::new(new_pane(Text::default(), key.tile)));
             set_text(&mut pane.partner, self.names.text(key.partner));
