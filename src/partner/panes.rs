@@ -1,21 +1,21 @@
 //! Panes: what a partner's counters add up to per minute, hour and day. Sparse: a cell that is all zero is not kept.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+pub use super::cell_key::{CellKey, Width};
 use super::codec::{Cell, Entry, Teller, tag};
 use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::deltas::CounterDelta;
-use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text, set_text};
+use crate::record;
 use crate::store::{Cursor, Names, Number, Sorted, Spares};
-use crate::{record, words};
 
 /// Most saved cells that are kept to save others in.
 const SPARE_CELLS_MAX: usize = 4_096;
@@ -23,90 +23,6 @@ const SPARE_CELLS_MAX: usize = 4_096;
 const SPARE_PANES_MAX: usize = 4_096;
 /// Of both, so many are made at once.
 const SPARES_MADE_AT_ONCE: usize = 256;
-
-words! {
-    /// How much time a pane spans.
-    pub enum Width {
-        Minute = "minute",
-        Hour = "hour",
-        Day = "day",
-        /// Everything beyond retention in one cell, whose start is 0.
-        Older = "older",
-    }
-}
-
-impl Width {
-    /// The start of the pane of this width that holds `at`.
-    pub fn start_of(self, at: i64) -> i64 {
-        // Flooring the smallest number would leave the range.
-        let at = EventTime(at.max(i64::MIN / 2));
-        // By constants, which divide fast.
-        match self {
-            Width::Minute => at.floor(MINUTE_MS).0,
-            Width::Hour => at.floor(HOUR_MS).0,
-            Width::Day => at.floor(DAY_MS).0,
-            Width::Older => 0,
-        }
-    }
-}
-
-/// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CellKey {
-    /// Partner, family and width as one number: cells are looked up with every change of a counter.
-    pane: u64,
-    /// UTC milliseconds.
-    pub start: i64,
-}
-
-impl CellKey {
-    /// The partner has its number among the names of the panes.
-    pub fn new(partner: Number, family: Family, width: Width, start: i64) -> Self {
-        Self { pane: u64::from(partner.get()) << 16 | (family as u64) << 8 | width as u64, start }
-    }
-
-    pub fn partner(&self) -> Number {
-        Number::of((self.pane >> 16) as u32)
-    }
-
-    pub fn family(&self) -> Family {
-        Family::ALL[self.pane as usize >> 8 & 0xff]
-    }
-
-    pub fn width(&self) -> Width {
-        Width::ALL[self.pane as usize & 0xff]
-    }
-
-    /// The same of another pane of the family.
-    fn moved(&self, width: Width, start: i64) -> Self {
-        Self::new(self.partner(), self.family(), width, start)
-    }
-
-    /// One number that sorts like the name of the partner, by its rank, and then like the key.
-    fn order(&self, rank: u32) -> u128 {
-        self.number(u64::from(rank) << 16 | self.pane & 0xffff)
-    }
-
-    #[inline]
-    fn number(&self, pane: u64) -> u128 {
-        u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
-    }
-}
-
-/// As one number, which is compared in fewer steps than two.
-impl Ord for CellKey {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.number(self.pane).cmp(&other.number(other.pane))
-    }
-}
-
-impl PartialOrd for CellKey {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// A cell's key as the changelog has it.
 pub struct NamedKey {
