@@ -17,8 +17,9 @@ use crate::store::Sorted;
 pub const RESERVATIONS_MAX: usize = 1_000_000;
 /// Most answers that are remembered; the one to be forgotten first makes room.
 pub const ANSWERS_MAX: usize = 100_000;
-/// Reservations, and answers, that are made at once.
-const MADE_AT_ONCE: usize = 1_024;
+/// Reservations, and answers, that are made at once: they are state, of which there is more and more until as many end as
+/// begin.
+const MADE_AT_ONCE: usize = 64;
 /// How long after `decide_by` an answer is remembered, milliseconds.
 pub const ANSWER_KEPT_MS: i64 = HOUR_MS;
 /// Bytes that a packed reservation has room for at first.

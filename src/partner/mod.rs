@@ -13,6 +13,7 @@ use crate::store::{Cursor, Sorted};
 mod admission;
 mod budget;
 mod candidate_key;
+mod cell_key;
 mod clocks;
 mod codec;
 mod facts;

@@ -5,16 +5,17 @@ use std::ops::Bound;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+pub use super::cell_key::{CellKey, Width};
 use super::codec::{Cell, Entry, Teller, tag};
 use crate::domain::codec::{self, Avro, CodecError};
 use crate::domain::counter::{Family, Tally};
 use crate::domain::deltas::CounterDelta;
-use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::view::{PaneCell, PartnerPane, Tile};
 use crate::domain::words::Word;
 use crate::domain::{Counter, EventTime, Text, set_text};
+use crate::record;
 use crate::store::{Cursor, Names, Number, Sorted, Spares};
-use crate::{record, words};
 
 /// Most saved cells that are kept to save others in.
 const SPARE_CELLS_MAX: usize = 4_096;
@@ -22,71 +23,6 @@ const SPARE_CELLS_MAX: usize = 4_096;
 const SPARE_PANES_MAX: usize = 4_096;
 /// Of both, so many are made at once.
 const SPARES_MADE_AT_ONCE: usize = 256;
-
-words! {
-    /// How much time a pane spans.
-    pub enum Width {
-        Minute = "minute",
-        Hour = "hour",
-        Day = "day",
-        /// Everything beyond retention in one cell, whose start is 0.
-        Older = "older",
-    }
-}
-
-impl Width {
-    /// The start of the pane of this width that holds `at`.
-    pub fn start_of(self, at: i64) -> i64 {
-        // Flooring the smallest number would leave the range.
-        let at = EventTime(at.max(i64::MIN / 2));
-        // By constants, which divide fast.
-        match self {
-            Width::Minute => at.floor(MINUTE_MS).0,
-            Width::Hour => at.floor(HOUR_MS).0,
-            Width::Day => at.floor(DAY_MS).0,
-            Width::Older => 0,
-        }
-    }
-}
-
-/// Which cell; the order keeps the panes of one partner, family and width together, in time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CellKey {
-    /// Partner, family and width as one number: cells are looked up with every change of a counter.
-    pane: u64,
-    /// UTC milliseconds.
-    pub start: i64,
-}
-
-impl CellKey {
-    /// The partner has its number among the names of the panes.
-    pub fn new(partner: Number, family: Family, width: Width, start: i64) -> Self {
-        Self { pane: u64::from(partner.get()) << 16 | (family as u64) << 8 | width as u64, start }
-    }
-
-    pub fn partner(&self) -> Number {
-        Number::of((self.pane >> 16) as u32)
-    }
-
-    pub fn family(&self) -> Family {
-        Family::ALL[self.pane as usize >> 8 & 0xff]
-    }
-
-    pub fn width(&self) -> Width {
-        Width::ALL[self.pane as usize & 0xff]
-    }
-
-    /// The same of another pane of the family.
-    fn moved(&self, width: Width, start: i64) -> Self {
-        Self::new(self.partner(), self.family(), width, start)
-    }
-
-    /// One number that sorts like the name of the partner, by its rank, and then like the key.
-    fn order(&self, rank: u32) -> u128 {
-        let pane = u64::from(rank) << 16 | self.pane & 0xffff;
-        u128::from(pane) << 64 | u128::from(self.start.wrapping_sub(i64::MIN) as u64)
-    }
-}
 
 /// A cell's key as the changelog has it.
 pub struct NamedKey {
@@ -162,6 +98,14 @@ struct TileKey {
     start: i64,
 }
 
+impl TileKey {
+    /// One number that sorts like the name of the partner, by its rank, and then like tile and start.
+    fn order(&self, rank: u32) -> u128 {
+        let start = u128::from(self.start.wrapping_sub(i64::MIN) as u64);
+        u128::from(rank) << 72 | (self.tile as u128) << 64 | start
+    }
+}
+
 const FAMILIES: usize = Family::ALL.len();
 const WIDTHS: usize = Width::ALL.len();
 
@@ -182,8 +126,8 @@ pub struct Panes {
     newest: [[i64; WIDTHS]; FAMILIES],
     /// Derived: net change per tile since the last seal.
     touched: FxHashMap<TileKey, Changes>,
-    /// Tiles that changed, behind the rank of their partner, on their way to be told.
-    changed: Vec<(u32, TileKey)>,
+    /// Tiles that changed, behind their place in the order, on their way to be told.
+    changed: Vec<(u128, TileKey)>,
     spares: Spares<Box<PartnerPane>>,
     /// The cell that is being moved into a wider pane.
     folding: Cell,
@@ -221,7 +165,8 @@ impl Panes {
                 self.touch(TileKey { partner, tile: Tile::Hour, start: Width::Hour.start_of(at) }, changes);
             }
             if width != Width::Older {
-                self.touch(TileKey { partner, tile: Tile::Day, start: Width::Day.start_of(at) }, changes);
+                let start = if width == Width::Day { key.start } else { Width::Day.start_of(at) };
+                self.touch(TileKey { partner, tile: Tile::Day, start }, changes);
             }
         }
         Some(Placed { key, negative })
@@ -351,10 +296,11 @@ impl Panes {
     /// become all zero.
     pub fn changed_tiles(&mut self, mut tell: impl FnMut(Box<PartnerPane>)) {
         let names = self.names.ranked();
-        let changed = self.touched.drain().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
+        let changed = self.touched.iter().filter(|(_, changes)| changes.iter().any(|(_, tally)| !tally.is_zero()));
         let mut changed_tiles = std::mem::take(&mut self.changed);
-        changed_tiles.extend(changed.map(|(key, _)| (names.rank(key.partner), key)));
-        changed_tiles.sort_unstable_by_key(|(rank, key)| (*rank, key.tile, key.start));
+        changed_tiles.extend(changed.map(|(key, _)| (key.order(names.rank(key.partner)), *key)));
+        changed_tiles.sort_unstable_by_key(|(order, _)| *order);
+        self.touched.clear();
         for (_, key) in changed_tiles.drain(..) {
             let mut pane = self.spares.take_or(|| Box::new(new_pane(Text::default(), key.tile)));
             set_text(&mut pane.partner, self.names.text(key.partner));

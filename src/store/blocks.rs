@@ -29,7 +29,7 @@ struct Block<K, T> {
 }
 
 /// Where an entry lies, or would lie; good until one comes or goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     block: usize,
     entry: usize,
@@ -56,7 +56,26 @@ impl<K: Ord, T> Blocks<K, T> {
         K: Borrow<Q>,
     {
         let begins_before = |block: &Block<K, T>| block.keys.first().is_some_and(|first| first.borrow() <= key);
-        let block = self.blocks.partition_point(begins_before).saturating_sub(1);
+        self.find_in(self.blocks.partition_point(begins_before).saturating_sub(1), key)
+    }
+
+    /// The same for who asks mostly in the order of the keys: the block of the place that was found before comes first. It
+    /// need not be good any more.
+    pub fn find_near<Q: Ord + ?Sized>(&self, near: Place, key: &Q) -> Result<Place, Place>
+    where
+        K: Borrow<Q>,
+    {
+        let ends = self.blocks.get(near.block).and_then(|block| block.keys.first().zip(block.keys.last()));
+        match ends {
+            Some((first, last)) if first.borrow() <= key && key <= last.borrow() => self.find_in(near.block, key),
+            _ => self.find(key),
+        }
+    }
+
+    fn find_in<Q: Ord + ?Sized>(&self, block: usize, key: &Q) -> Result<Place, Place>
+    where
+        K: Borrow<Q>,
+    {
         let keys = self.blocks.get(block).map_or(&[][..], |block| &block.keys);
         match keys.binary_search_by(|other| other.borrow().cmp(key)) {
             Ok(entry) => Ok(Place { block, entry }),
@@ -238,8 +257,12 @@ mod tests {
                 let inside = |key: &u16| (from, to).contains(key);
                 prop_assert!(blocks.range((from, to)).eq(tree.iter().filter(|(key, _)| inside(key))));
             }
+            let mut near = Place::default();
             for key in 0..900 {
                 prop_assert_eq!(blocks.get(&key), tree.get(&key));
+                let found = blocks.find_near(near, &key);
+                prop_assert_eq!(found, blocks.find(&key));
+                near = found.unwrap_or_else(|place| Place { block: place.block + usize::from(key) % 3, ..place });
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::planted::{self, Bug};
 #[derive(Clone, Debug)]
 pub struct Sorted<K, V> {
     values: Blocks<K, Kept<V>>,
+    /// Where a value was edited last: the next one is often near.
+    near: Place,
     /// What stood before the open generation, by touched key, in the order of touching. A key that was taken out and put in
     /// again stands there twice; the first time counts.
     open: Vec<(K, Option<V>)>,
@@ -53,6 +55,7 @@ impl<K, V> Sorted<K, V> {
     pub fn with_spares(spares_max: usize, made_at_once: usize) -> Self {
         Self {
             values: Blocks::default(),
+            near: Place::default(),
             open: Vec::new(),
             flight: Vec::new(),
             in_flight: false,
@@ -89,13 +92,17 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
 
     /// The value to change, made by `make` when there is none.
     pub fn edit_or(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
-        match self.values.find(key) {
+        match self.values.find_near(self.near, key) {
             Err(place) => {
+                self.near = place;
                 self.open.push((key.clone(), None));
                 let kept = Kept { value: make(), saved: self.generation };
                 &mut self.values.insert_at(place, key.clone(), kept).value
             }
-            Ok(place) => self.edit_at(key, place),
+            Ok(place) => {
+                self.near = place;
+                self.edit_at(key, place)
+            }
         }
     }
 
@@ -173,10 +180,13 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
             rank.cmp(other_rank).then_with(|| key(*one).cmp(key(*other)))
         });
         self.order.dedup_by(|(_, one), (_, other)| key(*one) == key(*other));
-        let values = &self.values;
+        let (values, mut near) = (&self.values, Place::default());
         self.order.iter().map(move |(_, at)| {
             let key = &open[*at as usize].0;
-            (key, values.get(key).map(|kept| &kept.value))
+            let found = values.find_near(near, key);
+            let (Ok(place) | Err(place)) = found;
+            near = place;
+            (key, found.ok().map(|place| &values.at(place).1.value))
         })
     }
 
