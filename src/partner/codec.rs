@@ -47,6 +47,11 @@ impl Cell {
         Self(SmallVec::from_elem(Tally::default(), family.width()))
     }
 
+    /// True when it holds more tallies than lie in itself.
+    pub fn is_wide(&self) -> bool {
+        self.0.spilled()
+    }
+
     /// Adds to one counter and gives its tally.
     pub fn add(&mut self, counter: Counter, change: Tally) -> Tally {
         self.add_at(counter.slot(), change)

@@ -11,7 +11,7 @@ use crate::domain::fact::Verdict;
 use crate::domain::time::HOUR_MS;
 use crate::domain::{CalendarDay, Candidate, EventTime, ReasonCode, Reply, Text, codec, set_text};
 use crate::record;
-use crate::store::Sorted;
+use crate::store::{Sorted, Spares};
 
 /// Most live reservations of a shard, over all partners; a further proposal is refused.
 pub const RESERVATIONS_MAX: usize = 1_000_000;
@@ -158,7 +158,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            by_candidate: Sorted::with_spares(SPARES_MAX, MADE_AT_ONCE),
+            by_candidate: Sorted::with_spares(Spares::new(SPARES_MAX, MADE_AT_ONCE)),
             by_expiry: Sorted::default(),
             by_partner: Sorted::default(),
             held: Sorted::default(),
@@ -310,7 +310,7 @@ pub struct Answers {
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { by_candidate: Sorted::with_spares(SPARES_MAX, MADE_AT_ONCE), by_age: Sorted::default() }
+        Self { by_candidate: Sorted::with_spares(Spares::new(SPARES_MAX, MADE_AT_ONCE)), by_age: Sorted::default() }
     }
 }
 

@@ -22,7 +22,7 @@ const SPARE_CELLS_MAX: usize = 4_096;
 /// Most panes that were told and are kept to tell others in.
 const SPARE_PANES_MAX: usize = 4_096;
 /// Of both, so many are made at once.
-const SPARES_MADE_AT_ONCE: usize = 256;
+const SPARES_MADE_AT_ONCE: usize = 64;
 
 /// A cell's key as the changelog has it.
 pub struct NamedKey {
@@ -137,7 +137,7 @@ impl Panes {
     pub fn new(retention: Retention) -> Self {
         Self {
             retention,
-            cells: Sorted::with_spares(SPARE_CELLS_MAX, SPARES_MADE_AT_ONCE),
+            cells: Sorted::with_spares(Spares::new(SPARE_CELLS_MAX, SPARES_MADE_AT_ONCE).only(Cell::is_wide)),
             names: Names::default(),
             folded: None,
             newest: [[i64::MIN; WIDTHS]; FAMILIES],

@@ -46,13 +46,13 @@ impl<V> Kept<V> {
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self::with_spares(0, 0)
+        Self::with_spares(Spares::new(0, 0))
     }
 }
 
 impl<K, V> Sorted<K, V> {
-    /// A table that keeps so many old values, to save others in them without an allocation, and makes so many at once.
-    pub fn with_spares(spares_max: usize, made_at_once: usize) -> Self {
+    /// A table that keeps old values, to save others in them without an allocation.
+    pub fn with_spares(spares: Spares<V>) -> Self {
         Self {
             values: Blocks::default(),
             near: Place::default(),
@@ -60,7 +60,7 @@ impl<K, V> Sorted<K, V> {
             flight: Vec::new(),
             in_flight: false,
             generation: 1,
-            spares: Spares::new(spares_max, made_at_once),
+            spares,
             order: Vec::new(),
         }
     }
@@ -116,7 +116,7 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         let kept = self.values.at_mut(place);
         if kept.saved != self.generation {
             kept.saved = self.generation;
-            self.open.push((key.clone(), Some(copied(&kept.value, &mut self.spares))));
+            self.open.push((key.clone(), Some(self.spares.copy(&kept.value))));
         }
         &mut kept.value
     }
@@ -285,13 +285,6 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     }
 }
 
-/// A copy of a value, in the buffers of an old one where there is one.
-fn copied<V: Clone>(value: &V, spares: &mut Spares<V>) -> V {
-    let mut spare = spares.take_or(|| value.clone());
-    spare.clone_from(value);
-    spare
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,7 +309,7 @@ mod tests {
         /// changes of each generation bring a copy to the same contents, and a walk sees what is committed.
         #[test]
         fn generations_agree_with_a_model(acts in prop::collection::vec((0i32..8, 0u8..12), 1..120)) {
-            let (mut table, mut copy) = (Sorted::<i32, i64>::with_spares(2, 2), BTreeMap::new());
+            let (mut table, mut copy) = (Sorted::<i32, i64>::with_spares(Spares::new(2, 2)), BTreeMap::new());
             let mut flight: Option<Vec<(i32, Option<i64>)>> = None;
             let contents = |table: &Sorted<i32, i64>| table.iter().map(|(k, v)| (*k, *v)).collect::<BTreeMap<_, _>>();
             for (key, act) in acts {
