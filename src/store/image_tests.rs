@@ -48,7 +48,7 @@ impl Toy {
     fn change(&mut self, key: u8, remove: bool, sorted: bool) {
         let token = format!("c{key}");
         match (sorted, remove) {
-            (true, true) => drop(self.sorted.remove(&Text::from(token))),
+            (true, true) => self.sorted.remove(&Text::from(token)),
             (true, false) => *self.sorted.edit_or(&Text::from(token), || 0) += 1,
             // Records are not removed, but one that was made is gone after an undo, and its slot is another's.
             (false, _) => {
