@@ -194,7 +194,8 @@ impl Deployment {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(&self.topic(topic), 0, partitions - 1);
         let wait = Duration::from_secs(CALL_SECS_MAX);
-        let answered = ask(wait, || group.committed_offsets(asked.clone(), wait)).unwrap();
+        // In short steps: a broker that has just come back may leave one question unanswered.
+        let answered = ask(wait, || group.committed_offsets(asked.clone(), wait / 8)).unwrap();
         let offset = |partition| match answered.find_partition(&self.topic(topic), partition).unwrap().offset() {
             Offset::Offset(next) => Some(next),
             _ => None,
