@@ -149,7 +149,7 @@ impl<C: ConsumerContext> LaneQueue<C> {
 
     /// Asks the client for a batch, when the last one is taken; its records, so that they can be looked at before they are
     /// pulled. Those of a partition come together, in their order.
-    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>> + Clone> {
+    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>>> {
         if self.next < self.batch.len() || !self.refill() {
             return None;
         }

@@ -189,7 +189,8 @@ fn take(runner: &mut ShardRunner, shared: &Shared, topic: Topic, run: &Run<'_>, 
             headers,
         };
         match runner.has_to_wait(&raw) {
-            false if bytes + took.bytes < shared.config.transaction.bytes_max => {
+            // The first one in any case: a batch has room for it, or the lane would not have asked.
+            false if raws.is_empty() || bytes + took.bytes < shared.config.transaction.bytes_max => {
                 took.bytes += raw.bytes();
                 raws.push(raw);
             }
