@@ -374,6 +374,7 @@ pub fn passes(error: &KafkaError) -> bool {
                 | Code::NotCoordinator
                 | Code::UnstableOffsetCommit
                 | Code::OperationTimedOut
+                | Code::TimedOutQueue
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
                 | Code::AllBrokersDown

@@ -119,11 +119,14 @@ impl<'a> Restorer<'a> {
     /// Where a shard's changelog begins and ends; waits until no open transaction hides a record below that end.
     pub fn extent(&self, shard: i32) -> Result<Extent, RestoreError> {
         let (low, high) = ends(&self.uncommitted, self.topic, shard).map_err(|error| self.kafka(shard, error))?;
-        let began = Instant::now();
+        let (began, mut said) = (Instant::now(), false);
         loop {
             let (_, stable) = ends(&self.committed, self.topic, shard).map_err(|error| self.kafka(shard, error))?;
             if stable >= high || planted::is(Bug::RestoreToTheLso) {
                 return Ok(Extent { low, high: high.min(stable) });
+            }
+            if !std::mem::replace(&mut said, true) {
+                tracing::info!(topic = self.topic, shard, stable, high, "restore waits for an open transaction");
             }
             if began.elapsed() > self.silence {
                 return Err(self.stuck(shard, stable, high));

@@ -92,6 +92,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("kafka.replication", i64::from(config.kafka.replication)),
         ("transaction.records_max", config.transaction.records_max as i64),
         ("transaction.record_bytes_max", config.transaction.record_bytes_max as i64),
+        ("transaction.bytes_max", config.transaction.bytes_max as i64),
         ("transaction.urgent_records_per_turn_max", config.transaction.urgent_records_per_turn_max as i64),
         ("transaction.other_records_per_turn_max", config.transaction.other_records_per_turn_max as i64),
         ("customer.heartbeat_secs", config.customer.heartbeat_secs),

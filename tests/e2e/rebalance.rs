@@ -13,12 +13,12 @@ use reflow::domain::decision::StageName;
 use crate::deployment::{CUSTOMER_SHARDS, Deployment, READY_SECS_MAX, now};
 use crate::readback::Readback;
 use crate::support::{CALL_SECS_MAX, Worker, client, wait_until};
-use crate::trade::{audited, deployment, under_load, wait_for_progress};
+use crate::trade::{audited, deployment, deployment_with, under_load, wait_for_progress};
 
 /// How long a phase without change lasts, milliseconds: shards that do not move make transactions all the while.
 const WORK_MS: u64 = 1_000;
 /// A frozen worker is given that many chances to commit after it was replaced.
-const FREEZES_MAX: usize = 5;
+const FREEZES_MAX: usize = 8;
 
 /// Tries to freeze a worker inside of a transaction; one in a few hits.
 const TRIES_MAX: u64 = 40;
@@ -144,7 +144,8 @@ fn workers_are_killed_and_come_back() {
 #[test]
 fn a_worker_frozen_past_its_session_commits_nothing() {
     const REFUSED: &str = "the batch is undone";
-    let deployment = deployment("frozen");
+    // One transaction after the other: wherever it freezes, there is one that it wakes up in.
+    let deployment = deployment_with("frozen", ", interval_ms: 1, interval_busy_ms: 1");
     let mut crew = Crew::of(&deployment);
     let sent = under_load(&deployment, 33, || {
         crew.start(&[0, 1]);

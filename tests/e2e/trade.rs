@@ -34,7 +34,12 @@ pub fn profiles_and_rest(history: &History) -> (Vec<OwnedEvent>, Vec<OwnedEvent>
 
 /// A deployment for workers that come and go: a transaction that its owner left open ends before its session does.
 pub fn deployment(name: &str) -> Deployment {
-    let more = format!("{}\ntransaction: {{timeout_ms: 5000}}", market::PATIENT);
+    deployment_with(name, "")
+}
+
+/// The same with further settings of `transaction`, each with a comma before it.
+pub fn deployment_with(name: &str, transaction: &str) -> Deployment {
+    let more = format!("{}\ntransaction: {{timeout_ms: 5000{transaction}}}", market::PATIENT);
     Deployment::new(name, &more, Some(&market::document()))
 }
 
