@@ -476,4 +476,15 @@ mod tests {
         });
         assert_eq!((refused.is_err(), asked.get()), (true, 4));
     }
+
+    #[test]
+    fn a_broker_that_does_not_answer_passes_and_a_missing_right_does_not() {
+        // The client says the first of a request that it could not send in time, the second of one without an answer.
+        for code in [Code::TimedOutQueue, Code::OperationTimedOut, Code::AllBrokersDown] {
+            assert!(passes(&KafkaError::MetadataFetch(code)), "{code}");
+        }
+        for code in [Code::TopicAuthorizationFailed, Code::GroupAuthorizationFailed, Code::InvalidTopic] {
+            assert!(!passes(&KafkaError::MetadataFetch(code)), "{code}");
+        }
+    }
 }

@@ -175,4 +175,17 @@ mod tests {
         let error = load(None, variable("REFLOW_KAFKA__PROPERTIES__ISOLATION_LEVEL", "x")).unwrap_err().to_string();
         assert!(error.contains("isolation.level"), "{error}");
     }
+
+    /// A batch that may hold nothing would never end.
+    #[test]
+    fn no_maximum_of_a_transaction_is_nothing() {
+        let settings = serde_json::to_value(crate::config::Transaction::default()).unwrap();
+        let maxima: Vec<&String> = settings.as_object().unwrap().keys().filter(|name| name.ends_with("_max")).collect();
+        assert!(maxima.len() >= 5, "{maxima:?}");
+        for name in maxima {
+            let zero = variable(&format!("REFLOW_TRANSACTION__{}", name.to_uppercase()), "0");
+            let error = load(None, zero).expect_err(name).to_string();
+            assert_eq!(error, format!("transaction.{name}: is 0; expected 1 or more"));
+        }
+    }
 }
