@@ -34,8 +34,9 @@ pub(super) const FIXED: [&str; 18] = [
 /// wait costs less than what everybody gains by it.
 const FETCH_BYTES: &str = "16384";
 const FETCH_WAIT_MS: &str = "10";
-/// Bytes of fetched records that wait in one lane, over all its partitions.
-const LANE_FETCHED_KIB_MAX: usize = 128 * 1024;
+/// Bytes of fetched records that wait in each of a lane's two queues before more is asked for, KiB. The client counts them by
+/// the queue that partitions are forwarded to; what was asked for already comes on top, 1 MiB a partition at most.
+const LANE_FETCHED_KIB_MAX: &str = "4096";
 /// What one answer holds of a partition and altogether while changelogs are read, bytes, and what waits of each, KiB.
 const RESTORE_PARTITION_BYTES: &str = "4194304";
 const RESTORE_FETCH_BYTES: &str = "67108864";
@@ -95,7 +96,6 @@ impl Config {
 
     /// Settings of a lane's consumer.
     pub fn lane_consumer(&self, stage: StageName, lane: u32) -> ClientConfig {
-        let partitions = self.topics().shards(stage).max(1) as usize * 6;
         let mut client = self.reader();
         client
             .set("group.id", self.group(stage))
@@ -106,8 +106,7 @@ impl Config {
             .set("heartbeat.interval.ms", "3000")
             .set("fetch.wait.max.ms", FETCH_WAIT_MS)
             .set("fetch.min.bytes", FETCH_BYTES)
-            // The limit counts per queue, and every partition has a queue.
-            .set("queued.max.messages.kbytes", (LANE_FETCHED_KIB_MAX / partitions).max(512).to_string());
+            .set("queued.max.messages.kbytes", LANE_FETCHED_KIB_MAX);
         let mut client = self.with_properties(client);
         // A static member: who comes back after a kill -9 takes its own place in the group and its shards, and nobody waits
         // for the dead session. The assignor sorts by this name. Who is stopped in good order leaves (`Inbox::leave`).

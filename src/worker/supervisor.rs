@@ -10,6 +10,7 @@ use super::models::Models;
 use super::parking::Parking;
 use super::shared::Shared;
 use super::watchdog::Watched;
+use crate::bus::native::keep_freed_memory;
 use crate::bus::vitals::Vitals;
 use crate::domain::decision::StageName;
 use crate::telemetry::events;
@@ -44,6 +45,7 @@ pub struct Worker {
 
 /// Starts every lane of the configured stages.
 pub fn start(shared: &Shared, assignment: impl Fn(StageName) -> Assignment) -> Result<Worker, WorkerError> {
+    keep_freed_memory();
     let restore = shared.config.restore;
     let parking = Parking::new(restore.parked_shards_max, Duration::from_secs(restore.parked_secs_max));
     let mut worker = Worker {
