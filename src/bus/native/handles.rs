@@ -13,34 +13,26 @@ use crate::bus::outbox::Outgoing;
 /// Most records handed to the client in one call.
 const PRODUCED_PER_CALL_MAX: usize = 1024;
 
-/// A transactional producer's topics, looked up once, and none that it never writes to: the client goes through all partitions
-/// of all topics that it knows whenever its thread wakes, some hundred times a transaction.
+/// A transactional producer's topics, looked up once.
 pub struct TopicHandles<C: ProducerContext> {
     producer: Arc<BaseProducer<C>>,
-    names: Vec<CString>,
-    topics: Vec<Option<NonNull<raw::rd_kafka_topic_t>>>,
+    topics: Vec<NonNull<raw::rd_kafka_topic_t>>,
     run: Vec<raw::rd_kafka_message_t>,
 }
 
 impl<C: ProducerContext> TopicHandles<C> {
-    /// For topics of these names; numbers stand for them from here on.
     pub fn open(producer: &Arc<BaseProducer<C>>, names: &[String]) -> Result<Self, KafkaError> {
-        let names: Result<Vec<_>, _> = names.iter().map(|name| CString::new(name.as_str())).collect();
-        let names = names.map_err(KafkaError::Nul)?;
-        Ok(Self { producer: producer.clone(), topics: vec![None; names.len()], names, run: Vec::new() })
-    }
-
-    fn topic(&mut self, number: usize) -> Result<NonNull<raw::rd_kafka_topic_t>, KafkaError> {
-        if let Some(topic) = self.topics[number] {
-            return Ok(topic);
+        let mut handles = Self { producer: producer.clone(), topics: Vec::with_capacity(names.len()), run: Vec::new() };
+        for name in names {
+            let c_name = CString::new(name.as_str()).map_err(KafkaError::Nul)?;
+            // SAFETY: the client is alive and outlives the handle; a null configuration stands for the client's own.
+            let topic = unsafe { raw::rd_kafka_topic_new(producer.client().native_ptr(), c_name.as_ptr(), null_mut()) };
+            let Some(topic) = NonNull::new(topic) else {
+                return Err(KafkaError::Subscription(format!("no handle for {name}")));
+            };
+            handles.topics.push(topic);
         }
-        let name = &self.names[number];
-        // SAFETY: the client is alive and outlives the handle; a null configuration stands for the client's own.
-        let made = unsafe { raw::rd_kafka_topic_new(self.producer.client().native_ptr(), name.as_ptr(), null_mut()) };
-        let refused = || KafkaError::Subscription(format!("no handle for {}", name.to_string_lossy()));
-        let topic = NonNull::new(made).ok_or_else(refused)?;
-        self.topics[number] = Some(topic);
-        Ok(topic)
+        Ok(handles)
     }
 
     /// Hands over records of topic number `topic` and one partition, as many as the client takes; returns how many. The client
@@ -51,7 +43,6 @@ impl<C: ProducerContext> TopicHandles<C> {
         partition: i32,
         records: impl Iterator<Item = Outgoing<'a>>,
     ) -> Result<usize, KafkaError> {
-        let topic = self.topic(topic)?;
         self.run.clear();
         self.run.extend(records.take(PRODUCED_PER_CALL_MAX).map(|record| raw::rd_kafka_message_t {
             err: raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
@@ -68,13 +59,8 @@ impl<C: ProducerContext> TopicHandles<C> {
         // SAFETY: the handle belongs to this producer; keys and values are borrowed for the length of the call, and the client
         // is told to copy them.
         let taken = unsafe {
-            raw::rd_kafka_produce_batch(
-                topic.as_ptr(),
-                partition,
-                raw::RD_KAFKA_MSG_F_COPY,
-                self.run.as_mut_ptr(),
-                count,
-            )
+            let topic = self.topics[topic].as_ptr();
+            raw::rd_kafka_produce_batch(topic, partition, raw::RD_KAFKA_MSG_F_COPY, self.run.as_mut_ptr(), count)
         };
         let refused = self.run.drain(..).map(|message| message.err).filter(IsError::is_error);
         match refused.map(RDKafkaErrorCode::from).find(|error| *error != RDKafkaErrorCode::QueueFull) {
@@ -86,8 +72,8 @@ impl<C: ProducerContext> TopicHandles<C> {
 
 impl<C: ProducerContext> Drop for TopicHandles<C> {
     fn drop(&mut self) {
-        for topic in self.topics.drain(..).flatten() {
-            // SAFETY: made by `topic`, given back once; the client is still held.
+        for topic in self.topics.drain(..) {
+            // SAFETY: made by `open`, given back once; the client is still held.
             unsafe { raw::rd_kafka_topic_destroy(topic.as_ptr()) };
         }
         let _ = &self.producer;

@@ -165,7 +165,9 @@ fn coverage(own: &[&JournalEntry], topic: &str, partition: i32, records: &BTreeM
     for offset in records.keys() {
         match taken.get(offset).copied().unwrap_or(0) {
             1 => {}
-            0 => verdict.say(format!("{topic}[{partition}] offset {offset}: no journal run covers it")),
+            0 => verdict.say(format!(
+                "{topic}[{partition}] offset {offset}: no journal run covers it; the last one ended at {after}"
+            )),
             times => verdict.say(format!("{topic}[{partition}] offset {offset}: covered {times} times")),
         }
     }
