@@ -157,7 +157,7 @@ impl Deployment {
     }
 
     /// No bundle with content and no reply is unread; heartbeats go on for ever and do not count.
-    fn stages_are_quiet(&self) -> bool {
+    pub fn stages_are_quiet(&self) -> bool {
         let replies = self.last_content(Topic::Replies);
         self.has_read(Topic::Replies, &replies)
             && self.has_read(Topic::PartnerFacts, &self.last_content(Topic::PartnerFacts))

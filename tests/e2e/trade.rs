@@ -20,6 +20,8 @@ use crate::{audit, market};
 /// Records of the history that are sent in one step, and how long a step is, milliseconds.
 const RECORDS_PER_STEP: usize = 3;
 const STEP_MS: u64 = 10;
+/// Times that a worker is started once more at the end: candidates live for 10 s at least, so few expire in each of them.
+const DRAINS_MAX: usize = 5;
 
 /// Weeks that end a minute ago.
 pub fn weeks(seed: u64, customers: usize, days: i64) -> History {
@@ -75,6 +77,16 @@ pub fn wait_for_progress(deployment: &Deployment, secs: u64) {
 pub fn audited(deployment: &Deployment, mut workers: Vec<Worker>, sent: usize) -> Readback {
     deployment.wait_until_drained(&mut workers[0], 120);
     for worker in workers {
+        deployment.stop(worker);
+    }
+    assert!(deployment.inputs_are_consumed(), "inputs that were consumed are not any more");
+    // A candidate may expire while the workers stop; what they say of it is read by one more.
+    for _ in 0..DRAINS_MAX {
+        if deployment.stages_are_quiet() {
+            break;
+        }
+        let mut worker = deployment.start();
+        deployment.wait_until_drained(&mut worker, 120);
         deployment.stop(worker);
     }
     let back = read_back(deployment);
