@@ -66,3 +66,47 @@ fn positions_that_are_put_back_are_read_from_there() {
         }
     }
 }
+
+/// Records that come one by one, while a reader asks all the time: one that arrives between two questions of the inbox to
+/// the client is read like any other.
+#[test]
+fn a_record_that_arrives_while_somebody_looks_is_read() {
+    const ONE_BY_ONE: i64 = 3_000;
+    let cluster = MockCluster::new(1).unwrap();
+    let mut config = Config::default();
+    config.kafka.bootstrap = cluster.bootstrap_servers();
+    config.shards.customer = 1;
+    let topics = config.topics();
+    let name = topics.name(Topic::Applications);
+    cluster.create_topic(&name, 1, 1).unwrap();
+    let reader = config.lane_consumer(StageName::Customer, 0);
+    let mut inbox = Inbox::open(&reader, &topics, StageName::Customer, &std::thread::current()).unwrap();
+    inbox.assign(&[(Topic::Applications, 0, 0)]).unwrap();
+
+    let began = Instant::now();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let producer: BaseProducer = config.client().set("linger.ms", "0").create().unwrap();
+            for number in 0..ONE_BY_ONE {
+                producer.send(BaseRecord::to(&name).partition(0).key("k").payload(&number.to_string())).unwrap();
+                while producer.in_flight_count() > 0 && began.elapsed().as_secs() < WAIT_SECS_MAX {
+                    producer.poll(Duration::ZERO);
+                }
+            }
+        });
+        let mut next = 0;
+        while next < ONE_BY_ONE {
+            assert!(began.elapsed().as_secs() < WAIT_SECS_MAX, "read up to {next} of {ONE_BY_ONE}");
+            match inbox.next(true, 7) {
+                None => {}
+                Some(Next::Error(error)) => panic!("at {next}: {error}"),
+                Some(Next::Records(_, run)) => {
+                    for record in &run {
+                        assert_eq!(record.offset(), next);
+                        next += 1;
+                    }
+                }
+            }
+        }
+    });
+}

@@ -284,15 +284,16 @@ impl Inbox {
     /// The next records of the urgent inputs, or of the others, if some are waiting; at most so many.
     pub fn next(&mut self, urgent: bool, most: usize) -> Option<Next<'_>> {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
-        let topic = queue.peek().and_then(|record| topic_of(&mut self.marks, &self.topics, &record));
-        if let Some(topic) = topic {
-            return Some(Next::Records(topic, queue.run(most.min(RUN_RECORDS_MAX)).collect()));
-        }
-        Some(Next::Error(match queue.pull()? {
+        let error = match queue.peek()? {
+            Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
+                Some(topic) => return Some(Next::Records(topic, queue.run(most.min(RUN_RECORDS_MAX)).collect())),
+                None => KafkaError::Subscription(format!("a record of {} came", record.topic())),
+            },
             Delivery::Error(error) => error,
             Delivery::End { partition, .. } => KafkaError::PartitionEOF(partition),
-            Delivery::Record(record) => KafkaError::Subscription(format!("a record of {} came", record.topic())),
-        }))
+        };
+        queue.skip();
+        Some(Next::Error(error))
     }
 
     /// The last so many records of what came last come again.

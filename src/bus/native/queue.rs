@@ -92,9 +92,15 @@ impl<C: ConsumerContext> LaneQueue<C> {
         Some(self.batch.iter().filter_map(|message| lent(*message)))
     }
 
-    /// The record that comes next; none when an error or nothing does.
-    pub fn peek(&mut self) -> Option<Record<'_>> {
-        if self.next < self.batch.len() || self.refill() { lent(self.batch[self.next]) } else { None }
+    /// What [`LaneQueue::pull`] would give, if something is waiting; never waits.
+    ///
+    /// Whoever needs to know what comes before he takes it asks once. Between two questions whose answer may come from the client
+    /// a record can arrive: what the second one gives is not what the first one did not see.
+    pub fn peek(&mut self) -> Option<Delivery<'_>> {
+        if self.next == self.batch.len() && !self.refill() {
+            return None;
+        }
+        self.batch.get(self.next).and_then(|message| delivery(*message))
     }
 
     /// The records of one partition that come next, at most so many. What is not used of them is put back.
@@ -112,22 +118,18 @@ impl<C: ConsumerContext> LaneQueue<C> {
         self.next = self.next.saturating_sub(records);
     }
 
+    /// Takes what [`LaneQueue::peek`] has shown.
+    pub fn skip(&mut self) {
+        self.next = (self.next + 1).min(self.batch.len());
+    }
+
     /// The next delivery, if one is waiting; never waits.
     pub fn pull(&mut self) -> Option<Delivery<'_>> {
         if self.next == self.batch.len() && !self.refill() {
             return None;
         }
-        let message = NonNull::new(self.batch[self.next])?;
         self.next += 1;
-        // SAFETY: the message is ours until `give_back`, which needs `&mut self` and so ends what is lent here.
-        let content = unsafe { message.as_ref() };
-        Some(if content.err == raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-            Delivery::End { partition: content.partition, offset: content.offset }
-        } else if content.err.is_error() {
-            Delivery::Error(KafkaError::MessageConsumption(content.err.into()))
-        } else {
-            Delivery::Record(Record::of(message))
-        })
+        self.batch.get(self.next - 1).and_then(|message| delivery(*message))
     }
 
     /// Forgets the partitions, and what was handed over and not taken: positions are set anew.
@@ -173,6 +175,20 @@ impl<C: ConsumerContext> Drop for LaneQueue<C> {
         }
         let _ = &self.waker;
     }
+}
+
+/// What a message says. It is lent by a queue until `give_back`, which needs `&mut self` and so ends what is lent here.
+fn delivery<'a>(message: *mut raw::rd_kafka_message_t) -> Option<Delivery<'a>> {
+    let message = NonNull::new(message)?;
+    // SAFETY: see above.
+    let content = unsafe { message.as_ref() };
+    Some(if content.err == raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+        Delivery::End { partition: content.partition, offset: content.offset }
+    } else if content.err.is_error() {
+        Delivery::Error(KafkaError::MessageConsumption(content.err.into()))
+    } else {
+        Delivery::Record(Record::of(message))
+    })
 }
 
 unsafe extern "C" fn wake(_: *mut raw::rd_kafka_t, opaque: *mut c_void) {
