@@ -46,7 +46,7 @@ fn positions_that_are_put_back_are_read_from_there() {
                 loop {
                     let (topic, run) = match inbox.next(urgent, 7) {
                         None => break,
-                        Some(Next::Error(_)) => continue,
+                        Some(Next::Error(error)) => panic!("round {round}: {error}"),
                         Some(Next::Records(topic, run)) => (topic, run),
                     };
                     let at = inputs.iter().position(|input| *input == topic).unwrap();

@@ -51,6 +51,11 @@ pub fn exposition(models: &Models, lanes: u64) -> String {
         ("transactions_aborted", "Aborted or unknown transactions", &models.aborted),
         ("produced_records", "Records produced", &models.produced),
         ("produced_bytes", "Bytes produced, keys and values", &models.produced_bytes),
+        (
+            "input_offsets_passed_over",
+            "Offsets of inputs without a record for us: markers, aborted or compacted records; else nothing",
+            &models.offsets_passed_over,
+        ),
     ];
     for (name, help, value) in totals {
         let counter = Counter::<u64>::default();

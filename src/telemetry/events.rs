@@ -62,6 +62,11 @@ pub fn log_gap(stage: StageName, shard: i32, topic: impl Display, next: i64, low
     error!(%stage, shard, %topic, next, low, lost = low - next, "the log begins after the committed offset: records are lost");
 }
 
+/// A record came that was taken before, or that is of a shard somebody else has.
+pub fn out_of_place(stage: StageName, shard: i32, topic: impl Display, offset: i64) {
+    error!(%stage, shard, %topic, offset, "a record came out of place; state and positions are taken anew");
+}
+
 pub fn transaction_failed(stage: StageName, lane: u32, error: &dyn Display, unknown: bool) {
     warn!(%stage, lane, %error, unknown, "transaction failed; the batch is undone");
 }

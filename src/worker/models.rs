@@ -58,6 +58,8 @@ pub struct Models {
     pub aborted: AtomicU64,
     /// Bundles and replies, counted apart from input records.
     pub internal_records: AtomicI64,
+    /// Offsets of inputs that held no record for us: what [`Closed::passed_over`] says of all batches.
+    pub offsets_passed_over: AtomicU64,
     pub produced: AtomicU64,
     pub produced_bytes: AtomicU64,
     pub lanes_joined: AtomicU64,
@@ -134,6 +136,7 @@ impl Models {
     pub fn count(&self, closed: &Closed) {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).add(&closed.fates);
         self.internal_records.fetch_add(closed.internal.consumed(), Ordering::Relaxed);
+        self.offsets_passed_over.fetch_add(u64::try_from(closed.passed_over).unwrap_or(0), Ordering::Relaxed);
     }
 
     pub fn fates(&self) -> FateCounts {

@@ -20,6 +20,8 @@ pub struct Closed {
     pub records: i64,
     /// Records of internal topics (bundles, replies), counted apart.
     pub internal: FateCounts,
+    /// Offsets of inputs between the records that were read.
+    pub passed_over: i64,
 }
 
 /// Emptied and used again with every batch.
@@ -70,12 +72,15 @@ impl OpenBatch {
         self.dead.clear();
     }
 
-    /// Notes what became of a record.
-    pub fn note(&mut self, raw: Raw<'_>, fate: Fate, stage: StageName, now: EventTime) {
+    /// Notes what became of a record, and how many offsets lay between it and the one before.
+    pub fn note(&mut self, raw: Raw<'_>, passed_over: i64, fate: Fate, stage: StageName, now: EventTime) {
         self.closed.records += 1;
-        let internal = raw.topic.layout().schema.is_some_and(Schema::is_between_stages);
-        let fates = if internal { &mut self.closed.internal } else { &mut self.closed.fates };
-        fates.count(&fate);
+        if raw.topic.layout().schema.is_some_and(Schema::is_between_stages) {
+            self.closed.internal.count(&fate);
+        } else {
+            self.closed.fates.count(&fate);
+            self.closed.passed_over += passed_over;
+        }
         self.note_offset(raw.topic, raw.offset);
         let (class, detail) = match fate {
             Fate::Late(detail) => (DeadLetterClass::Late, detail),
@@ -128,5 +133,33 @@ impl OpenBatch {
         set_text(entry.policy_digest.get_or_insert_default(), policies.digest());
         self.digests.take(outbox, first, &mut entry.outputs);
         entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::worker::shard::ShardRunner;
+
+    /// A record that nobody can read: it becomes a dead letter.
+    fn garbage(topic: Topic, offset: i64) -> Raw<'static> {
+        let (value, headers) = (Some(b"?".as_slice()), &Vec::new);
+        Raw { topic, topic_name: "", partition: 0, offset, timestamp: None, key: None, value, headers }
+    }
+
+    #[test]
+    fn offsets_between_two_records_of_an_input_are_counted() {
+        let shared = Shared::new(Config::default(), PolicySet::default());
+        let mut runner = ShardRunner::new(StageName::Customer, 0, &shared);
+        runner.start_at(Topic::Applications, 7);
+        runner.start_at(Topic::Replies, 7);
+        runner.open();
+        // From 7 on two are passed over, then one; between the stages every transaction leaves markers.
+        runner.take(&[garbage(Topic::Applications, 9), garbage(Topic::Applications, 10)]);
+        runner.take(&[garbage(Topic::Applications, 12), garbage(Topic::Replies, 30)]);
+        assert!(runner.has_taken(Topic::Applications, 12) && !runner.has_taken(Topic::Applications, 13));
+        let closed = runner.close(&mut Outbox::default(), Some);
+        assert_eq!((closed.records, closed.passed_over), (4, 3));
     }
 }

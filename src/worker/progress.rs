@@ -78,11 +78,13 @@ impl Progress {
         self.positions.iter().filter(|position| position.topic != Topic::Policies)
     }
 
-    pub fn advance(&mut self, topic: Topic, next: i64) {
-        match self.positions.iter_mut().find(|position| position.topic == topic) {
-            Some(position) => position.next = next,
-            None => self.positions.push(Position { topic, next }),
+    /// Returns what was the next offset until now, where one was known.
+    pub fn advance(&mut self, topic: Topic, next: i64) -> Option<i64> {
+        if let Some(position) = self.positions.iter_mut().find(|position| position.topic == topic) {
+            return Some(std::mem::replace(&mut position.next, next));
         }
+        self.positions.push(Position { topic, next });
+        None
     }
 
     pub fn encode(&self, out: &mut Vec<u8>) {

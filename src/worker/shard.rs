@@ -218,6 +218,11 @@ impl ShardRunner {
         group.len()
     }
 
+    /// True when a record was taken before: whoever gives it again has lost its place.
+    pub fn has_taken(&self, topic: Topic, offset: i64) -> bool {
+        self.progress.next(topic).is_some_and(|next| offset < next)
+    }
+
     fn read<'b>(&mut self, raw: &Raw<'b>, buffer: &'b mut Vec<u8>) -> Told<'b> {
         if self.is_too_large(raw) {
             return Told::Refused(self.too_large(raw));
@@ -242,8 +247,8 @@ impl ShardRunner {
                 self.now = time;
             }
         }
-        self.progress.advance(raw.topic, raw.offset + 1);
-        self.batch.note(*raw, taken.fate, self.stage.name(), self.now);
+        let expected = self.progress.advance(raw.topic, raw.offset + 1).unwrap_or(raw.offset);
+        self.batch.note(*raw, raw.offset - expected, taken.fate, self.stage.name(), self.now);
     }
 
     /// A tick, when something is due; a gap is told although nothing is.

@@ -13,6 +13,7 @@ use crate::bus::Topic;
 use crate::bus::consumer::{Next, RUN_RECORDS_MAX, Run, lost_offset};
 use crate::bus::native::RECORDS_PER_CALL_MAX;
 use crate::config::Transaction;
+use crate::telemetry::events;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
 pub(super) const TRICKLE_RECORDS_MAX: usize = 128;
@@ -38,8 +39,9 @@ impl Batch {
 }
 
 impl Lane {
-    /// Takes records of all inputs, urgent topics first, unless a policy may be in force that is not known; returns how many, none when a position has fallen out of the log: the
-    /// state has to be taken anew, which tells the gap.
+    /// Takes records of all inputs, urgent topics first, unless a policy may be in force that is not known; returns how many.
+    /// None when a position has fallen out of the log, or a record came that is nobody's or was taken before: the state has to
+    /// be taken anew, which tells a gap.
     pub(super) fn turn(&mut self) -> Option<usize> {
         if self.shared.policies.is_silent() {
             return Some(0);
@@ -69,8 +71,11 @@ impl Lane {
                     continue;
                 }
             };
-            let Some(runner) = run.first().and_then(|record| self.shards.get_mut(&record.partition())) else {
-                continue;
+            let Some(first) = run.first() else { continue };
+            let (shard, offset) = (first.partition(), first.offset());
+            let Some(runner) = self.shards.get_mut(&shard).filter(|runner| !runner.has_taken(topic, offset)) else {
+                events::out_of_place(self.stage, shard, topic, offset);
+                return None;
             };
             let limits = &self.shared.config.transaction;
             let took = take(runner, &self.shared, topic, &run, self.batch.as_ref().map_or(0, |batch| batch.bytes));
