@@ -2,7 +2,7 @@
 //!
 //! Rebalances are only noted while polling; the lane acts on them between transactions. Offsets are the lane's own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -87,6 +87,11 @@ impl ConsumerContext for Notes {
                 .collect();
             shards.sort_unstable();
             shards.dedup();
+            // Nothing is read before the state is there. A client that was not told so waits for it, and neither gives the shards
+            // back nor leaves meanwhile: the whole group would wait for this member's restore.
+            if let Err(error) = consumer.assign(&TopicPartitionList::new()) {
+                tracing::warn!(%error, "assign");
+            }
             Rebalanced::Assigned(shards)
         } else {
             if let Err(error) = consumer.unassign() {
@@ -125,6 +130,8 @@ pub struct Inbox {
     heard: Served,
     /// Which topic is meant by a record's mark, while the assignment lasts.
     marks: Vec<(usize, Topic)>,
+    /// Shards whose inputs are not fetched. The client remembers a pause longer than an assignment.
+    paused: BTreeSet<i32>,
 }
 
 impl Inbox {
@@ -134,8 +141,17 @@ impl Inbox {
         let consumer: Arc<BaseConsumer<Notes>> = Arc::new(config.create_with_context(context)?);
         let queue = || LaneQueue::open(&consumer, waker.clone());
         let (urgent, others) = (queue()?, queue()?);
-        let (topics, forwarded, heard) = (topics.clone(), Instant::now(), Served::default());
-        Ok(Self { consumer, topics, stage, urgent, others, forwarded, heard, marks: Vec::new() })
+        Ok(Self {
+            consumer,
+            topics: topics.clone(),
+            stage,
+            urgent,
+            others,
+            forwarded: Instant::now(),
+            heard: Served::default(),
+            marks: Vec::new(),
+            paused: BTreeSet::new(),
+        })
     }
 
     /// Joins the group.
@@ -247,8 +263,13 @@ impl Inbox {
         self.consumer.assign(&list)
     }
 
-    /// Stops or goes on to fetch the inputs of a shard; what was fetched before a stop may still come.
-    pub fn pause(&self, shard: i32, stop: bool) -> Result<(), KafkaError> {
+    /// Stops or goes on to fetch the inputs of a shard, until positions are set anew; what was fetched before a stop may still
+    /// come.
+    pub fn pause(&mut self, shard: i32, stop: bool) -> Result<(), KafkaError> {
+        let changed = if stop { self.paused.insert(shard) } else { self.paused.remove(&shard) };
+        if !changed {
+            return Ok(());
+        }
         let mut list = TopicPartitionList::new();
         for topic in Topic::inputs(self.stage) {
             list.add_partition(&self.topics.name(topic), shard);
@@ -269,7 +290,14 @@ impl Inbox {
     }
 
     /// What was handed over under the last assignment is read again, or by somebody else; so is what came astray.
+    ///
+    /// What is paused goes on *before* positions are set: right after, the client might take the one for outdated by the other,
+    /// and a partition would not start, or not go on.
     fn forget(&mut self) {
+        for shard in std::mem::take(&mut self.paused) {
+            self.paused.insert(shard);
+            self.pause(shard, false).unwrap_or_else(|error| tracing::warn!(%error, "resume"));
+        }
         self.heard.astray = false;
         self.urgent.clear();
         self.others.clear();
@@ -312,7 +340,9 @@ fn topic_of(marks: &mut Vec<(usize, Topic)>, topics: &Topics, record: &Record<'_
     Some(topic)
 }
 
-/// True when a position fell out of the log: a gap that must be said, never skipped.
+/// True when a position fell out of the log, or when the client goes on behind records that it cannot read: a gap that must be
+/// said, never skipped.
 pub fn lost_offset(error: &KafkaError) -> bool {
-    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+    use RDKafkaErrorCode::{AutoOffsetReset, BadMessage, NotImplemented, OffsetOutOfRange};
+    matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | OffsetOutOfRange | BadMessage | NotImplemented))
 }

@@ -36,19 +36,19 @@ impl CatchUp {
     }
 
     /// True once, when no shard is further behind than it may be. `next` says how far an input is read and committed, `end`
-    /// what its end is known to be by now: what came while the first ends were being reached counts too.
+    /// what its end is known to be by now: what came while the first ends were being reached counts too. `idle`: nothing is there to be
+    /// read.
     pub fn ends(
         &mut self,
-        taken: usize,
+        idle: bool,
         next: impl Fn(Topic, i32) -> Option<i64>,
         end: impl Fn(Topic, i32) -> Option<i64>,
     ) -> bool {
         if self.is_done() {
             return false;
         }
-        let idle = if taken > 0 { None } else { Some(*self.idle_since.get_or_insert_with(Instant::now)) };
-        self.idle_since = idle;
-        let idle_long = idle.is_some_and(|since| since.elapsed() > Duration::from_millis(IDLE_MS));
+        self.idle_since = if idle { self.idle_since.or_else(|| Some(Instant::now())) } else { None };
+        let idle_long = self.idle_since.is_some_and(|since| since.elapsed() > Duration::from_millis(IDLE_MS));
         if !idle_long {
             if self.behind(&next) > self.behind_max {
                 return false;
@@ -91,10 +91,10 @@ mod tests {
             move |topic, _| Some(if topic == Topic::Applications { applications } else { repayments })
         };
         let unknown = |_, _| None;
-        assert!(!catch_up.ends(1, read(89, 50), unknown));
-        assert!(!catch_up.ends(1, read(94, 45), unknown), "both inputs of a shard count together");
-        assert!(catch_up.ends(1, read(95, 45), unknown));
-        assert!(!catch_up.ends(1, read(100, 50), unknown), "it is said once");
+        assert!(!catch_up.ends(false, read(89, 50), unknown));
+        assert!(!catch_up.ends(false, read(94, 45), unknown), "both inputs of a shard count together");
+        assert!(catch_up.ends(false, read(95, 45), unknown));
+        assert!(!catch_up.ends(false, read(100, 50), unknown), "it is said once");
     }
 
     #[test]
@@ -102,9 +102,9 @@ mod tests {
         let mut catch_up = CatchUp::new(10);
         catch_up.add(Topic::Applications, 0, 0, 100);
         let later = |_, _| Some(1_000);
-        assert!(!catch_up.ends(1, |_, _| Some(100), later));
-        assert!(!catch_up.ends(1, |_, _| Some(989), later));
-        assert!(catch_up.ends(1, |_, _| Some(990), later));
+        assert!(!catch_up.ends(false, |_, _| Some(100), later));
+        assert!(!catch_up.ends(false, |_, _| Some(989), later));
+        assert!(catch_up.ends(false, |_, _| Some(990), later));
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         catch_up.add(Topic::Applications, 0, 0, 2);
         let began = Instant::now();
         // The last offset is a marker: it is never read.
-        while !catch_up.ends(0, |_, _| Some(1), |_, _| Some(2)) {
+        while !catch_up.ends(true, |_, _| Some(1), |_, _| Some(2)) {
             assert!(began.elapsed() < Duration::from_secs(30), "waited in vain");
             std::thread::park_timeout(Duration::from_millis(20));
         }

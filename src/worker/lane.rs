@@ -198,7 +198,7 @@ impl Lane {
         if self.shared.registry.is_some() || self.shared.policies.is_followed() {
             taken += self.release()?;
         }
-        self.look_up(taken);
+        self.look_up(taken == 0);
         if self.is_due() {
             return self.hand_over();
         }
@@ -234,11 +234,7 @@ impl Lane {
 
     fn give_back(&mut self) {
         for shard in self.shards.keys() {
-            self.models.shards.remove(&(self.stage, *shard));
-            if self.models.waiting.remove(&(self.stage, *shard)).is_some() {
-                // The client remembers a pause longer than an assignment.
-                self.inbox.pause(*shard, false).unwrap_or_else(|error| tracing::warn!(%error, "resume"));
-            }
+            self.models.forget(self.stage, *shard);
         }
         events::shards_revoked(self.stage, self.number, self.shards.len());
         self.forget_batch();

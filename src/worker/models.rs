@@ -132,6 +132,12 @@ impl Models {
         receiver
     }
 
+    /// A shard is not here any more.
+    pub fn forget(&self, stage: StageName, shard: i32) {
+        self.shards.remove(&(stage, shard));
+        self.waiting.remove(&(stage, shard));
+    }
+
     /// Counts a committed batch.
     pub fn count(&self, closed: &Closed) {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).add(&closed.fates);

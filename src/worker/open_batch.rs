@@ -79,7 +79,7 @@ impl OpenBatch {
             self.closed.internal.count(&fate);
         } else {
             self.closed.fates.count(&fate);
-            self.closed.passed_over += passed_over;
+            self.closed.passed_over += passed_over.max(0);
         }
         self.note_offset(raw.topic, raw.offset);
         let (class, detail) = match fate {

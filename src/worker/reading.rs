@@ -55,8 +55,11 @@ impl Reading {
         }
         match self.known(schema, id) {
             Known::Plan(plan) => plan.apply(body, buffer).map_err(|error| WireError::Transcode { schema, id, error }),
-            // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id.
-            Known::Unusable(_) if schema.is_between_stages() && id == SchemaIds::default().id(schema) => Ok(body),
+            // Between the stages only workers write: what an older one wrote before there was a registry has a fixed id. The
+            // registry may forget what it knew of it after this record was let through.
+            Known::Unusable(_) | Known::Wait if schema.is_between_stages() && id == SchemaIds::default().id(schema) => {
+                Ok(body)
+            }
             Known::Unusable(why) => Err(WireError::Writer { schema, id, why: why.to_string() }),
             Known::Wait => Err(WireError::Writer { schema, id, why: format!("nothing is known of schema id {id}") }),
         }

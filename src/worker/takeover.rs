@@ -72,6 +72,11 @@ impl Lane {
         for one in recovered {
             self.settle_in(one, &committed, began.elapsed())?;
         }
+        // Positions of shards that are not this lane's any more are not set; their state stays in the process.
+        if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
+            self.let_go(shards);
+            return Ok(());
+        }
         if self.catch_up.is_done() {
             self.caught_up();
         }
@@ -84,7 +89,7 @@ impl Lane {
     fn let_go(&mut self, shards: &[i32]) {
         self.park();
         for shard in shards {
-            self.models.shards.remove(&(self.stage, *shard));
+            self.models.forget(self.stage, *shard);
         }
     }
 
@@ -156,10 +161,14 @@ impl Lane {
     }
 
     /// Looks whether the shards have caught up, and says so once.
-    pub(super) fn look_up(&mut self, taken: usize) {
+    pub(super) fn look_up(&mut self, nothing_came: bool) {
+        if self.catch_up.is_done() {
+            return;
+        }
+        let idle = nothing_came && !self.is_held_up();
         let (shards, inbox) = (&self.shards, &self.inbox);
         let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.reached(topic));
-        if self.catch_up.ends(taken, next, |topic, shard| inbox.known_end(topic, shard)) {
+        if self.catch_up.ends(idle, next, |topic, shard| inbox.known_end(topic, shard)) {
             self.caught_up();
         }
     }

@@ -114,23 +114,28 @@ impl Lane {
     /// Lets shards that wait for a writer's schema or for policies go on when they are known, and pauses the inputs of those that still wait: no
     /// other shard waits for them.
     pub(super) fn release(&mut self) -> Result<usize, LaneError> {
-        let mut taken = 0;
+        let (mut taken, silent) = (0, self.shared.policies.is_silent());
         for (shard, runner) in &mut self.shards {
-            taken += runner.release();
+            // Nothing is judged while a policy may be in force that is not known.
+            taken += if silent { 0 } else { runner.release() };
             let (waits, key) = (runner.held() > 0, (self.stage, *shard));
-            if waits != self.models.waiting.contains(&key) {
-                self.inbox.pause(*shard, waits)?;
-                if waits {
-                    self.models.waiting.insert(key);
-                } else {
-                    self.models.waiting.remove(&key);
-                }
+            self.inbox.pause(*shard, waits)?;
+            match (waits, self.models.waiting.contains(&key)) {
+                (true, false) => drop(self.models.waiting.insert(key)),
+                (false, true) => drop(self.models.waiting.remove(&key)),
+                _ => {}
             }
         }
         if taken > 0 {
             self.batch.get_or_insert_with(Batch::begin).records += taken;
         }
         Ok(taken)
+    }
+
+    /// True when nothing was taken although something may be there: nobody may conclude that all is read.
+    pub(super) fn is_held_up(&self) -> bool {
+        let waits = |runner: &ShardRunner| runner.held() > 0 || runner.is_full();
+        self.shared.policies.is_silent() || self.shards.values().any(waits)
     }
 
     /// Lets every shard do what time alone brings about.

@@ -54,3 +54,36 @@ fn a_restore_waits_for_an_open_transaction() {
     deployment.wait_until_drained(&mut worker, 60);
     deployment.stop(worker);
 }
+
+/// A worker whose restore takes its time does not hold up the others: the group gives them shards meanwhile, and the worker may
+/// be stopped.
+#[test]
+fn a_restore_does_not_hold_up_the_group() {
+    let deployment = Deployment::new("held-up", "", None);
+    let start = now().plus_ms(-HOUR_MS);
+    let mut worker = deployment.start();
+    deployment.send_all(&round(1, start));
+    deployment.wait_until_drained(&mut worker, 60);
+    deployment.stop(worker);
+    // Nobody ends this transaction before the test does, and no restore of the customer stage is over before that.
+    let name = format!("{}somebody", deployment.prefix);
+    let somebody = Producer::transactional_for(&deployment.bootstrap, &name, 300_000);
+    somebody.begin();
+    for shard in 0..CUSTOMER_SHARDS {
+        somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
+    }
+    somebody.drain();
+
+    let mut first = deployment.spawn_as(0);
+    first.wait_for_log("restore waits for an open transaction", READY_SECS_MAX);
+    let mut second = deployment.spawn_as(1);
+    second.wait_for_log("restore waits for an open transaction", READY_SECS_MAX);
+    deployment.stop(first);
+    let all = format!("shards assigned stage=customer lane=0 shards={CUSTOMER_SHARDS}");
+    second.wait_for_log(&all, READY_SECS_MAX);
+    somebody.abort();
+    second.wait_for_log("ready lanes=", READY_SECS_MAX);
+    deployment.send_all(&round(2, start));
+    deployment.wait_until_drained(&mut second, 60);
+    deployment.stop(second);
+}

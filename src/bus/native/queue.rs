@@ -103,12 +103,14 @@ impl<C: ConsumerContext> LaneQueue<C> {
         self.batch.get(self.next).and_then(|message| delivery(*message))
     }
 
-    /// The records of one partition that come next, at most so many. What is not used of them is put back.
+    /// The records of one partition that come next in the order of their offsets, at most so many. What is not used of them is
+    /// put back.
     pub fn run(&mut self, most: usize) -> impl Iterator<Item = Record<'_>> {
         let next = || self.batch[self.next..].iter().map_while(|message| lent(*message)).take(most);
         let place = |record: Record<'_>| (record.topic_mark(), record.partition());
-        let first = next().next().map(place);
-        let count = next().take_while(|record| Some(place(*record)) == first).count();
+        let (first, mut before) = (next().next().map(place), None);
+        let follows = |record: &Record<'_>| before.replace(record.offset()) < Some(record.offset());
+        let count = next().take_while(|record| Some(place(*record)) == first).take_while(follows).count();
         self.next += count;
         self.batch[self.next - count..self.next].iter().filter_map(|message| lent(*message))
     }
