@@ -294,8 +294,7 @@ impl Inbox {
     /// What is paused goes on *before* positions are set: right after, the client might take the one for outdated by the other,
     /// and a partition would not start, or not go on.
     fn forget(&mut self) {
-        for shard in std::mem::take(&mut self.paused) {
-            self.paused.insert(shard);
+        while let Some(shard) = self.paused.first().copied() {
             self.pause(shard, false).unwrap_or_else(|error| tracing::warn!(%error, "resume"));
         }
         self.heard.astray = false;

@@ -36,8 +36,8 @@ impl CatchUp {
     }
 
     /// True once, when no shard is further behind than it may be. `next` says how far an input is read and committed, `end`
-    /// what its end is known to be by now: what came while the first ends were being reached counts too. `idle`: nothing is there to be
-    /// read.
+    /// what its end is known to be by now: what came while the first ends were being reached counts too; `idle` that nothing is
+    /// there to be read.
     pub fn ends(
         &mut self,
         idle: bool,
