@@ -17,6 +17,18 @@ fn round(n: i64, at: EventTime) -> Vec<reflow_oracle::inputs::OwnedEvent> {
     (0..CUSTOMER_SHARDS).map(told).collect()
 }
 
+/// Somebody's transaction in all customer changelogs, which the broker aborts after that time.
+fn open_transaction(deployment: &Deployment, timeout_ms: u32) -> Producer {
+    let name = format!("{}somebody", deployment.prefix);
+    let somebody = Producer::transactional_for(&deployment.bootstrap, &name, timeout_ms);
+    somebody.begin();
+    for shard in 0..CUSTOMER_SHARDS {
+        somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
+    }
+    somebody.drain();
+    somebody
+}
+
 #[test]
 fn offsets_are_committed_with_the_work() {
     let deployment = Deployment::new("offsets", "", None);
@@ -36,13 +48,7 @@ fn a_restore_waits_for_an_open_transaction() {
     let mut worker = deployment.start();
     deployment.send_all(&round(1, start));
     deployment.wait_until_drained(&mut worker, 60);
-    let somebody =
-        Producer::transactional_for(&deployment.bootstrap, &format!("{}somebody", deployment.prefix), 20_000);
-    somebody.begin();
-    for shard in 0..CUSTOMER_SHARDS {
-        somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
-    }
-    somebody.drain();
+    let _open = open_transaction(&deployment, 20_000);
     deployment.send_all(&round(2, start));
     deployment.wait_until_drained(&mut worker, 60);
     deployment.stop(worker);
@@ -66,13 +72,7 @@ fn a_restore_does_not_hold_up_the_group() {
     deployment.wait_until_drained(&mut worker, 60);
     deployment.stop(worker);
     // Nobody ends this transaction before the test does, and no restore of the customer stage is over before that.
-    let name = format!("{}somebody", deployment.prefix);
-    let somebody = Producer::transactional_for(&deployment.bootstrap, &name, 300_000);
-    somebody.begin();
-    for shard in 0..CUSTOMER_SHARDS {
-        somebody.send_to(&deployment.topic(Topic::CustomerChangelog), shard, Some(b"never"), None);
-    }
-    somebody.drain();
+    let somebody = open_transaction(&deployment, 300_000);
 
     let mut first = deployment.spawn_as(0);
     first.wait_for_log("restore waits for an open transaction", READY_SECS_MAX);
