@@ -46,8 +46,12 @@ pub fn run(config: &Config, stages: &[StageName], events: u64, policies: PolicyS
     let models = worker.models.clone();
     let began = Instant::now();
     let look = || {
-        let told = || format!("{} of {events} events, {} transactions", consumed(&models), load(&models.transactions));
-        assert!(began.elapsed() < Duration::from_secs(SECS_MAX), "the worker does not keep up: {}", told());
+        assert!(
+            began.elapsed() < Duration::from_secs(SECS_MAX),
+            "the worker does not keep up: {} of {events} events, {} transactions",
+            consumed(&models),
+            load(&models.transactions)
+        );
         std::thread::park_timeout(Duration::from_millis(LOOK_EVERY_MS));
     };
     while consumed(&models) == 0 && !worker.stopping() {

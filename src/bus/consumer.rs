@@ -78,7 +78,7 @@ impl ClientContext for Notes {
 
 impl ConsumerContext for Notes {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: Code, partitions: &mut TopicPartitionList) {
-        let note = if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let (note, told) = if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let mut shards: Vec<i32> = partitions
                 .elements()
                 .iter()
@@ -89,16 +89,13 @@ impl ConsumerContext for Notes {
             shards.dedup();
             // Nothing is read before the state is there. A client that was not told so waits for it, and neither gives the shards
             // back nor leaves meanwhile: the whole group would wait for this member's restore.
-            if let Err(error) = consumer.assign(&TopicPartitionList::new()) {
-                tracing::warn!(%error, "assign");
-            }
-            Rebalanced::Assigned(shards)
+            (Rebalanced::Assigned(shards), consumer.assign(&TopicPartitionList::new()))
         } else {
-            if let Err(error) = consumer.unassign() {
-                tracing::warn!(%error, "unassign");
-            }
-            Rebalanced::Revoked
+            (Rebalanced::Revoked, consumer.unassign())
         };
+        if let Err(error) = told {
+            tracing::warn!(%error, ?note, "the client was not told");
+        }
         self.rebalanced().push_back(note);
     }
 }

@@ -142,7 +142,7 @@ impl Models {
     pub fn count(&self, closed: &Closed) {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).add(&closed.fates);
         self.internal_records.fetch_add(closed.internal.consumed(), Ordering::Relaxed);
-        self.offsets_passed_over.fetch_add(u64::try_from(closed.passed_over).unwrap_or(0), Ordering::Relaxed);
+        self.offsets_passed_over.fetch_add(closed.passed_over, Ordering::Relaxed);
     }
 
     pub fn fates(&self) -> FateCounts {

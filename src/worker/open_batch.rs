@@ -21,7 +21,7 @@ pub struct Closed {
     /// Records of internal topics (bundles, replies), counted apart.
     pub internal: FateCounts,
     /// Offsets of inputs between the records that were read.
-    pub passed_over: i64,
+    pub passed_over: u64,
 }
 
 /// Emptied and used again with every batch.
@@ -73,13 +73,13 @@ impl OpenBatch {
     }
 
     /// Notes what became of a record, and how many offsets lay between it and the one before.
-    pub fn note(&mut self, raw: Raw<'_>, passed_over: i64, fate: Fate, stage: StageName, now: EventTime) {
+    pub fn note(&mut self, raw: Raw<'_>, passed_over: u64, fate: Fate, stage: StageName, now: EventTime) {
         self.closed.records += 1;
         if raw.topic.layout().schema.is_some_and(Schema::is_between_stages) {
             self.closed.internal.count(&fate);
         } else {
             self.closed.fates.count(&fate);
-            self.closed.passed_over += passed_over.max(0);
+            self.closed.passed_over += passed_over;
         }
         self.note_offset(raw.topic, raw.offset);
         let (class, detail) = match fate {

@@ -248,7 +248,8 @@ impl ShardRunner {
             }
         }
         let expected = self.progress.advance(raw.topic, raw.offset + 1).unwrap_or(raw.offset);
-        self.batch.note(*raw, raw.offset - expected, taken.fate, self.stage.name(), self.now);
+        let passed_over = u64::try_from(raw.offset - expected).unwrap_or(0);
+        self.batch.note(*raw, passed_over, taken.fate, self.stage.name(), self.now);
     }
 
     /// A tick, when something is due; a gap is told although nothing is.

@@ -162,9 +162,6 @@ impl Lane {
 
     /// Looks whether the shards have caught up, and says so once.
     pub(super) fn look_up(&mut self, nothing_came: bool) {
-        if self.catch_up.is_done() {
-            return;
-        }
         let idle = nothing_came && !self.is_held_up();
         let (shards, inbox) = (&self.shards, &self.inbox);
         let next = |topic, shard: i32| shards.get(&shard).and_then(|runner| runner.reached(topic));

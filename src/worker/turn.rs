@@ -120,10 +120,10 @@ impl Lane {
             taken += if silent { 0 } else { runner.release() };
             let (waits, key) = (runner.held() > 0, (self.stage, *shard));
             self.inbox.pause(*shard, waits)?;
-            match (waits, self.models.waiting.contains(&key)) {
-                (true, false) => drop(self.models.waiting.insert(key)),
-                (false, true) => drop(self.models.waiting.remove(&key)),
-                _ => {}
+            if waits {
+                self.models.waiting.insert(key);
+            } else if self.models.waiting.contains(&key) {
+                self.models.waiting.remove(&key);
             }
         }
         if taken > 0 {

@@ -97,10 +97,7 @@ impl<C: ConsumerContext> LaneQueue<C> {
     /// Whoever needs to know what comes before he takes it asks once. Between two questions whose answer may come from the client
     /// a record can arrive: what the second one gives is not what the first one did not see.
     pub fn peek(&mut self) -> Option<Delivery<'_>> {
-        if self.next == self.batch.len() && !self.refill() {
-            return None;
-        }
-        self.batch.get(self.next).and_then(|message| delivery(*message))
+        if self.waits() { delivery(self.batch[self.next]) } else { None }
     }
 
     /// The records of one partition that come next in the order of their offsets, at most so many. What is not used of them is
@@ -127,11 +124,11 @@ impl<C: ConsumerContext> LaneQueue<C> {
 
     /// The next delivery, if one is waiting; never waits.
     pub fn pull(&mut self) -> Option<Delivery<'_>> {
-        if self.next == self.batch.len() && !self.refill() {
+        if !self.waits() {
             return None;
         }
         self.next += 1;
-        self.batch.get(self.next - 1).and_then(|message| delivery(*message))
+        delivery(self.batch[self.next - 1])
     }
 
     /// Forgets the partitions, and what was handed over and not taken: positions are set anew.
@@ -141,6 +138,11 @@ impl<C: ConsumerContext> LaneQueue<C> {
             // SAFETY: a handle of our own, given back once; the forwarding stays.
             unsafe { raw::rd_kafka_queue_destroy(own.as_ptr()) };
         }
+    }
+
+    /// True when something was handed over and is not taken; asks the client when all is.
+    fn waits(&mut self) -> bool {
+        self.next < self.batch.len() || self.refill()
     }
 
     fn refill(&mut self) -> bool {
