@@ -10,7 +10,7 @@ use reflow::domain::alert::{Alert, AlertKind, Severity};
 use reflow::domain::time::HOUR_MS;
 use reflow::ops::broker::{Broker, BrokerOptions};
 
-use crate::deployment::{CUSTOMER_SHARDS, Deployment, READY_SECS_MAX, by_kind, get, now};
+use crate::deployment::{CUSTOMER_SHARDS, Deployment, READY_SECS_MAX, by_kind, now};
 use crate::market::{document, on_shard, submitted};
 use crate::readback::{alerts, journal};
 use crate::support::{CALL_SECS_MAX, client, kafka, run};
@@ -48,7 +48,7 @@ fn a_broker_that_is_away_is_waited_for() {
     assert!(line.contains(&broker.bootstrap()), "{line}");
     broker.restart().unwrap();
     worker.wait_for_log("ready lanes=", READY_SECS_MAX);
-    assert_eq!(get(&worker, "/health/ready").0, 200);
+    assert_eq!(worker.get("/health/ready").0, 200);
 
     // Away while it runs: the worker goes on by itself when the broker is back.
     broker.kill();
@@ -74,7 +74,7 @@ fn records_deleted_before_they_were_read_are_told() {
     let mut worker = deployment.start();
     deployment.send_all(&[told(10)]);
     deployment.wait_until_drained(&mut worker, 60);
-    let fates = by_kind(&get(&worker, "/metrics").1, "reflow_records_total");
+    let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
     assert_eq!(fates["applied"], 4, "offsets 7 to 10: {fates:?}");
     assert!(worker.log().contains("the log begins after the committed offset"), "{}", worker.log());
     deployment.stop(worker);

@@ -1,7 +1,5 @@
 //! One deployment under test: its configuration file, its topics, the worker's process, and what it has worked off.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -226,21 +224,6 @@ pub fn is_heartbeat(record: &Record) -> bool {
     let value = record.value.as_deref().unwrap();
     let bundle: FactBundle = SchemaIds::default().decode(Schema::FactBundle, value).unwrap();
     bundle.deltas.is_empty() && bundle.settlements.is_empty() && bundle.proposals.is_empty()
-}
-
-/// The body of an answer of the worker's HTTP side, with its status.
-#[track_caller]
-pub fn get(worker: &Worker, path: &str) -> (u16, String) {
-    let log = worker.log();
-    let line = log.lines().find(|line| line.contains("health and metrics")).expect("the worker says where it listens");
-    let address = line.split("address=").nth(1).unwrap().trim();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(CALL_SECS_MAX))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 /// The samples of a metric by the value of its one label `kind`.

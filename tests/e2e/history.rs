@@ -5,7 +5,7 @@ use reflow::domain::decision::{DecisionKind, StageName};
 use reflow::domain::events::ApplicationKind;
 use reflow_oracle::inputs::OwnedEvent;
 
-use crate::deployment::{Deployment, by_kind, get, now};
+use crate::deployment::{Deployment, by_kind, now};
 use crate::readback::{Readback, read_back};
 use crate::trade::{profiles_and_rest, weeks};
 use crate::{audit, market};
@@ -14,8 +14,8 @@ use crate::{audit, market};
 fn end_to_end() {
     let deployment = Deployment::new("end-to-end", market::PATIENT, Some(&market::document()));
     let mut worker = deployment.start();
-    assert_eq!(get(&worker, "/health/ready").0, 200);
-    assert_eq!(get(&worker, "/health/live").0, 200);
+    assert_eq!(worker.get("/health/ready").0, 200);
+    assert_eq!(worker.get("/health/live").0, 200);
 
     let (profiles, rest) = profiles_and_rest(&weeks(7, 40, 20));
     let live: Vec<String> = (0..12).map(|number| format!("live-{number:02}")).collect();
@@ -44,7 +44,7 @@ fn end_to_end() {
     deployment.send_all(&ends.map(|(n, kind)| tell(n, kind)));
     deployment.wait_until_drained(&mut worker, 60);
 
-    let fates = by_kind(&get(&worker, "/metrics").1, "reflow_records_total");
+    let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
     deployment.stop(worker);
     let back = read_back(&deployment);
     assert_eq!(fates.values().sum::<i64>(), back.events.len() as i64, "{fates:?}");

@@ -5,7 +5,7 @@ use reflow::domain::fate::DeadLetterClass;
 use reflow::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use reflow::domain::view::DataState;
 
-use crate::deployment::{CUSTOMER_SHARDS, Deployment, by_kind, get, now};
+use crate::deployment::{CUSTOMER_SHARDS, Deployment, by_kind, now};
 use crate::market::{on_shard, submitted};
 use crate::readback::{dead_letters, views};
 use crate::support::wait_until;
@@ -48,7 +48,7 @@ fn a_partner_silent_for_a_week() {
     // The same time is late where the partner went on.
     deployment.send_all(&told("other", last.plus_ms(MINUTE_MS)));
     deployment.wait_until_drained(&mut worker, 60);
-    let fates = by_kind(&get(&worker, "/metrics").1, "reflow_records_total");
+    let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
     deployment.stop(worker);
     let letters = dead_letters(&deployment);
     assert!(letters.iter().all(|letter| letter.class == DeadLetterClass::Late), "{letters:?}");
@@ -68,7 +68,7 @@ fn one_timestamp_in_the_year_9999() {
         deployment.send_all(&[told("app-0", YEAR_9999), told("app-1", at), told("app-2", YEAR_9999)]);
         deployment.send_all(&[told("app-3", at.plus_ms(1))]);
         deployment.wait_until_drained(&mut worker, 60);
-        let fates = by_kind(&get(&worker, "/metrics").1, "reflow_records_total");
+        let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
         deployment.stop(worker);
         assert_eq!((fates["applied"], fates["dead_lettered"], fates["late"]), (2, 2, 0), "{clock}: {fates:?}");
         let letters = dead_letters(&deployment);

@@ -12,7 +12,7 @@ use reflow_oracle::Rules;
 use reflow_oracle::inputs::{Body, OwnedEvent};
 use reflow_oracle::poison::poison;
 
-use crate::deployment::{CUSTOMER_SHARDS, Deployment, by_kind, get, now};
+use crate::deployment::{CUSTOMER_SHARDS, Deployment, by_kind, now};
 use crate::market::{on_shard, submitted};
 use crate::readback::dead_letters;
 use crate::support::{Record, headers};
@@ -72,7 +72,7 @@ fn poison_of_every_class() {
     deployment.producer.send_to(&topic, 0, Some(b"gone"), None);
     deployment.producer.drain();
     deployment.wait_until_drained(&mut worker, 60);
-    let fates = by_kind(&get(&worker, "/metrics").1, "reflow_records_total");
+    let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
     deployment.stop(worker);
 
     let lying: BTreeMap<(i32, i64), Record> =

@@ -9,7 +9,7 @@ use reflow::domain::decision::{Decision, DecisionKind, StageName};
 use reflow::domain::time::SECOND_MS;
 use reflow::domain::{EventTime, Text};
 
-use crate::deployment::{Deployment, READY_SECS_MAX, get, now};
+use crate::deployment::{Deployment, READY_SECS_MAX, now};
 use crate::readback::{alerts, all};
 use crate::support::{Worker, run, wait_until};
 use crate::trade::{under_load, wait_for_progress};
@@ -65,7 +65,7 @@ fn published(deployment: &Deployment, version: &str, effective_from: &str) {
 
 /// Digest and newest version that a worker knows.
 fn known(worker: &Worker) -> (String, String) {
-    let (_, metrics) = get(worker, "/metrics");
+    let (_, metrics) = worker.get("/metrics");
     let line = metrics.lines().find(|line| line.starts_with("reflow_policies_known{")).unwrap().to_owned();
     let label = |name: &str| line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
     (label("digest"), label("newest"))

@@ -12,7 +12,7 @@ use reflow_oracle::dice::Dice;
 use reflow_oracle::inputs::{InputTopic, OwnedEvent};
 use reflow_oracle::random::{History, Size, history};
 
-use crate::deployment::{Deployment, get, now, send};
+use crate::deployment::{Deployment, now, send};
 use crate::readback::{Readback, read_back};
 use crate::support::{Isolation, Producer, Worker, read_all, wait_until};
 use crate::{audit, market};
@@ -78,9 +78,7 @@ pub fn audited(deployment: &Deployment, mut workers: Vec<Worker>, sent: usize) -
     deployment.wait_until_drained(&mut workers[0], 120);
     for worker in workers {
         // The market writes plainly, so there is a record at every offset.
-        let metrics = get(&worker, "/metrics").1;
-        let passed = metrics.lines().find(|line| line.starts_with("reflow_input_offsets_passed_over_total "));
-        assert_eq!(passed, Some("reflow_input_offsets_passed_over_total 0"), "records were passed over");
+        assert_eq!(worker.metric("reflow_input_offsets_passed_over_total"), Some(0), "records were passed over");
         deployment.stop(worker);
     }
     assert!(deployment.inputs_are_consumed(), "inputs that were consumed are not any more");

@@ -1,16 +1,13 @@
 //! A worker with a registry of its own.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use reflow::bus::Topic;
 use reflow::domain::words::Word;
 use reflow::ops::broker::Apicurio;
 use serde_json::{Value as Json, json};
 
-use crate::support::{CALL_SECS_MAX, Worker, run, unique, wait_until};
+use crate::support::{Worker, run, unique, wait_until};
 
 pub const SHARDS: i32 = 2;
 
@@ -74,15 +71,7 @@ pub fn register(url: &str, subject: &str, schema: &str) -> u32 {
 /// One value of the worker's metrics; 0 where it is not there yet.
 #[track_caller]
 pub fn metric(worker: &Worker, name: &str) -> i64 {
-    let log = worker.log();
-    let line = log.lines().find(|line| line.contains("health and metrics")).expect("the worker says where it listens");
-    let mut stream = TcpStream::connect(line.split("address=").nth(1).unwrap().trim()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(CALL_SECS_MAX))).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok();
-    answer.lines().find_map(value).unwrap_or(0)
+    worker.metric(name).unwrap_or(0)
 }
 
 pub fn fate(worker: &Worker, kind: &str) -> i64 {

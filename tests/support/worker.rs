@@ -1,12 +1,14 @@
 //! The built `reflow` as a process: started, killed, waited for. It dies with the test that started it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use reflow::ops::broker::{Guarded, Signal};
 
-use super::{unique, wait_until};
+use super::{CALL_SECS_MAX, unique, wait_until};
 
 /// The built binary, ready for arguments; in `tests/planted` the one with planted faults.
 pub fn reflow() -> Command {
@@ -57,6 +59,29 @@ impl Worker {
         let _ = std::fs::remove_file(&log);
         let process = Guarded::spawn(command, &log, None).unwrap();
         Self { process, log, name: name.to_owned() }
+    }
+
+    /// The body of an answer of the worker's HTTP side, with its status.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let log = self.log();
+        let line =
+            log.lines().find(|line| line.contains("health and metrics")).expect("the worker says where it listens");
+        let address = line.split("address=").nth(1).unwrap().trim();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(CALL_SECS_MAX))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// One value of the worker's metrics, where it is there.
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> Option<i64> {
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok();
+        self.get("/metrics").1.lines().find_map(value)
     }
 
     /// Ends it at once, as `kill -9` does, and waits until it is gone.
