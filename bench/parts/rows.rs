@@ -45,6 +45,8 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 struct Size {
     rounds: usize,
+    /// Raw copies of each kind a round: short ones, so a slow moment of the machine spoils one of them.
+    copies: usize,
     events: u64,
     customers: u64,
     warm_up_events: u64,
@@ -57,6 +59,7 @@ struct Size {
 
 const QUICK: Size = Size {
     rounds: 1,
+    copies: 3,
     events: 2_000_000,
     customers: 1_000_000,
     warm_up_events: 500_000,
@@ -67,6 +70,7 @@ const QUICK: Size = Size {
 };
 const FULL: Size = Size {
     rounds: 3,
+    copies: 1,
     events: 6_000_000,
     customers: 2_200_000,
     warm_up_events: 1_000_000,
@@ -174,13 +178,17 @@ impl Ladder {
         self.say(&format!("  {} partitions written, {:?}", recorded.partitions(), alone.fates));
         self.table.put("raw.batch", raw::consume(raw::batches(&from), events).per_cpu());
         self.table.put("raw.poll", raw::consume(raw::polled(&from), events).per_cpu());
-        let to = self.topics();
         let nothing = &mut raw::Nothing;
-        let plain = raw::copy(raw::batches(&from), &to, events, &mut recorded, nothing, false);
-        self.table.put("l0.plain", plain.per_cpu());
-        let to = self.topics();
-        let l0 = raw::copy(raw::batches(&from), &to, events, &mut recorded, nothing, true);
-        self.put("l0", "l0.wall", l0);
+        for _ in 0..self.size.copies {
+            let to = self.topics();
+            let plain = raw::copy(raw::batches(&from), &to, events, &mut recorded, nothing, false);
+            self.table.put("l0.plain", plain.per_cpu());
+            let to = self.topics();
+            let l0 = raw::copy(raw::batches(&from), &to, events, &mut recorded, nothing, true);
+            self.put("l0", "l0.wall", l0);
+            self.table.put("l4/l0", alone.cost.per_cpu() / l0.per_cpu());
+            self.table.put("exactly-once", l0.per_cpu() / plain.per_cpu());
+        }
         let to = self.topics();
         let l1 = raw::copy(raw::polled(&from), &to, events, &mut recorded, nothing, true);
         self.table.put("l1", l1.per_cpu());
@@ -192,8 +200,6 @@ impl Ladder {
         let stepping = &mut raw::Stepping::new(&from, policies());
         let l3 = raw::copy(raw::batches(&from), &to, events, &mut recorded, stepping, true);
         self.table.put("l3", l3.per_cpu());
-        self.table.put("l4/l0", alone.cost.per_cpu() / l0.per_cpu());
-        self.table.put("exactly-once", l0.per_cpu() / plain.per_cpu());
     }
 
     fn put(&mut self, per_cpu: &'static str, per_wall: &'static str, cost: Cost) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::reach::{LINES, Line};
 
-/// Every value measured, by key and in the order of the rounds.
+/// Every value measured, by key and in the order of the rounds and copies.
 #[derive(Default)]
 pub struct Table {
     values: BTreeMap<&'static str, Vec<f64>>,
@@ -20,7 +20,7 @@ impl Table {
         self.values.entry(key).or_default().push(value);
     }
 
-    /// The median of the rounds; nothing when it was not measured.
+    /// The median of the rounds and copies; nothing when it was not measured.
     pub fn get(&self, key: &str) -> Option<f64> {
         let mut values = self.values.get(key)?.clone();
         values.sort_by(f64::total_cmp);

@@ -10,6 +10,10 @@ use crate::store::{Names, Number, Sorted};
 /// Most partners whose clocks one batch moves: each goes out with a bundle, in at most 140 bytes.
 const MOVED_MAX: usize = 2_048;
 
+/// Most partners that a shard knows, beyond which one needs a contract: whoever writes another id into `partner` would make
+/// panes, clocks and views for each of them. With 10,000 contracts there is room for some that have none yet.
+pub const PARTNERS_MAX: usize = 16_384;
+
 /// The shard's clocks. Under the empty token stands the shard's own: the newest accepted event time of all.
 #[derive(Debug, Default)]
 pub struct Clocks {
@@ -19,6 +23,8 @@ pub struct Clocks {
     running: Vec<Option<EventTime>>,
     /// Whose these are.
     moved: Vec<Number>,
+    /// How many of these have no clock in `newest` yet.
+    fresh: usize,
     /// The same of the shard's own.
     high: Option<EventTime>,
 }
@@ -41,9 +47,15 @@ impl Clocks {
                 self.newest.put(partners.text(number).clone(), at);
             }
         }
+        self.fresh = 0;
         if let Some(at) = self.high.take() {
             self.newest.put(Text::default(), at);
         }
+    }
+
+    /// Partners with a clock. The shard's own is not among them; it is there from the first batch on.
+    fn partners(&self) -> usize {
+        self.newest.len().saturating_sub(1) + self.fresh
     }
 
     /// True when the open batch moved as many as go into a bundle.
@@ -59,6 +71,7 @@ impl Clocks {
     pub fn undo(&mut self) {
         self.running.clear();
         self.moved.clear();
+        self.fresh = 0;
         self.high = None;
         self.newest.undo();
     }
@@ -91,6 +104,24 @@ impl Clocks {
         }
     }
 
+    /// Errs with the fate of an event about one partner too many. `contracted`: whether a contract names it.
+    #[inline]
+    pub fn room_for(
+        &self,
+        event: &Event<'_>,
+        number: Option<Number>,
+        contracted: impl FnOnce(&str) -> bool,
+    ) -> Result<(), Fate> {
+        if self.partners() < PARTNERS_MAX {
+            return Ok(());
+        }
+        // An order is about a partner and makes nothing for it.
+        let (Some(partner), Some(number), false) = (event.partner(), number, matches!(event, Event::Command(_))) else {
+            return Ok(());
+        };
+        if self.of(partner, number).is_some() || contracted(partner) { Ok(()) } else { Err(one_too_many(partner)) }
+    }
+
     /// Takes the time of an accepted event. A command is not the partner's activity and moves nothing.
     pub fn advance(&mut self, event: &Event<'_>, number: Option<Number>) {
         if matches!(event, Event::Command(_)) {
@@ -110,8 +141,10 @@ impl Clocks {
 
     /// Moves a clock that the open batch has not moved yet.
     fn begin(&mut self, partner: &str, number: Number, at: EventTime) {
-        if self.newest.get(partner).is_some_and(|newest| *newest >= at) {
-            return;
+        match self.newest.get(partner) {
+            Some(newest) if *newest >= at => return,
+            Some(_) => {}
+            None => self.fresh += 1,
         }
         let index = number.index();
         if self.running.len() <= index {
@@ -127,6 +160,14 @@ fn future(detail: String) -> Fate {
 }
 
 // The words of what is wrong are made apart from the way of every event.
+
+#[cold]
+fn one_too_many(partner: &str) -> Fate {
+    let detail = format!(
+        "more than {PARTNERS_MAX} partners a shard: `{partner}` is new and has no contract; is another id written into `partner`?"
+    );
+    Fate::DeadLettered(DeadLetterClass::Invalid, detail)
+}
 
 #[cold]
 fn implausible(at: EventTime) -> Fate {

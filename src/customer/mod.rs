@@ -190,6 +190,11 @@ impl Shard {
         if let Err(fate) = self.clocks.judge(event, partner, arrival.now, &self.settings) {
             return fate;
         }
+        let policy = || rules.in_force(event.event_time());
+        let contracted = |partner: &str| policy().is_some_and(|policy| policy.contract(partner).is_some());
+        if let Err(fate) = self.clocks.room_for(event, partner, contracted) {
+            return fate;
+        }
         self.clocks.advance(event, partner);
         match weighed {
             _ if erased => Fate::Ignored(IgnoreReason::Erased),

@@ -71,7 +71,7 @@ impl LaneError {
     /// somebody who took them wrote between two answers, and the group has not said so yet.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::NotTaken(Refusal::Torn { .. } | Refusal::Shortened { .. }) => true,
+            Self::NotTaken(Refusal::Torn { .. } | Refusal::Shortened { .. } | Refusal::Unplaced { .. }) => true,
             Self::Kafka(error)
             | Self::NotTaken(Refusal::Kafka(error) | Refusal::Restore(RestoreError::Kafka { error, .. })) => {
                 passes(error)

@@ -26,6 +26,13 @@ pub enum Refusal {
     )]
     Shortened { stage: StageName, shard: i32, topic: Topic, next: i64, high: i64 },
     #[error(
+        "shard {stage} {shard}: the changelog says the next offset of {topic} is {next}, and the group has committed none for it, \
+         although it has for other inputs of the shard: the topic was deleted and made anew, which takes its offsets from the \
+         group, or somebody deleted them. If the log is the one that was read, put the group's offset back to {next} \
+         (kafka-consumer-groups.sh --reset-offsets --to-offset); else put the log back, or rebuild the state from the inputs"
+    )]
+    Unplaced { stage: StageName, shard: i32, topic: Topic, next: i64 },
+    #[error(
         "shard {stage} {shard}: the group has committed offset {committed} of {topic}, and the changelog {changelog} holds \
          no state: it was deleted, made anew, or kafka.prefix is another one. To go on would be to forget every customer. \
          Put the changelog back; or, to rebuild the state from the inputs, stop all workers and delete the group \

@@ -140,7 +140,8 @@ impl Lane {
         let shard = runner.shard();
         let own = || committed.iter().filter(|(_, other, _)| *other == shard);
         let (sequence, stage) = (runner.committed().sequence, self.stage);
-        if sequence > 0 && own().all(|(_, _, offset)| offset.is_none()) {
+        let is_known = own().any(|(_, _, offset)| offset.is_some());
+        if sequence > 0 && !is_known {
             events::offsets_gone(stage, shard, sequence);
         }
         if sequence == 0
@@ -151,7 +152,7 @@ impl Lane {
         }
         runner.place_anew();
         for (topic, _, offset) in own() {
-            self.place(&mut runner, *topic, *offset)?;
+            self.place(&mut runner, *topic, *offset, is_known)?;
         }
         events::shard_restored(stage, shard, origin, image_entries, changelog_entries, took);
         self.models.shards.insert((stage, shard), ShardState::CatchingUp);
@@ -178,11 +179,13 @@ impl Lane {
     }
 
     /// Settles where an input of a shard is read from: changelog and group must agree; a topic never read begins at its first record.
-    pub(super) fn place(
+    /// `is_known`: the group has committed something of the shard, and so an offset of every input that was read.
+    fn place(
         &mut self,
         runner: &mut ShardRunner,
         topic: Topic,
         committed: Option<i64>,
+        is_known: bool,
     ) -> Result<(), LaneError> {
         let (low, high) = self.inbox.watermarks(topic, runner.shard())?;
         match (runner.committed().next(topic), committed) {
@@ -193,6 +196,10 @@ impl Lane {
             (Some(next), _) | (None, Some(next)) if next > high => {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(Refusal::Shortened { stage, shard, topic, next, high }.into());
+            }
+            (Some(next), None) if is_known => {
+                let (stage, shard) = (self.stage, runner.shard());
+                return Err(Refusal::Unplaced { stage, shard, topic, next }.into());
             }
             (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
             (Some(next), _) | (None, Some(next)) => {

@@ -177,6 +177,16 @@ fn an_input_that_ends_before_what_was_read() {
 }
 
 #[test]
+fn an_input_that_was_made_anew_and_has_grown() {
+    let market = stopped("grown");
+    make_anew(&kafka().bootstrap(), &market.topic(Topic::Applications), SHARDS, &[]);
+    // More in every partition than was read of the old one.
+    market.approve(40..400);
+    let words = ["the next offset of applications is", "has committed none for it", "made anew", "--reset-offsets"];
+    refuses(&market, market.path(), &words);
+}
+
+#[test]
 fn a_gap_is_no_reason_to_stop_and_none_to_refuse_the_next_start() {
     let (market, bootstrap) = (stopped("gap"), kafka().bootstrap());
     let (commands, group) = (market.topic(Topic::Commands), format!("{}customer", market.prefix));

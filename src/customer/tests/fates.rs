@@ -1,6 +1,7 @@
 //! Every fate of an event, and that a rejected or repeated one leaves no trace.
 
 use super::fixture::*;
+use crate::customer::clocks::PARTNERS_MAX;
 use crate::domain::events::*;
 use crate::domain::fate::{DeadLetterClass, IgnoreReason};
 use crate::domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
@@ -188,4 +189,31 @@ fn lists_are_bounded() {
     let mut fates = names.iter().map(|name| desk.application(ApplicationEvent { application: name, ..submitted() }));
     assert!(fates.by_ref().take(512).all(|fate| fate == Fate::Applied));
     assert_eq!(fates.next().and_then(class), Some(DeadLetterClass::Invalid));
+}
+
+#[test]
+fn a_shard_knows_so_many_partners_and_beyond_them_those_with_a_contract() {
+    let mut desk = Desk::new(Fixed::yes());
+    let names: Vec<String> = (0..=PARTNERS_MAX).map(|i| format!("another-{i}")).collect();
+    let by = |name| ApplicationEvent { partner: name, customer: name, ..submitted() };
+    let (last, others) = names.split_last().unwrap();
+    // Over two batches, of which one is taken back first.
+    let (first, second) = others.split_at(PARTNERS_MAX / 2);
+    assert!(first.iter().all(|name| desk.application(by(name)) == Fate::Applied));
+    desk.commit();
+    assert!(second.iter().all(|name| desk.application(by(name)) == Fate::Applied));
+    assert_eq!(class(desk.application(by(last))), Some(DeadLetterClass::Invalid));
+    desk.shard.undo();
+    assert_eq!(desk.application(by(last)), Fate::Applied, "the others were taken back");
+    assert!(second[1..].iter().all(|name| desk.application(by(name)) == Fate::Applied));
+    for _ in 0..2 {
+        let refused = desk.application(by(&second[0]));
+        let Fate::DeadLettered(DeadLetterClass::Invalid, detail) = refused else { panic!("{refused:?}") };
+        assert!(detail.contains("16384 partners") && detail.contains(&second[0]), "{detail}");
+        let loan = RepaymentEvent { partner: &second[0], ..repayment(RepaymentKind::Disbursed, NOW) };
+        assert_eq!(class(desk.repayment(loan)), Some(DeadLetterClass::Invalid));
+        assert_eq!(desk.application(by(&first[0])), Fate::Duplicate, "known as before");
+        desk.commit();
+    }
+    assert_eq!(desk.application(submitted()), Fate::Applied, "the contract is with p1");
 }

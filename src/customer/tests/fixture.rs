@@ -348,17 +348,23 @@ impl Desk {
 
     /// Ends the transaction and gives the bundle that `p1` hears.
     pub fn seal(&mut self) -> FactBundle {
-        let mut out = Vec::new();
-        self.shard.seal(self.now, 0, "v7", &mut out);
-        self.shard.hand_over();
-        self.shard.commit();
+        let mut said = std::mem::take(&mut self.out);
+        self.commit();
+        std::mem::swap(&mut said, &mut self.out);
         let partition_of_p1 = crate::domain::partition::partition_of(b"p1", settings().partner_partitions);
-        out.into_iter()
+        said.into_iter()
             .find_map(|output| match output {
                 Output::Bundle { partition, bundle } if partition == partition_of_p1 => Some(*bundle),
                 _ => None,
             })
             .expect("a bundle for p1")
+    }
+
+    /// Ends the transaction, whoever hears of it.
+    pub fn commit(&mut self) {
+        self.shard.seal(self.now, 0, "v7", &mut self.out);
+        self.shard.hand_over();
+        self.shard.commit();
     }
 
     /// Changelog entries that the batch would write.
