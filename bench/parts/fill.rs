@@ -141,5 +141,5 @@ fn commit_beginnings(config: &Config) {
         }
     }
     let commit = || consumer.commit(&list, CommitMode::Sync);
-    reflow::bus::errors::ask(Duration::from_secs(30), commit).expect("offsets are committed");
+    reflow::bus::asking::ask(Duration::from_secs(30), commit).expect("offsets are committed");
 }

@@ -17,7 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use smallvec::SmallVec;
 
-use super::errors::{ask, watermarks};
+use super::asking::{ask, watermarks};
 use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_end};
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};

@@ -8,7 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::errors::ask;
+use super::asking::ask;
 use super::native;
 
 /// Longest wait for each answer, seconds.

@@ -1,5 +1,6 @@
 //! Kafka: the topic table, consumers, transactional producers, restore.
 
+pub mod asking;
 pub mod consumer;
 pub mod errors;
 pub mod identity;

@@ -8,8 +8,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::asking::watermarks;
 use super::consumer::lost_offset;
-use super::errors::watermarks;
 use super::sampled::Voice;
 
 /// Longest wait for the end of the log, seconds.

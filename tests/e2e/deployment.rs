@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use reflow::bus::Topic;
-use reflow::bus::errors::{ask, watermarks};
+use reflow::bus::asking::{ask, watermarks};
 use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 use reflow::domain::{EventTime, FactBundle};

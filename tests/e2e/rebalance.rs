@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::BaseConsumer;
 use reflow::bus::Topic;
-use reflow::bus::errors::watermarks;
+use reflow::bus::asking::watermarks;
 use reflow::domain::EventTime;
 use reflow::domain::decision::StageName;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use reflow::bus::Topic;
-use reflow::bus::errors::ask;
+use reflow::bus::asking::ask;
 use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
 use reflow::worker::progress::{PROGRESS_KEY, Progress};

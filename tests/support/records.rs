@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
-use reflow::bus::errors::{ask, watermarks};
+use reflow::bus::asking::{ask, watermarks};
 
 use super::{CALL_SECS_MAX, client, wait_for, wait_until};
 
