@@ -131,6 +131,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::registry::{Client, Login, Settings};
     use crate::config::Config;
     use crate::domain::decision::StageName;
     use crate::policy::PolicySet;
@@ -157,5 +158,25 @@ mod tests {
         assert!(!is_too_large(Topic::Applications, 16));
         assert!(!is_too_large(Topic::PartnerFacts, 17), "deltas and settlements are nowhere else");
         assert!(!is_too_large(Topic::Replies, 17));
+    }
+
+    /// Nobody listens at that registry: whatever it is asked, nothing is known.
+    fn with_nothing_known() -> (Reading, SchemaIds) {
+        let nobody = Settings { url: "http://127.0.0.1:9".to_owned(), login: Login::None };
+        let registry = Registry::start(Client::new(&nobody), std::time::Duration::from_secs(60)).unwrap();
+        let ids = SchemaIds::default().with(Schema::FactBundle, 70_001).with(Schema::Application, 70_002);
+        (Reading::new(Some(Arc::new(registry))), ids)
+    }
+
+    #[test]
+    fn what_an_older_worker_wrote_is_read_although_nothing_is_known() {
+        let (mut reading, ids) = with_nothing_known();
+        let framed = |schema| [&[0][..], &SchemaIds::default().id(schema).to_be_bytes(), b"body"].concat();
+        let (bundle, event, mut buffer) = (framed(Schema::FactBundle), framed(Schema::Application), Vec::new());
+        assert!(reading.must_wait(Schema::FactBundle, &bundle, &ids), "the registry may know it as another one");
+        // It was let through, and then the registry forgot: what the bundle says is nowhere else.
+        assert_eq!(reading.body(Schema::FactBundle, &bundle, &ids, &mut buffer), Ok(&b"body"[..]));
+        let refused = reading.body(Schema::Application, &event, &ids, &mut buffer);
+        assert!(matches!(refused, Err(WireError::Writer { schema: Schema::Application, .. })), "{refused:?}");
     }
 }
