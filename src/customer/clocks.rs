@@ -119,7 +119,11 @@ impl Clocks {
         let (Some(partner), Some(number), false) = (event.partner(), number, matches!(event, Event::Command(_))) else {
             return Ok(());
         };
-        if self.of(partner, number).is_some() || contracted(partner) { Ok(()) } else { Err(one_too_many(partner)) }
+        if self.of(partner, number).is_some() || contracted(partner) {
+            Ok(())
+        } else {
+            Err(one_too_many(partner, event.event_time()))
+        }
     }
 
     /// Takes the time of an accepted event. A command is not the partner's activity and moves nothing.
@@ -162,9 +166,9 @@ fn future(detail: String) -> Fate {
 // The words of what is wrong are made apart from the way of every event.
 
 #[cold]
-fn one_too_many(partner: &str) -> Fate {
+fn one_too_many(partner: &str, at: EventTime) -> Fate {
     let detail = format!(
-        "more than {PARTNERS_MAX} partners a shard: `{partner}` is new and has no contract; is another id written into `partner`?"
+        "more than {PARTNERS_MAX} partners a shard: `{partner}` is new and has no contract at {at}; is another id written into `partner`?"
     );
     Fate::DeadLettered(DeadLetterClass::Invalid, detail)
 }

@@ -152,8 +152,8 @@ mod tests {
     fn offsets_between_two_records_of_an_input_are_counted() {
         let shared = Shared::new(Config::default(), PolicySet::default());
         let mut runner = ShardRunner::new(StageName::Customer, 0, &shared);
-        runner.start_at(Topic::Applications, 7);
-        runner.start_at(Topic::Replies, 7);
+        runner.start_at(Topic::Applications, 7, true);
+        runner.start_at(Topic::Replies, 7, true);
         runner.open();
         // From 7 on two are passed over, then one; between the stages every transaction leaves markers.
         runner.take(&[garbage(Topic::Applications, 9), garbage(Topic::Applications, 10)]);

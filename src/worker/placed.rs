@@ -51,9 +51,10 @@ impl ShardRunner {
         self.progress = self.committed().clone();
     }
 
-    /// Settles where an input is read from.
-    pub fn start_at(&mut self, topic: Topic, next: i64) {
-        if self.committed().next(topic) != Some(next) {
+    /// Settles where an input is read from. `is_told`: the group has an offset of it. One that it has not is told with the next
+    /// batch although nothing has moved: a group that knows a part of a shard's inputs is taken for one that lost the others.
+    pub fn start_at(&mut self, topic: Topic, next: i64, is_told: bool) {
+        if !is_told || self.committed().next(topic) != Some(next) {
             self.placed.positions.push(Position { topic, next });
         }
         self.progress.advance(topic, next);
@@ -68,6 +69,11 @@ impl ShardRunner {
     pub fn reached(&self, topic: Topic) -> Option<i64> {
         let placed = self.placed.positions.iter().find(|position| position.topic == topic);
         placed.map(|position| position.next).or_else(|| self.committed().next(topic))
+    }
+
+    /// True when the next batch says where that input stands, wherever that is.
+    pub(super) fn is_to_be_told(&self, topic: Topic) -> bool {
+        self.placed.positions.iter().any(|position| position.topic == topic)
     }
 
     /// Puts the gaps that were not said yet among what the batch says.
@@ -97,9 +103,9 @@ mod tests {
         Progress { sequence: 3, positions, ..runner.committed().clone() }.encode(&mut progress);
         runner.load(crate::worker::progress::PROGRESS_KEY, Some(&progress)).unwrap();
         runner.place_anew();
-        runner.start_at(Topic::Applications, 7);
+        runner.start_at(Topic::Applications, 7, true);
         runner.note_gap(Topic::Commands, 10, 12);
-        runner.start_at(Topic::Commands, 12);
+        runner.start_at(Topic::Commands, 12, true);
         runner
     }
 
@@ -154,7 +160,21 @@ mod tests {
         Progress { sequence: 4, positions, ..runner.committed().clone() }.encode(&mut progress);
         runner.load(crate::worker::progress::PROGRESS_KEY, Some(&progress)).unwrap();
         runner.place_anew();
-        runner.start_at(Topic::Commands, 12);
+        runner.start_at(Topic::Commands, 12, true);
         assert_eq!(handed_over(&mut runner).0, 0);
+    }
+
+    #[test]
+    fn a_group_that_has_lost_its_offsets_is_told_all_of_them() {
+        let mut runner = before_a_gap();
+        runner.place_anew();
+        runner.start_at(Topic::Applications, 7, false);
+        runner.start_at(Topic::Commands, 10, false);
+        let all = vec![(Topic::Applications, 7), (Topic::Commands, 10)];
+        assert_eq!(handed_over(&mut runner).1, all, "although nothing was read");
+        runner.undo();
+        assert_eq!(handed_over(&mut runner).1, all, "an abort has told nothing");
+        runner.commit();
+        assert_eq!(handed_over(&mut runner).1, all[..1], "once is enough");
     }
 }

@@ -22,14 +22,16 @@ pub enum Refusal {
     #[error(
         "shard {stage} {shard}: the next offset of {topic} is {next}, and the log ends at {high}: the topic was deleted and \
          made anew, or the cluster has lost its end. To wait until it has grown so far would be to skip what is written \
-         meanwhile. Put the log back, or rebuild the state from the inputs"
+         meanwhile. Put the log back with its offsets, stop all workers and delete the group (the changelog says where every input \
+         stands), or rebuild the state from the inputs"
     )]
     Shortened { stage: StageName, shard: i32, topic: Topic, next: i64, high: i64 },
     #[error(
         "shard {stage} {shard}: the changelog says the next offset of {topic} is {next}, and the group has committed none for it, \
          although it has for other inputs of the shard: the topic was deleted and made anew, which takes its offsets from the \
-         group, or somebody deleted them. If the log is the one that was read, put the group's offset back to {next} \
-         (kafka-consumer-groups.sh --reset-offsets --to-offset); else put the log back, or rebuild the state from the inputs"
+         group, or somebody deleted them. If the log is the one that was read, or was put back with its offsets, stop all workers \
+         and delete the group (kafka-consumer-groups.sh --delete): the changelog says where every input stands. Else put the log \
+         back, or rebuild the state from the inputs"
     )]
     Unplaced { stage: StageName, shard: i32, topic: Topic, next: i64 },
     #[error(

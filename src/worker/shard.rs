@@ -341,11 +341,13 @@ impl ShardRunner {
         self.clear();
     }
 
-    /// Next offsets that the closed batch has moved; when it has moved none, one that says where the shard stands: without any
-    /// the group would fence nothing.
+    /// Next offsets that the closed batch has moved, and those that the group does not know; when there are none, one that says
+    /// where the shard stands: without any the group would fence nothing.
     pub fn moved(&self) -> impl Iterator<Item = (Topic, i64)> {
         let (before, now) = (&self.committed, &self.progress);
-        let moved = |position: &&Position| before.next(position.topic) != Some(position.next);
+        let moved = |position: &&Position| {
+            before.next(position.topic) != Some(position.next) || self.is_to_be_told(position.topic)
+        };
         let still = if now.inputs().any(|position| moved(&position)) { 0 } else { 1 };
         let standing = now.inputs().take(still);
         now.inputs().filter(moved).chain(standing).map(|position| (position.topic, position.next))

@@ -187,6 +187,7 @@ impl Lane {
         committed: Option<i64>,
         is_known: bool,
     ) -> Result<(), LaneError> {
+        let is_told = committed.is_some();
         let (low, high) = self.inbox.watermarks(topic, runner.shard())?;
         match (runner.committed().next(topic), committed) {
             (Some(changelog), Some(committed)) if changelog != committed => {
@@ -197,17 +198,18 @@ impl Lane {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(Refusal::Shortened { stage, shard, topic, next, high }.into());
             }
-            (Some(next), None) if is_known => {
+            // Of one that stands at the beginning nothing can be passed over.
+            (Some(next), None) if is_known && next > 0 => {
                 let (stage, shard) = (self.stage, runner.shard());
                 return Err(Refusal::Unplaced { stage, shard, topic, next }.into());
             }
-            (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next),
+            (Some(next), _) | (None, Some(next)) if next >= low => runner.start_at(topic, next, is_told),
             (Some(next), _) | (None, Some(next)) => {
                 events::log_gap(self.stage, runner.shard(), topic, next, low);
                 runner.note_gap(topic, next, low);
-                runner.start_at(topic, low);
+                runner.start_at(topic, low, is_told);
             }
-            (None, None) => runner.start_at(topic, low),
+            (None, None) => runner.start_at(topic, low, is_told),
         }
         if let Some(next) = runner.reached(topic) {
             self.catch_up.add(topic, runner.shard(), next, high);
