@@ -29,13 +29,15 @@ pub enum Bug {
     StaleGroupMetadata,
     /// The producer goes on after a commit of which nobody knows whether it landed.
     ProducerReused,
+    /// A record is dropped on its way from the client to its shard, and the offsets behind it are committed.
+    RecordDropped,
     /// An image shows what a batch has changed that is not committed yet.
     ImageWithUncommittedSlots,
 }
 
 impl Bug {
     /// Every fault by its name in `REFLOW_TEST_PLANTED`.
-    pub const ALL: [(&'static str, Bug); 12] = [
+    pub const ALL: [(&'static str, Bug); 13] = [
         ("contribution_not_reversed", Bug::ContributionNotReversed),
         ("lane_keyed_delta", Bug::LaneKeyedDelta),
         ("off_by_one_day", Bug::OffByOneDay),
@@ -47,6 +49,7 @@ impl Bug {
         ("restore_to_the_lso", Bug::RestoreToTheLso),
         ("stale_group_metadata", Bug::StaleGroupMetadata),
         ("producer_reused", Bug::ProducerReused),
+        ("record_dropped", Bug::RecordDropped),
         ("image_with_uncommitted_slots", Bug::ImageWithUncommittedSlots),
     ];
 }

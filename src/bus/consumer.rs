@@ -22,6 +22,7 @@ use super::native::{Delivery, LaneQueue, Record, group_events, is_member, known_
 use super::sampled::Sampled;
 use super::topics::{Topic, Topics};
 use crate::domain::decision::StageName;
+use crate::planted::{self, Bug};
 
 /// Longest wait for metadata and committed offsets, seconds.
 const QUERY_SECS_MAX: u64 = 30;
@@ -36,6 +37,9 @@ const FORWARD_EVERY_MS: u64 = 25;
 
 /// Most records of a run.
 pub const RUN_RECORDS_MAX: usize = 32;
+
+/// Of how many records a planted fault drops one.
+const DROPPED_EVERY: i64 = 16;
 
 /// Events of the client that are served in one go.
 const EVENTS_PER_SERVE_MAX: u32 = 128;
@@ -308,6 +312,11 @@ impl Inbox {
     /// The next records of the urgent inputs, or of the others, if some are waiting; at most so many.
     pub fn next(&mut self, urgent: bool, most: usize) -> Option<Next<'_>> {
         let queue = if urgent { &mut self.urgent } else { &mut self.others };
+        if planted::is(Bug::RecordDropped)
+            && matches!(queue.peek(), Some(Delivery::Record(record)) if record.offset() % DROPPED_EVERY == 1)
+        {
+            queue.skip();
+        }
         let error = match queue.peek()? {
             Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
                 Some(topic) => return Some(Next::Records(topic, queue.run(most.min(RUN_RECORDS_MAX)).collect())),

@@ -47,7 +47,7 @@ fn end_to_end() {
     let fates = by_kind(&worker.get("/metrics").1, "reflow_records_total");
     deployment.stop(worker);
     let back = read_back(&deployment);
-    assert_eq!(fates.values().sum::<i64>(), back.events.len() as i64, "{fates:?}");
+    assert_eq!(fates.values().sum::<i64>(), back.events.len() as i64, "every record has one fate: {fates:?}");
     assert_eq!(back.events.len(), profiles.len() + rest.len() + 2 * live.len() + 1 + ends.len());
     something_of_everything(&back);
     audit::schemas(&back);
