@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::RDKafkaApiKey;
 use reflow::bus::Topic;
 use reflow::bus::consumer::{Inbox, Next};
 use reflow::config::Config;
@@ -109,4 +111,43 @@ fn a_record_that_arrives_while_somebody_looks_is_read() {
             }
         }
     });
+}
+
+/// A shard that has to wait is paused right after a fetch of it failed: it goes on with the record that was not fetched.
+#[test]
+fn a_pause_behind_an_error_passes_nothing_over() {
+    const FROM: i64 = 3;
+    let cluster = MockCluster::new(1).unwrap();
+    let mut config = Config::default();
+    config.kafka.bootstrap = cluster.bootstrap_servers();
+    config.shards.customer = 1;
+    let topics = config.topics();
+    let name = topics.name(Topic::Applications);
+    cluster.create_topic(&name, 1, 1).unwrap();
+    let producer: BaseProducer = config.client().create().unwrap();
+    for number in 0..RECORDS {
+        producer.send(BaseRecord::to(&name).partition(0).key("k").payload(&number.to_string())).unwrap();
+    }
+    producer.flush(Duration::from_secs(WAIT_SECS_MAX)).unwrap();
+
+    let reader = config.lane_consumer(StageName::Customer, 0);
+    let mut inbox = Inbox::open(&reader, &topics, StageName::Customer, &std::thread::current()).unwrap();
+    cluster.request_errors(RDKafkaApiKey::Fetch, &[Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+    inbox.assign(&[(Topic::Applications, 0, FROM)]).unwrap();
+    let (began, mut errors) = (Instant::now(), 0);
+    let first = loop {
+        assert!(began.elapsed().as_secs() < WAIT_SECS_MAX, "nothing comes after {errors} errors");
+        inbox.serve();
+        match inbox.next(true, 1) {
+            None => {
+                std::thread::park_timeout(Duration::from_millis(1));
+                continue;
+            }
+            Some(Next::Records(_, run)) => break run[0].offset(),
+            Some(Next::Error(_)) => errors += 1,
+        }
+        inbox.pause(0, true).unwrap();
+        inbox.pause(0, false).unwrap();
+    };
+    assert_eq!((first, errors), (FROM, 1));
 }

@@ -78,7 +78,7 @@ impl Source for Batches {
             let record = match delivery {
                 Delivery::Record(record) => record,
                 Delivery::End { .. } => continue,
-                Delivery::Error(error) => panic!("consume: {error}"),
+                Delivery::Error { error, .. } => panic!("consume: {error}"),
             };
             let mark = record.topic_mark();
             let known = self.marks.iter().find(|(other, _)| *other == mark).map(|(_, topic)| *topic);

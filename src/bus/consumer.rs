@@ -133,6 +133,8 @@ pub struct Inbox {
     marks: Vec<(usize, Topic)>,
     /// Shards whose inputs are not fetched. The client remembers a pause longer than an assignment.
     paused: BTreeSet<i32>,
+    /// Shards of which something else than a record came under this assignment: see [`Inbox::pause`].
+    interrupted: BTreeSet<i32>,
 }
 
 impl Inbox {
@@ -152,6 +154,7 @@ impl Inbox {
             heard: Served::default(),
             marks: Vec::new(),
             paused: BTreeSet::new(),
+            interrupted: BTreeSet::new(),
         })
     }
 
@@ -266,7 +269,13 @@ impl Inbox {
 
     /// Stops or goes on to fetch the inputs of a shard, until positions are set anew; what was fetched before a stop may still
     /// come.
+    ///
+    /// The client counts an error that it hands over as a record taken: what goes on after a pause would begin behind the record
+    /// whose fetch failed. A shard of which an error came goes on being fetched until then.
     pub fn pause(&mut self, shard: i32, stop: bool) -> Result<(), KafkaError> {
+        if stop && self.interrupted.contains(&shard) {
+            return Ok(());
+        }
         let changed = if stop { self.paused.insert(shard) } else { self.paused.remove(&shard) };
         if !changed {
             return Ok(());
@@ -299,6 +308,7 @@ impl Inbox {
             self.pause(shard, false).unwrap_or_else(|error| tracing::warn!(%error, "resume"));
         }
         self.heard.astray = false;
+        self.interrupted.clear();
         self.urgent.clear();
         self.others.clear();
         self.marks.clear();
@@ -317,15 +327,16 @@ impl Inbox {
         {
             queue.skip();
         }
-        let error = match queue.peek()? {
+        let (partition, error) = match queue.peek()? {
             Delivery::Record(record) => match topic_of(&mut self.marks, &self.topics, &record) {
                 Some(topic) => return Some(Next::Records(topic, queue.run(most.min(RUN_RECORDS_MAX)).collect())),
-                None => KafkaError::Subscription(format!("a record of {} came", record.topic())),
+                None => (record.partition(), KafkaError::Subscription(format!("a record of {} came", record.topic()))),
             },
-            Delivery::Error(error) => error,
-            Delivery::End { partition, .. } => KafkaError::PartitionEOF(partition),
+            Delivery::Error { partition, error } => (partition, error),
+            Delivery::End { partition, .. } => (partition, KafkaError::PartitionEOF(partition)),
         };
         queue.skip();
+        self.interrupted.insert(partition);
         Some(Next::Error(error))
     }
 

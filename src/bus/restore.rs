@@ -178,8 +178,10 @@ impl<'a> Restorer<'a> {
                 Some(Delivery::End { partition, offset }) => {
                     open.retain(|stretch| stretch.shard != partition || offset < stretch.high);
                 }
-                Some(Delivery::Error(error)) if lost_offset(&error) => return Err(self.kafka(waiting.shard, error)),
-                Some(Delivery::Error(error)) => {
+                Some(Delivery::Error { error, .. }) if lost_offset(&error) => {
+                    return Err(self.kafka(waiting.shard, error));
+                }
+                Some(Delivery::Error { error, .. }) => {
                     tracing::warn!(%error, topic = self.topic, "restore");
                     continue;
                 }

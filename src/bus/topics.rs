@@ -47,6 +47,8 @@ const NEIGHBOURS: i32 = 16;
 
 /// Largest record of the policy log, bytes: a document of 8 MiB with what stands around it.
 pub const POLICY_RECORD_BYTES_MAX: usize = 9 << 20;
+/// Longest record of the customers' changelog, bytes: one customer with all lists full, each id as long as an id may be, has less.
+pub const CUSTOMER_RECORD_BYTES_MAX: usize = 2 << 20;
 
 /// What becomes of old records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::Config;
-use crate::bus::topics::POLICY_RECORD_BYTES_MAX;
+use crate::bus::topics::{CUSTOMER_RECORD_BYTES_MAX, POLICY_RECORD_BYTES_MAX};
 use crate::domain::decision::StageName;
 
 /// Settings a user may not change: changing one breaks a promise.
@@ -125,6 +125,7 @@ impl Config {
             .set("partitioner", "murmur2_random")
             .set("queue.buffering.max.kbytes", LANE_PRODUCED_KIB_MAX)
             .set("queue.buffering.max.messages", "1000000")
+            .set("message.max.bytes", CUSTOMER_RECORD_BYTES_MAX.to_string())
             .set("linger.ms", "1")
             .set("retry.backoff.ms", "5")
             .set("compression.type", "lz4");

@@ -8,7 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use serde::Serialize;
 
 use super::exit::{Ended, Failure};
-use crate::bus::topics::{Cleanup, POLICY_RECORD_BYTES_MAX, Topic, Topics};
+use crate::bus::topics::{CUSTOMER_RECORD_BYTES_MAX, Cleanup, POLICY_RECORD_BYTES_MAX, Topic, Topics};
 use crate::config::Config;
 use crate::domain::decision::StageName;
 use crate::domain::time::HOUR_MS;
@@ -34,8 +34,13 @@ pub struct Row {
 
 fn settings(topic: Topic) -> BTreeMap<&'static str, String> {
     let mut settings = BTreeMap::from([("compression.type", "producer".to_owned())]);
-    if topic == Topic::Policies {
-        settings.insert("max.message.bytes", POLICY_RECORD_BYTES_MAX.to_string());
+    let longest = match topic {
+        Topic::Policies => Some(POLICY_RECORD_BYTES_MAX),
+        Topic::CustomerChangelog => Some(CUSTOMER_RECORD_BYTES_MAX),
+        _ => None,
+    };
+    if let Some(bytes) = longest {
+        settings.insert("max.message.bytes", bytes.to_string());
     }
     match topic.layout().cleanup {
         Cleanup::Compact => {

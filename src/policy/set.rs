@@ -14,6 +14,8 @@ pub const VERSIONS_MAX: usize = 4_096;
 const REJECTED_MAX: usize = 256;
 /// Longest text that is kept of what is wrong with one, characters.
 const DETAIL_CHARS_MAX: usize = 2_000;
+/// Most of the version that a rejected record names, characters.
+const VERSION_CHARS_MAX: usize = 128;
 
 /// A record of the log that is not in force and never will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,9 @@ impl PolicySet {
                 set.versions.insert(place, Arc::new(policy));
             }
             Err(detail) => {
+                // An alert repeats both, and is one message.
                 let detail = detail.chars().take(DETAIL_CHARS_MAX).collect();
+                let version = version.chars().take(VERSION_CHARS_MAX).collect();
                 set.rejected.push(Arc::new(Rejected { offset, version, detail }));
                 let gone = set.rejected.len().saturating_sub(REJECTED_MAX);
                 set.rejected.drain(..gone);

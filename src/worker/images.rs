@@ -97,6 +97,7 @@ impl ImageFiles {
             match read(&path, fit, fresh()) {
                 Ok(loaded) => return Some(loaded),
                 Err(Unread::Missing) => {}
+                Err(Unread::GivenUp) => return None,
                 Err(Unread::Discarded(reason)) => events::image_discarded(stage, shard, &path, &reason),
                 Err(Unread::Io(error)) => events::image_discarded(stage, shard, &path, &error),
             }
@@ -116,6 +117,8 @@ fn remove_older(entry: &fs::DirEntry, age_max: Duration) -> io::Result<()> {
 /// Why a file gave no state.
 enum Unread {
     Missing,
+    /// The shard is not wanted any more.
+    GivenUp,
     Discarded(Discard),
     Io(io::Error),
 }
@@ -156,7 +159,9 @@ fn read(path: &Path, fit: &Fit<'_>, mut runner: ShardRunner) -> Result<Loaded, U
     let mut entries = 0;
     runner.expect(totals.entries());
     for number in 0..totals.chunks() {
-        fit.course.step();
+        if !fit.course.step() {
+            return Err(Unread::GivenUp);
+        }
         let mut frame = [0; FRAME_BYTES];
         file.read_exact(&mut frame)?;
         let frame = Frame::decode(&frame)?;

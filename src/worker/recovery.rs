@@ -219,6 +219,9 @@ impl Recovery<'_> {
             let recovered = found(loaded.runner, Origin::ImageAndTail, loaded.from);
             return Ok(Recovered { image_entries: loaded.entries, ..recovered });
         }
+        if !self.course.step() {
+            return Err(RestoreError::Cancelled.into());
+        }
         if extent.low > 0 {
             let (stage, changelog) = (self.stage, self.changelog().to_owned());
             return Err(Refusal::Beheaded { stage, shard, changelog, low: extent.low });

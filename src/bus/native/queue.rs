@@ -36,7 +36,10 @@ pub enum Delivery<'a> {
         offset: i64,
     },
     /// A partition has something to say instead of a record.
-    Error(KafkaError),
+    Error {
+        partition: i32,
+        error: KafkaError,
+    },
 }
 
 impl<C: ConsumerContext> LaneQueue<C> {
@@ -189,7 +192,7 @@ fn delivery<'a>(message: *mut raw::rd_kafka_message_t) -> Option<Delivery<'a>> {
     Some(if content.err == raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {
         Delivery::End { partition: content.partition, offset: content.offset }
     } else if content.err.is_error() {
-        Delivery::Error(KafkaError::MessageConsumption(content.err.into()))
+        Delivery::Error { partition: content.partition, error: KafkaError::MessageConsumption(content.err.into()) }
     } else {
         Delivery::Record(Record::of(message))
     })

@@ -4,8 +4,8 @@ use super::application::note_currency;
 use super::{invalid, room_for, same_currency, unchanged};
 use crate::customer::record::fact::{Effect, stand};
 use crate::customer::record::{
-    Closed, Customer, Disbursed, Entries, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks, Payment, Place,
-    Schedule, Spare,
+    Closed, Customer, Disbursed, Entries, INSTALMENTS_ALL_MAX, INSTALMENTS_MAX, Instalment, LOANS_MAX, Loan, Marks,
+    Payment, Place, Schedule, Spare,
 };
 use crate::domain::events::{Payer, RepaymentEvent, RepaymentKind as Kind};
 use crate::domain::{CalendarDay, Fate, Text};
@@ -69,13 +69,14 @@ fn weigh_parts(
             change.marks = before.with(Marks::of_close(reason));
             Closed::stand(&mut change.closed, Closed { at: event.event_time, reason, day })
         }
-        _ => weigh_instalment(known, event, day, change)?,
+        _ => weigh_instalment(customer, known, event, day, change)?,
     };
     let marked = if change.marks == before { Effect::Same } else { Effect::Changed };
     Ok(effect.max(note_currency(&mut change.currency, event.currency)).max(marked))
 }
 
 fn weigh_instalment(
+    customer: &Customer,
     loan: Option<&Loan>,
     event: &RepaymentEvent<'_>,
     day: CalendarDay,
@@ -86,6 +87,8 @@ fn weigh_instalment(
     let known = loan.and_then(|loan| loan.instalment(number));
     if known.is_none() {
         room_for(loan.map_or(0, |loan| loan.instalments.len()), INSTALMENTS_MAX, "instalments a loan")?;
+        let all = customer.loans.iter().map(|loan| loan.instalments.len()).sum();
+        room_for(all, INSTALMENTS_ALL_MAX, "instalments a customer")?;
     }
     let instalment = change.entries.instalment.insert(known.copied().unwrap_or_else(|| Instalment::new(number)));
     let (at, marks) = (event.event_time, &mut change.marks);

@@ -48,6 +48,8 @@ pub const LOANS_MAX: usize = 512;
 pub const LIMITS_MAX: usize = 512;
 /// Most instalments of one loan.
 pub const INSTALMENTS_MAX: usize = 4_096;
+/// Most instalments of one customer, of all loans together: a record is one message of the changelog.
+pub const INSTALMENTS_ALL_MAX: usize = 8_192;
 /// Most consents (purpose, controller, recipient) of one customer.
 pub const CONSENTS_MAX: usize = 256;
 /// Newest contacts made, and newest other outcomes, kept of one customer.

@@ -192,6 +192,20 @@ fn lists_are_bounded() {
 }
 
 #[test]
+fn a_record_is_one_message_whatever_is_told_of_a_customer() {
+    let mut desk = Desk::new(Fixed(None));
+    let loans = ["l1", "l2", "l3"];
+    let mut tell =
+        |loan: usize, number| desk.repayment(RepaymentEvent { loan: loans[loan], ..scheduled(number, TODAY, 5) });
+    for loan in 0..2 {
+        assert!((1..=4_096).all(|number| tell(loan, number) == Fate::Applied));
+        assert_eq!(class(tell(loan, 4_097)), Some(DeadLetterClass::Invalid));
+    }
+    assert_eq!(class(tell(2, 1)), Some(DeadLetterClass::Invalid), "8,192 of all loans");
+    assert_eq!(tell(1, 4_096), Fate::Duplicate, "known ones are told as before");
+}
+
+#[test]
 fn a_shard_knows_so_many_partners_and_beyond_them_those_with_a_contract() {
     let mut desk = Desk::new(Fixed::yes());
     let names: Vec<String> = (0..=PARTNERS_MAX).map(|i| format!("another-{i}")).collect();

@@ -117,9 +117,12 @@ impl Round {
         }
     }
 
-    /// Shards that are being read: not those that wait for a writer's schema on purpose. While a lane of a stage restores, its
-    /// other shards may wait for it.
+    /// Shards that are being read: not those that wait for a writer's schema on purpose, and none while the policy log is silent.
+    /// While a lane of a stage restores, its other shards may wait for it.
     fn reading(&self) -> Vec<(StageName, i32)> {
+        if self.models.policies.get().is_some_and(|policies| policies.is_silent()) {
+            return Vec::new();
+        }
         let restoring = |stage: StageName| {
             self.models.shards.iter().any(|shard| shard.key().0 == stage && *shard == ShardState::Restoring)
         };
