@@ -14,6 +14,8 @@ mod ops;
 mod compile;
 mod defaults;
 
+use serde_json::Value;
+
 use crate::domain::codec::{CodecError, Reader};
 use crate::wire::Schema;
 
@@ -22,6 +24,9 @@ use shape::{Limits, Types};
 
 /// Longest schema text that is compiled, bytes.
 pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
+/// Most records that a schema defines: by their names they nest in each other as deep as there are many, and whoever follows
+/// them needs a stack as deep.
+pub const RECORDS_MAX: usize = 256;
 /// Deepest nesting, of types when a plan is made and of values when it is run.
 pub const DEPTH_MAX: u32 = 64;
 /// Most steps of one plan.
@@ -36,6 +41,8 @@ pub const TRANSCODED_BYTES_MAX: usize = 16 << 20;
 pub enum PlanError {
     #[error("the schema has {0} bytes; at most {SCHEMA_BYTES_MAX} are read")]
     TooLong(usize),
+    #[error("the schema defines {0} records; at most {RECORDS_MAX} are read")]
+    TooManyRecords(usize),
     #[error("not an Avro schema: {0}")]
     Unreadable(String),
     #[error("{place}: the writer has {writer}, we read {reader}")]
@@ -107,7 +114,21 @@ fn parse(text: &str) -> Result<apache_avro::Schema, PlanError> {
     if text.len() > SCHEMA_BYTES_MAX {
         return Err(PlanError::TooLong(text.len()));
     }
-    apache_avro::Schema::parse_str(text).map_err(|error| PlanError::Unreadable(error.to_string()))
+    let tree: Value = serde_json::from_str(text).map_err(|error| PlanError::Unreadable(error.to_string()))?;
+    match records(&tree) {
+        ..=RECORDS_MAX => {}
+        many => return Err(PlanError::TooManyRecords(many)),
+    }
+    apache_avro::Schema::parse(&tree).map_err(|error| PlanError::Unreadable(error.to_string()))
+}
+
+/// Records that a schema defines. JSON is read to a depth that its reader bounds.
+fn records(tree: &Value) -> usize {
+    match tree {
+        Value::Array(items) => items.iter().map(records).sum(),
+        Value::Object(parts) => usize::from(parts.contains_key("fields")) + parts.values().map(records).sum::<usize>(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

@@ -218,6 +218,32 @@ fn hostile_schemas_are_refused() {
     assert!(matches!(plan(&field(&inner), &field(&ours)), Err(PlanError::TooLarge)));
 }
 
+/// Each record holds the one before by its name; the text is as flat as any, what it says is as deep as it is long.
+#[test]
+fn a_chain_of_names_is_followed_as_far_as_a_stack_reaches() {
+    let chain = |links: usize, default: &str| {
+        let link = |n: usize| {
+            let inner =
+                n.checked_sub(1).map(|n| format!(r#"{{"name":"x","type":"A{n}"{default}}}"#)).unwrap_or_default();
+            format!(r#"{{"name":"a{n}","type":{{"type":"record","name":"A{n}","fields":[{inner}]}}}},"#)
+        };
+        let last = links - 1;
+        let more = format!(r#"{{"name":"deep","type":"A{last}"}}"#);
+        let inner = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"k","type":"long"}},{more}]}}"#);
+        format!(r#"{}{{"name":"r","type":{inner}}}"#, (0..links).map(link).collect::<String>())
+    };
+    let ours = r#"{"name":"r","type":{"type":"record","name":"R","fields":[{"name":"k","type":"long"}]}}"#;
+    for default in ["", r#","default":{}"#] {
+        // The two that hold the chain are records too.
+        let longest = RECORDS_MAX - 2;
+        let followed = plan(&chain(longest, default), ours);
+        assert!(!matches!(followed, Err(PlanError::TooManyRecords(_))), "{default}");
+        let refused = plan(&chain(longest + 1, default), ours).unwrap_err();
+        assert_eq!(refused, PlanError::TooManyRecords(RECORDS_MAX + 1), "{default}");
+        assert_eq!(plan(&chain(9_000, default), ours).unwrap_err(), PlanError::TooManyRecords(9_002), "{default}");
+    }
+}
+
 fn names(level: usize, width: usize) -> String {
     let names: Vec<String> = (0..width).map(|n| format!("\"n{n}_{level}.L{level}\"")).collect();
     format!("[{}]", names.join(","))
