@@ -273,7 +273,7 @@ impl Inbox {
     /// The client counts an error that it hands over as a record taken: what goes on after a pause would begin behind the record
     /// whose fetch failed. A shard of which an error came goes on being fetched until then.
     pub fn pause(&mut self, shard: i32, stop: bool) -> Result<(), KafkaError> {
-        if stop && self.interrupted.contains(&shard) {
+        if stop && self.is_interrupted(shard) {
             return Ok(());
         }
         let changed = if stop { self.paused.insert(shard) } else { self.paused.remove(&shard) };
@@ -285,6 +285,11 @@ impl Inbox {
             list.add_partition(&self.topics.name(topic), shard);
         }
         if stop { self.consumer.pause(&list) } else { self.consumer.resume(&list) }
+    }
+
+    fn is_interrupted(&self, shard: i32) -> bool {
+        let ahead = |queue: &LaneQueue<Notes>| queue.holds_an_error_of(shard);
+        self.interrupted.contains(&shard) || ahead(&self.urgent) || ahead(&self.others)
     }
 
     fn forward(&mut self) {

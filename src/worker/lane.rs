@@ -234,6 +234,7 @@ impl Lane {
     }
 
     fn give_back(&mut self) {
+        self.models.joined.remove(&(self.stage, self.number));
         for shard in self.shards.keys() {
             self.models.forget(self.stage, *shard);
         }

@@ -62,7 +62,8 @@ pub struct Models {
     pub offsets_passed_over: AtomicU64,
     pub produced: AtomicU64,
     pub produced_bytes: AtomicU64,
-    pub lanes_joined: AtomicU64,
+    /// Lanes that have what the group gave them, were it nothing.
+    pub joined: DashSet<(StageName, u32)>,
     pub phases: PhaseTotals,
 }
 
@@ -151,7 +152,26 @@ impl Models {
 
     /// True when every assigned shard has caught up and each lane has joined.
     pub fn ready(&self, lanes: u64) -> bool {
-        self.lanes_joined.load(Ordering::Relaxed) >= lanes
-            && self.shards.iter().all(|shard| *shard.value() == ShardState::Running)
+        self.joined.len() as u64 >= lanes && self.shards.iter().all(|shard| *shard.value() == ShardState::Running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_ready_when_each_lane_has_joined_and_every_shard_runs() {
+        let (models, customer, partner) = (Models::default(), (StageName::Customer, 0), (StageName::Partner, 0));
+        models.joined.insert(customer);
+        models.joined.insert(customer);
+        assert!(!models.ready(2), "one lane twice is not two");
+        models.joined.insert(partner);
+        assert!(models.ready(2));
+        models.shards.insert((StageName::Customer, 3), ShardState::CatchingUp);
+        assert!(!models.ready(2));
+        models.forget(StageName::Customer, 3);
+        models.joined.remove(&customer);
+        assert!(!models.ready(2), "between two assignments");
     }
 }

@@ -81,12 +81,13 @@ impl Lane {
             self.caught_up();
         }
         self.put_back()?;
-        self.models.lanes_joined.fetch_add(1, Ordering::Relaxed);
+        self.models.joined.insert((self.stage, self.number));
         Ok(())
     }
 
     /// The group has something else in mind, or the process ends: both are acted on by the lane's loop.
     fn let_go(&mut self, shards: &[i32]) {
+        self.models.joined.remove(&(self.stage, self.number));
         self.park();
         for shard in shards {
             self.models.forget(self.stage, *shard);

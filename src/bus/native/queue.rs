@@ -120,6 +120,14 @@ impl<C: ConsumerContext> LaneQueue<C> {
         self.next = self.next.saturating_sub(records);
     }
 
+    /// True when something else than a record of that partition was handed over and is not taken yet.
+    pub fn holds_an_error_of(&self, partition: i32) -> bool {
+        self.batch[self.next..].iter().any(|message| match delivery(*message) {
+            Some(Delivery::Error { partition: own, .. } | Delivery::End { partition: own, .. }) => own == partition,
+            Some(Delivery::Record(_)) | None => false,
+        })
+    }
+
     /// Takes what [`LaneQueue::peek`] has shown.
     pub fn skip(&mut self) {
         self.next = (self.next + 1).min(self.batch.len());

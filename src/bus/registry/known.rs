@@ -18,6 +18,8 @@ use crate::words;
 
 /// Most schema ids that are kept; beyond it one that is of no use goes first.
 const IDS_MAX: usize = 4_096;
+/// A registry counts in 32 bits with a sign, and answers the question for a larger one as it does for a path that it has not.
+const ID_MAX: u32 = i32::MAX as u32;
 /// Most questions that wait for the thread; a lane asks again, so nothing is lost beyond it.
 const QUESTIONS_MAX: usize = 256;
 /// How long an id that the registry did not know stays unknown without asking again, seconds.
@@ -78,6 +80,9 @@ impl Registry {
 
     /// What is known of that writer's schema; never waits. What is not known is found out meanwhile.
     pub fn look(&self, schema: Schema, id: u32) -> Known {
+        if id > ID_MAX {
+            return Known::Unusable(format!("schema id {id} is none: ids end at {ID_MAX}").into());
+        }
         let key = (schema, id);
         if let Some(known) = self.facts.known.get(&key) {
             return known.clone();
@@ -406,5 +411,14 @@ mod tests {
         facts.known.iter_mut().for_each(|mut known| *known = Known::Wait);
         facts.known.insert((Schema::Command, 9), Known::Wait);
         assert!(!facts.make_room(), "what somebody waits for is never forgotten");
+    }
+
+    #[test]
+    fn an_id_that_no_registry_can_have_is_not_asked_for() {
+        let registry = Stub::start().registry(Duration::from_secs(60));
+        for id in [ID_MAX + 1, u32::MAX] {
+            assert!(matches!(registry.look(Schema::Command, id), Known::Unusable(_)), "{id}");
+        }
+        assert!(matches!(registry.look(Schema::Command, ID_MAX), Known::Wait));
     }
 }
