@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::types::RDKafkaApiKey;
-use reflow::bus::Topic;
 use reflow::bus::consumer::{Inbox, Next};
+use reflow::bus::{Topic, Topics};
 use reflow::config::Config;
 use reflow::domain::decision::StageName;
 
@@ -16,15 +16,21 @@ const RECORDS: usize = 50;
 const ROUNDS: usize = 30;
 const WAIT_SECS_MAX: u64 = 20;
 
-#[test]
-fn positions_that_are_put_back_are_read_from_there() {
+/// A cluster with these inputs of one customer shard.
+fn one_shard(inputs: &[Topic]) -> (MockCluster<'static, DefaultProducerContext>, Config, Topics) {
     let cluster = MockCluster::new(1).unwrap();
     let mut config = Config::default();
     config.kafka.bootstrap = cluster.bootstrap_servers();
     config.shards.customer = 1;
     let topics = config.topics();
-    let inputs: Vec<Topic> = Topic::inputs(StageName::Customer).collect();
     inputs.iter().for_each(|topic| cluster.create_topic(&topics.name(*topic), 1, 1).unwrap());
+    (cluster, config, topics)
+}
+
+#[test]
+fn positions_that_are_put_back_are_read_from_there() {
+    let inputs: Vec<Topic> = Topic::inputs(StageName::Customer).collect();
+    let (_cluster, config, topics) = one_shard(&inputs);
     let producer: BaseProducer = config.client().create().unwrap();
     for topic in &inputs {
         for number in 0..RECORDS {
@@ -74,13 +80,8 @@ fn positions_that_are_put_back_are_read_from_there() {
 #[test]
 fn a_record_that_arrives_while_somebody_looks_is_read() {
     const ONE_BY_ONE: i64 = 3_000;
-    let cluster = MockCluster::new(1).unwrap();
-    let mut config = Config::default();
-    config.kafka.bootstrap = cluster.bootstrap_servers();
-    config.shards.customer = 1;
-    let topics = config.topics();
+    let (_cluster, config, topics) = one_shard(&[Topic::Applications]);
     let name = topics.name(Topic::Applications);
-    cluster.create_topic(&name, 1, 1).unwrap();
     let reader = config.lane_consumer(StageName::Customer, 0);
     let mut inbox = Inbox::open(&reader, &topics, StageName::Customer, &std::thread::current()).unwrap();
     inbox.assign(&[(Topic::Applications, 0, 0)]).unwrap();
@@ -123,13 +124,8 @@ fn a_pause_behind_an_error_passes_nothing_over() {
 /// The offset of the first record that comes, read from 3 on, and how many errors came before.
 fn first_after_a_failed_fetch(is_looked_at: bool) -> (i64, u32) {
     const FROM: i64 = 3;
-    let cluster = MockCluster::new(1).unwrap();
-    let mut config = Config::default();
-    config.kafka.bootstrap = cluster.bootstrap_servers();
-    config.shards.customer = 1;
-    let topics = config.topics();
+    let (cluster, config, topics) = one_shard(&[Topic::Applications]);
     let name = topics.name(Topic::Applications);
-    cluster.create_topic(&name, 1, 1).unwrap();
     let producer: BaseProducer = config.client().create().unwrap();
     for number in 0..RECORDS {
         producer.send(BaseRecord::to(&name).partition(0).key("k").payload(&number.to_string())).unwrap();
