@@ -11,7 +11,7 @@ use crate::config::{Config, redacted_yaml};
 use crate::console;
 use crate::telemetry::events;
 use crate::wire::SchemaIds;
-use crate::worker::follower::Follower;
+use crate::worker::follower::{FollowError, Follower};
 use crate::worker::lane::Assignment;
 use crate::worker::watchdog::{Verdict, Watchdog};
 use crate::worker::{self, Shared, Worker};
@@ -55,7 +55,7 @@ pub fn run(config: Config) -> Ended {
     let _watchdog = watch(&shared, &worker, &stop, &differ)?;
     let server = console::serve(&listen, worker.models.clone(), worker.lanes()).map_err(Failure::reach)?;
     let mut ready = false;
-    while !stop.load(Ordering::Relaxed) && !worker.stopping() {
+    while !stop.load(Ordering::Relaxed) && !worker.stopping() && !has_fallen(&shared, follower.as_ref()) {
         if !ready && worker.models.ready(worker.lanes()) {
             ready = true;
             events::worker_ready(worker.lanes(), began.elapsed());
@@ -67,12 +67,30 @@ pub fn run(config: Config) -> Ended {
     let failed =
         |error: worker::WorkerError| if error.is_final() { Failure::input(error) } else { Failure::reach(error) };
     let ended = worker.join().map_err(failed);
+    let ended = ended.and(follower.map_or(Ok(()), |follower| follower.end().map_err(unfollowed)));
+    let ended = ended.and(registry_stands(&shared));
     differ.get().map_or(ended, |said: &String| Err(Failure::input(said)))
 }
 
 /// Reads the policy log and goes on reading it.
 fn follow(config: &Config, ids: &Arc<SchemaIds>, registry: &Option<Arc<Registry>>) -> Result<Follower, Failure> {
-    Follower::start(config, ids.clone(), registry.clone()).map_err(Failure::reach)
+    Follower::start(config, ids.clone(), registry.clone()).map_err(unfollowed)
+}
+
+fn unfollowed(error: FollowError) -> Failure {
+    if error.is_final() { Failure::input(error) } else { Failure::reach(error) }
+}
+
+/// True when a thread beside the lanes is gone without which they would wait for ever.
+fn has_fallen(shared: &Shared, follower: Option<&Follower>) -> bool {
+    follower.is_some_and(Follower::has_ended) || registry_stands(shared).is_err()
+}
+
+fn registry_stands(shared: &Shared) -> Ended {
+    match shared.registry.as_ref().is_some_and(|registry| registry.has_fallen()) {
+        true => Err(Failure::reach("the thread that asks the schema registry panicked")),
+        false => Ok(()),
+    }
 }
 
 /// Starts the watchdog. A lane that hangs cannot be waited for, so the process ends at once; topics that changed let it end

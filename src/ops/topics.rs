@@ -20,6 +20,9 @@ const ADMIN_SECS_MAX: u64 = 30;
 const SEEN_MS_MAX: u64 = 30_000;
 const SEEN_EVERY_MS: u64 = 50;
 
+/// Said of a topic that is not described to us.
+const UNSEEN: &str = "its settings could not be read";
+
 /// One topic as it should be and as it is.
 #[derive(Debug, Serialize)]
 pub struct Row {
@@ -137,7 +140,7 @@ impl<'a> Admin<'a> {
             .runtime
             .block_on(self.client.describe_configs(&asked, &Self::options()))
             .map_err(|error| Failure::reach(format!("{}: {error}", row.topic)))?;
-        let Some(Ok(resource)) = answered.first() else { return Ok(vec!["its settings could not be read".to_owned()]) };
+        let Some(Ok(resource)) = answered.first() else { return Ok(vec![UNSEEN.to_owned()]) };
         Ok(row
             .settings
             .iter()
@@ -220,25 +223,29 @@ pub fn require_within(config: &Config, wait: Duration) -> Ended {
             differing.join(", ")
         )));
     }
-    forgetful_changelogs(&rows, &admin.topics)
+    forgetful(&rows, &admin.topics)
 }
 
-/// Refuses a changelog that deletes by age or size: it would forget customers of whom nothing was heard for a while.
-fn forgetful_changelogs(rows: &[Row], topics: &Topics) -> Ended {
-    let changelogs = StageName::ALL.iter().map(|stage| topics.name(Topic::changelog(*stage)));
-    let changelogs: Vec<String> = changelogs.collect();
-    let of_policy = |row: &&Row| changelogs.contains(&row.topic);
-    let drifts = rows.iter().filter(of_policy).flat_map(|row| row.drift.iter().map(move |drift| (&row.topic, drift)));
-    let found: Vec<String> = drifts
-        .filter(|(_, drift)| drift.starts_with("cleanup.policy"))
-        .map(|(topic, drift)| format!("{topic}: {drift}"))
-        .collect();
+/// Topics that may forget nothing: states, what the stages tell each other, and the policies.
+const KEPT: [Topic; 5] =
+    [Topic::CustomerChangelog, Topic::PartnerChangelog, Topic::PartnerFacts, Topic::Replies, Topic::Policies];
+
+/// Refuses a changelog that deletes by age or size, as it would forget customers of whom nothing was heard for a while; increments
+/// that are deleted or compacted before they are read; and settings of these that nobody can see.
+fn forgetful(rows: &[Row], topics: &Topics) -> Ended {
+    let kept = KEPT.map(|topic| topics.name(topic));
+    let kept = rows.iter().filter(|row| kept.contains(&row.topic));
+    let drifts = kept.flat_map(|row| row.drift.iter().map(move |drift| (&row.topic, drift)));
+    let forgets = |drift: &str| ["cleanup.policy", "retention.ms", UNSEEN].iter().any(|what| drift.starts_with(what));
+    let found: Vec<String> =
+        drifts.filter(|(_, drift)| forgets(drift)).map(|(topic, drift)| format!("{topic}: {drift}")).collect();
     if found.is_empty() {
         return Ok(());
     }
     Err(Failure::input(format!(
-        "{}. A changelog that is not compacted forgets customers: set it back (kafka-configs.sh --alter --add-config \
-         cleanup.policy=compact), at once, before something is deleted",
+        "{}. A changelog that is not compacted forgets customers, and what the stages tell each other is lost when it is deleted \
+         before it was read: set it back (kafka-configs.sh --alter --add-config), at once, before something is deleted; to see \
+         settings, this user needs the right DescribeConfigs on the topics",
         found.join(", ")
     )))
 }

@@ -1,5 +1,6 @@
 //! Following the policy log: read whole before the first lane starts, then on and on beside them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use rdkafka::error::KafkaError;
 use super::policies::Policies;
 use super::reading::Reading;
 use crate::bus::Topic;
-use crate::bus::policy_log::PolicyLog;
+use crate::bus::policy_log::{Place, PolicyLog};
 use crate::bus::registry::Registry;
 use crate::config::{ClockKind, Config};
 use crate::domain::PolicyRecord;
@@ -24,8 +25,10 @@ const POLL_MS: u64 = 100;
 const END_EVERY_MS: u64 = 1_000;
 /// Longest without a record until the end of the log is reached at the start, seconds.
 const START_SECS_MAX: u64 = 60;
-/// Longest wait for the schema that a record was written with, seconds; then it counts as unreadable.
+/// Longest wait of a command for the schema that a record was written with, seconds; then it counts as unreadable.
 const SCHEMA_SECS_MAX: u64 = 30;
+/// How long the log may end before what was read of it, seconds: a new leader learns its end within.
+const SHORT_SECS_MAX: u64 = 30;
 /// Least time that the log may be silent, milliseconds: a look takes its time too. `policy.lead_secs` is not below it.
 const SILENCE_MS_MIN: u64 = 5_000;
 
@@ -34,11 +37,32 @@ pub enum FollowError {
     #[error("the policy log {topic}: {error}; is the broker up, and does the topic exist (`reflow topics apply`)?")]
     Kafka { topic: String, error: KafkaError },
     #[error(
-        "the policy log {topic} was not read to its end, and nothing came for {START_SECS_MAX} s; is the broker up?"
+        "the policy log {topic} was not read to its end, and nothing came for {START_SECS_MAX} s; is the broker up, and the \
+         schema registry?"
     )]
     Slow { topic: String },
+    #[error(
+        "the policy log {topic} begins at offset {low}, and offset {next} was to be read: records of it were deleted, so nobody \
+         can say which policies are in force. Put the topic back, or make state and log anew (docs/operations.md); it is kept \
+         for ever (`reflow topics check`)"
+    )]
+    Beheaded { topic: String, next: i64, low: i64 },
+    #[error(
+        "the policy log {topic} ends at offset {end}, and was read up to {next}: it was made anew or has lost its end. Put it \
+         back, or make state and log anew (docs/operations.md)"
+    )]
+    Shortened { topic: String, next: i64, end: i64 },
     #[error("a thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
+    #[error("the thread that follows the policy log panicked")]
+    Panicked,
+}
+
+impl FollowError {
+    /// True when starting again changes nothing.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Beheaded { .. } | Self::Shortened { .. })
+    }
 }
 
 /// Turns records of the log into policies.
@@ -52,15 +76,38 @@ impl PolicyReader {
         Self { ids, reading: Reading::new(registry) }
     }
 
-    /// The record, or why it is none.
-    pub fn read(&mut self, value: Option<&[u8]>) -> Result<PolicyRecord, String> {
-        let value = value.ok_or("a tombstone; a published policy stays for the audit, publish another one")?;
+    /// True while the registry is being asked for the schema that the record was written with.
+    fn must_wait(&mut self, value: Option<&[u8]>) -> bool {
+        value.is_some_and(|value| self.reading.must_wait(Schema::Policy, value, &self.ids))
+    }
+
+    /// What is known with this record too. One that cannot be read is rejected, were it that somebody else's parser panics at
+    /// it: every worker would end by it, and again when it is started.
+    pub fn with(&mut self, set: &PolicySet, offset: i64, value: Option<&[u8]>) -> (PolicySet, Option<PolicyRecord>) {
+        let record = self.read(value);
+        let readable = record.as_ref().ok().cloned();
+        let known = catch_unwind(AssertUnwindSafe(|| set.with(offset, record)));
+        let known = known.unwrap_or_else(|_| set.with(offset, Err("reading it panicked".to_owned())));
+        (known, readable)
+    }
+
+    /// The same for a command: it waits for the schema.
+    pub fn waits_with(
+        &mut self,
+        set: &PolicySet,
+        offset: i64,
+        value: Option<&[u8]>,
+    ) -> (PolicySet, Option<PolicyRecord>) {
         let began = Instant::now();
-        while self.reading.must_wait(Schema::Policy, value, &self.ids)
-            && began.elapsed() < Duration::from_secs(SCHEMA_SECS_MAX)
-        {
+        while self.must_wait(value) && began.elapsed() < Duration::from_secs(SCHEMA_SECS_MAX) {
             std::thread::park_timeout(Duration::from_millis(POLL_MS));
         }
+        self.with(set, offset, value)
+    }
+
+    /// The record, or why it is none.
+    fn read(&mut self, value: Option<&[u8]>) -> Result<PolicyRecord, String> {
+        let value = value.ok_or("a tombstone; a published policy stays for the audit, publish another one")?;
         let mut buffer = Vec::new();
         let body = self.reading.body(Schema::Policy, value, &self.ids, &mut buffer);
         body.and_then(|body| decode_body(Schema::Policy, body)).map_err(|error| error.to_string())
@@ -71,13 +118,18 @@ impl PolicyReader {
 pub struct Follower {
     policies: Arc<Policies>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Result<(), FollowError>>>,
 }
 
 struct Following {
+    topic: String,
     log: PolicyLog,
     reader: PolicyReader,
     policies: Arc<Policies>,
+    /// A record whose schema the registry is being asked for.
+    held: Option<(i64, Option<Vec<u8>>)>,
+    /// Since when the log ends before what was read of it.
+    short_since: Option<Instant>,
     silent: bool,
 }
 
@@ -85,20 +137,13 @@ impl Follower {
     /// Reads the log to its end, and goes on from there on a thread of its own.
     pub fn start(config: &Config, ids: Arc<SchemaIds>, registry: Option<Arc<Registry>>) -> Result<Self, FollowError> {
         let topic = config.topics().name(Topic::Policies);
-        let kafka = |error| FollowError::Kafka { topic: topic.clone(), error };
-        let log = PolicyLog::open(&config.reader(), &topic).map_err(kafka)?;
+        let log = PolicyLog::open(&config.reader(), &topic)
+            .map_err(|error| FollowError::Kafka { topic: topic.clone(), error })?;
         let policies = Arc::new(Policies::of_log(PolicySet::of_log(), silence_max(config)));
+        let reader = PolicyReader::new(ids, registry);
         let mut following =
-            Following { log, reader: PolicyReader::new(ids, registry), policies: policies.clone(), silent: false };
-        let mut heard = Instant::now();
-        while !following.look().map_err(kafka)? {
-            if following.drain().map_err(kafka)? > 0 {
-                heard = Instant::now();
-            }
-            if heard.elapsed() > Duration::from_secs(START_SECS_MAX) {
-                return Err(FollowError::Slow { topic });
-            }
-        }
+            Following { topic, log, reader, policies: policies.clone(), held: None, short_since: None, silent: false };
+        following.read_to_the_end()?;
         let set = policies.current();
         let newest = set.newest().map_or("", |policy| policy.version.as_str());
         events::policies_known(set.digest(), set.versions().count(), newest, set.next().unwrap_or(0));
@@ -110,6 +155,17 @@ impl Follower {
 
     pub fn policies(&self) -> Arc<Policies> {
         self.policies.clone()
+    }
+
+    /// True when the log is not followed any more: the process has to end.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends the thread; why it ended by itself, if it did.
+    pub fn end(mut self) -> Result<(), FollowError> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or(Err(FollowError::Panicked)))
     }
 }
 
@@ -123,12 +179,33 @@ impl Drop for Follower {
 }
 
 impl Following {
-    /// Reads what is there; how many records.
+    fn read_to_the_end(&mut self) -> Result<(), FollowError> {
+        let mut heard = Instant::now();
+        while !self.look()? {
+            if self.drain().map_err(|error| self.kafka(error))? > 0 {
+                heard = Instant::now();
+            }
+            if heard.elapsed() > Duration::from_secs(START_SECS_MAX) {
+                return Err(FollowError::Slow { topic: self.topic.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn kafka(&self, error: KafkaError) -> FollowError {
+        FollowError::Kafka { topic: self.topic.clone(), error }
+    }
+
+    /// Reads what is there, as far as its schemas are known; how many records.
     fn drain(&mut self) -> Result<u64, KafkaError> {
         let mut records = 0;
-        while let Some((offset, value)) = self.log.next(Duration::from_millis(POLL_MS))? {
-            let record = self.reader.read(value.as_deref());
-            let set = self.policies.current().with(offset, record);
+        while let Some((offset, value)) = self.next()? {
+            if self.reader.must_wait(value.as_deref()) {
+                self.held = Some((offset, value));
+                std::thread::park_timeout(Duration::from_millis(POLL_MS));
+                break;
+            }
+            let (set, _) = self.reader.with(&self.policies.current(), offset, value.as_deref());
             match set.rejected_since(offset).next() {
                 Some(rejected) => events::policy_rejected(offset, &rejected.version, &rejected.detail),
                 None => events::policy_read(offset, set.digest(), set.versions().count()),
@@ -139,22 +216,46 @@ impl Following {
         Ok(records)
     }
 
-    /// True when everything is read; then that is noted.
-    fn look(&mut self) -> Result<bool, KafkaError> {
-        let asked = Instant::now();
-        let at_end = self.log.is_at_end()?;
-        if at_end {
-            self.policies.seen(asked);
+    fn next(&mut self) -> Result<Option<(i64, Option<Vec<u8>>)>, KafkaError> {
+        match self.held.take() {
+            None => self.log.next(Duration::from_millis(POLL_MS)),
+            held => Ok(held),
         }
-        Ok(at_end)
     }
 
-    fn run(mut self, stop: &AtomicBool) {
+    /// True when everything is read; then that is noted.
+    fn look(&mut self) -> Result<bool, FollowError> {
+        let asked = Instant::now();
+        let place = self.log.place().map_err(|error| self.kafka(error))?;
+        let short_since = self.short_since.take();
+        match place {
+            Place::AtEnd if self.held.is_none() => {
+                self.policies.seen(asked);
+                Ok(true)
+            }
+            Place::AtEnd | Place::Reading => Ok(false),
+            Place::Beheaded { next, low } => Err(FollowError::Beheaded { topic: self.topic.clone(), next, low }),
+            Place::Shortened { next, end } => {
+                let since = *self.short_since.insert(short_since.unwrap_or(asked));
+                match since.elapsed() > Duration::from_secs(SHORT_SECS_MAX) {
+                    true => Err(FollowError::Shortened { topic: self.topic.clone(), next, end }),
+                    false => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// Until it is told to stop, or what it follows is no log any more that one could follow.
+    fn run(mut self, stop: &AtomicBool) -> Result<(), FollowError> {
         let mut looked = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            let mut went = self.drain().map(drop);
+            let mut went = self.drain().map(drop).map_err(|error| self.kafka(error));
             if looked.elapsed() >= Duration::from_millis(END_EVERY_MS) {
-                went = went.and_then(|()| self.look()).map(drop);
+                let seen = self.look().map(drop);
+                if seen.as_ref().is_err_and(FollowError::is_final) {
+                    return seen;
+                }
+                went = went.and(seen);
                 looked = Instant::now();
             }
             let silent = self.policies.is_silent();
@@ -168,6 +269,7 @@ impl Following {
                 std::thread::park_timeout(Duration::from_millis(END_EVERY_MS));
             }
         }
+        Ok(())
     }
 }
 

@@ -100,8 +100,13 @@ impl ShardRunner {
         !self.held.is_empty() || self.must_wait(raw)
     }
 
-    /// Puts a record aside that has to wait.
+    /// Puts a record aside that has to wait. Its schema is asked for at once: records that wait for different ones wait together.
     pub fn hold(&mut self, raw: Raw<'_>) {
+        if let (Some(value), Some(schema)) = (raw.value, raw.topic.layout().schema)
+            && !self.is_too_large(&raw)
+        {
+            self.reading.must_wait(schema, value, &self.shared.ids);
+        }
         self.held.push_back(Held::of(raw));
     }
 

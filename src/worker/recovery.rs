@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::clock::wall;
 use super::images::{Fit, ImageFiles};
-use super::parking::Parked;
+use super::parking::{Parked, Parking};
 use super::progress::{PROGRESS_KEY, Progress};
 use super::refusal::Refusal;
 use super::shard::ShardRunner;
@@ -62,12 +62,23 @@ pub struct Recovery<'a> {
     pub stage: StageName,
     /// By which the work is given up, and seen to go on.
     pub course: &'a Course,
+    /// Where whole states go back to when the work is given up or fails: they are not restored twice.
+    pub parking: &'a Parking,
 }
 
 /// A shard on its way.
 struct Underway {
     recovered: Recovered,
     stretch: Stretch,
+}
+
+impl Underway {
+    /// True when what it knows is all of some commit: it was read to its end, or stayed here and nothing was read on top of it.
+    fn is_whole(&self) -> bool {
+        let Recovered { origin, known, changelog_entries, .. } = &self.recovered;
+        let stayed = matches!(origin, Origin::Kept | Origin::KeptAndTail);
+        *known == self.stretch.high && *known > 0 || stayed && *changelog_entries == 0
+    }
 }
 
 impl Recovery<'_> {
@@ -81,16 +92,21 @@ impl Recovery<'_> {
             shares[at % threads].push(one);
         }
         let mut recovered = Vec::new();
-        std::thread::scope(|scope| {
+        let ended = std::thread::scope(|scope| {
             let share = |share| scope.spawn(|| self.share(share, identity.as_ref()));
             let running: Vec<_> = shares.into_iter().map(share).collect();
-            for thread in running {
-                recovered.extend(thread.join().map_err(|_| Refusal::Thread)??);
-            }
-            Ok::<(), Refusal>(())
-        })?;
+            // All of them end before one of them says why there is nothing to take over.
+            let ended: Vec<_> = running.into_iter().map(|it| it.join().unwrap_or(Err(Refusal::Thread))).collect();
+            ended.into_iter().fold(Ok(()), |all, ended| all.and(ended.map(|share| recovered.extend(share))))
+        });
         recovered.sort_by_key(|one| one.runner.shard());
-        Ok(recovered)
+        match ended {
+            Ok(()) => Ok(recovered),
+            Err(refusal) => {
+                recovered.into_iter().for_each(|one| self.parking.park(self.stage, one.runner, one.known));
+                Err(refusal)
+            }
+        }
     }
 
     fn changelog(&self) -> &str {
@@ -113,22 +129,39 @@ impl Recovery<'_> {
 
     /// One thread's shards.
     fn share(&self, wanted: Vec<Wanted>, identity: Option<&Identity>) -> Result<Vec<Recovered>, Refusal> {
+        let (mut wanted, mut underway) = (wanted.into_iter(), Vec::new());
+        if let Err(refusal) = self.get(&mut wanted, &mut underway, identity) {
+            let kept = wanted.filter_map(|one| one.kept).map(|kept| (kept.runner, kept.known));
+            let whole = underway.into_iter().filter(Underway::is_whole).map(|one| one.recovered);
+            for (runner, known) in kept.chain(whole.map(|one| (one.runner, one.known))) {
+                self.parking.park(self.stage, runner, known);
+            }
+            return Err(refusal);
+        }
+        Ok(underway.into_iter().map(|one| one.recovered).collect())
+    }
+
+    /// Begins every shard that is wanted, and reads them all.
+    fn get(
+        &self,
+        wanted: &mut std::vec::IntoIter<Wanted>,
+        underway: &mut Vec<Underway>,
+        identity: Option<&Identity>,
+    ) -> Result<(), Refusal> {
         let config = &self.shared.config;
         let silence = Duration::from_secs(config.restore.silence_secs_max);
         let restorer = Restorer::open(&config.restorer(), self.changelog(), silence, self.course)?;
         let mut extents = BTreeMap::new();
-        for one in &wanted {
+        for one in wanted.as_slice() {
             extents.insert(one.shard, restorer.extent(one.shard)?);
         }
         let last = self.last_progress(&restorer, &extents)?;
-        let mut underway = Vec::new();
+        for (shard, last) in &last {
+            self.check(*shard, last)?;
+        }
         for one in wanted {
             let (shard, extent) = (one.shard, extents[&one.shard]);
-            let last = last.get(&shard);
-            if let Some(last) = last {
-                self.check(shard, last)?;
-            }
-            let recovered = self.begin(one, extent, last, identity)?;
+            let recovered = self.begin(one, extent, last.get(&shard), identity)?;
             let from = if recovered.origin == Origin::Kept { extent.high } else { recovered.known };
             underway.push(Underway { recovered, stretch: Stretch { shard, from, high: extent.high } });
         }
@@ -136,7 +169,7 @@ impl Recovery<'_> {
     }
 
     /// Reads what is missing of every shard, and settles that it is a whole state.
-    fn read_on(&self, restorer: &Restorer<'_>, mut underway: Vec<Underway>) -> Result<Vec<Recovered>, Refusal> {
+    fn read_on(&self, restorer: &Restorer<'_>, underway: &mut [Underway]) -> Result<(), Refusal> {
         let stretches: Vec<Stretch> = underway.iter().map(|one| one.stretch).collect();
         let most = stretches.iter().map(|stretch| stretch.shard).max().unwrap_or(0);
         let mut place = vec![usize::MAX; most as usize + 1];
@@ -148,8 +181,7 @@ impl Recovery<'_> {
             recovered.changelog_entries += 1;
             recovered.runner.load(entry.key, entry.value)
         })?;
-        let mut done = Vec::with_capacity(underway.len());
-        for Underway { mut recovered, stretch } in underway {
+        for Underway { recovered, stretch } in underway {
             let progress = recovered.runner.committed();
             if progress.sequence == 0 && recovered.changelog_entries > 0 {
                 let (stage, shard, changelog) = (self.stage, stretch.shard, self.changelog().to_owned());
@@ -158,9 +190,8 @@ impl Recovery<'_> {
             self.check(stretch.shard, progress)?;
             self.know(stretch.shard, progress)?;
             recovered.known = stretch.high;
-            done.push(recovered);
         }
-        Ok(done)
+        Ok(())
     }
 
     /// The last progress record of each shard, where it stands near the end of its changelog: it tells in milliseconds

@@ -69,8 +69,12 @@ impl Lane {
             }
             recovered => recovered?,
         };
-        for one in recovered {
-            self.settle_in(one, &committed, began.elapsed())?;
+        let mut recovered = recovered.into_iter();
+        while let Some(one) = recovered.next() {
+            if let Err(error) = self.settle_in(one, &committed, began.elapsed()) {
+                recovered.for_each(|one| self.parking.park(self.stage, one.runner, one.known));
+                return Err(error);
+            }
         }
         // Positions of shards that are not this lane's any more are not set; their state stays in the process.
         if self.inbox.attend() || self.stop.load(Ordering::Relaxed) {
@@ -107,7 +111,8 @@ impl Lane {
     /// Gets the states on threads of their own, and serves the group meanwhile: a rebalance ends it.
     fn recover(&mut self, shards: &[i32]) -> Result<Vec<Recovered>, Refusal> {
         let (course, mut steps) = (Course::default(), 0);
-        let recovery = &Recovery { shared: &self.shared, stage: self.stage, course: &course };
+        let (shared, parking) = (&self.shared, &*self.parking);
+        let recovery = &Recovery { shared, stage: self.stage, course: &course, parking };
         let wanted = |shard: &i32| Wanted { shard: *shard, kept: self.parking.take(self.stage, *shard) };
         let wanted: Vec<Wanted> = shards.iter().map(wanted).collect();
         std::thread::scope(|scope| {

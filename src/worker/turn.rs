@@ -138,8 +138,12 @@ impl Lane {
         self.shared.policies.is_silent() || self.shards.values().any(waits)
     }
 
-    /// Lets every shard do what time alone brings about.
+    /// Lets every shard do what time alone brings about; nothing while a policy may be in force that is not known: a heartbeat
+    /// would say that the data are current, and they are not read.
     pub(super) fn tick(&mut self) {
+        if self.shared.policies.is_silent() {
+            return;
+        }
         self.shards.values_mut().for_each(ShardRunner::tick);
         if self.shards.values().any(ShardRunner::is_open) {
             self.batch.get_or_insert_with(Batch::begin);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reflow::bus::Topic;
 use reflow::bus::restore::Course;
@@ -15,6 +15,7 @@ use reflow::policy::PolicySet;
 use reflow::store::Cursor;
 use reflow::wire::{SchemaIds, encode_event};
 use reflow::worker::Shared;
+use reflow::worker::parking::Parking;
 use reflow::worker::recovery::{Origin, Recovered, Recovery, Wanted};
 use reflow::worker::refusal::Refusal;
 
@@ -128,7 +129,8 @@ impl Market {
 pub fn recover(config: Config) -> Result<Vec<Recovered>, Refusal> {
     let shared = Shared::new(config, PolicySet::default());
     let (course, shards) = (Course::default(), shared.topics.customer_shards);
-    let recovery = Recovery { shared: &shared, stage: StageName::Customer, course: &course };
+    let parking = &Parking::new(0, Duration::ZERO);
+    let recovery = Recovery { shared: &shared, stage: StageName::Customer, course: &course, parking };
     recovery.run((0..shards).map(|shard| Wanted { shard, kept: None }).collect())
 }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -13,6 +14,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, RegistryError};
 use crate::domain::words::Word;
+use crate::wire::plan::STACK_BYTES;
 use crate::wire::{Plan, Schema};
 use crate::words;
 
@@ -22,8 +24,9 @@ const IDS_MAX: usize = 4_096;
 const ID_MAX: u32 = i32::MAX as u32;
 /// Most questions that wait for the thread; a lane asks again, so nothing is lost beyond it.
 const QUESTIONS_MAX: usize = 256;
-/// How long an id that the registry did not know stays unknown without asking again, seconds.
-const UNKNOWN_SECS: u64 = 60;
+/// First pause until an id that the registry did not know in time is asked for again, seconds; doubled with each answer, up to the longest.
+const UNKNOWN_SECS: u64 = if cfg!(test) { 1 } else { 60 };
+const UNKNOWN_SECS_MAX: u64 = 600;
 /// How often an unknown id is asked for again while records wait for it, milliseconds.
 const ASK_AGAIN_MS: u64 = 500;
 /// Longest pause while the registry is away, milliseconds; the first one is the time above.
@@ -58,6 +61,7 @@ pub enum Known {
 pub struct Registry {
     facts: Arc<Facts>,
     questions: SyncSender<Key>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -72,10 +76,23 @@ impl Registry {
     pub fn start(client: Client, unknown_wait: Duration) -> Result<Self, std::io::Error> {
         let facts = Arc::new(Facts::default());
         let (questions, asked) = sync_channel(QUESTIONS_MAX);
-        let mut clerk =
-            Clerk { facts: facts.clone(), client, unknown_wait, open: BTreeMap::new(), stale: Vec::new(), pause_ms: 0 };
-        std::thread::Builder::new().name("registry".to_owned()).spawn(move || clerk.serve(&asked))?;
-        Ok(Self { facts, questions })
+        let mut clerk = Clerk {
+            facts: facts.clone(),
+            client,
+            unknown_wait,
+            open: BTreeMap::new(),
+            given_up: BTreeMap::new(),
+            stumbled: None,
+            pause_ms: 0,
+        };
+        let thread = std::thread::Builder::new().name("registry".to_owned()).stack_size(STACK_BYTES);
+        let thread = thread.spawn(move || clerk.serve(&asked))?;
+        Ok(Self { facts, questions, thread })
+    }
+
+    /// True when the thread that asks is gone, which only a panic can bring about: what is unknown would be waited for without end.
+    pub fn has_fallen(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// What is known of that writer's schema; never waits. What is not known is found out meanwhile.
@@ -139,8 +156,10 @@ struct Clerk {
     client: Client,
     unknown_wait: Duration,
     open: BTreeMap<Key, Open>,
-    /// Ids that were unknown, and until when that is believed; oldest first.
-    stale: Vec<(Instant, Key)>,
+    /// Ids that stayed unknown. Nobody waits for them any more; a schema that is registered late is found all the same.
+    given_up: BTreeMap<Key, GivenUp>,
+    /// The id at which a round ended for want of an answer: the next one begins behind it, so that it keeps no other from being asked for.
+    stumbled: Option<Key>,
     pause_ms: u64,
 }
 
@@ -151,12 +170,18 @@ struct Open {
     next: Instant,
 }
 
+/// An id that is asked for now and then.
+struct GivenUp {
+    next: Instant,
+    pause: Duration,
+}
+
 impl Clerk {
     fn serve(&mut self, asked: &Receiver<Key>) {
         loop {
             let now = Instant::now();
-            self.forget_stale(now);
-            let due = self.open.values().map(|open| open.next).chain(self.stale.first().map(|(until, _)| *until)).min();
+            let later = self.given_up.values().map(|given_up| given_up.next);
+            let due = self.open.values().map(|open| open.next).chain(later).min();
             let wait = due.map_or(Duration::from_secs(UNKNOWN_SECS), |due| due.saturating_duration_since(now));
             match asked.recv_timeout(wait) {
                 Ok(key) => drop(self.open.entry(key).or_insert(Open { unknown_since: None, next: now })),
@@ -164,35 +189,58 @@ impl Clerk {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.ask_what_is_due();
+            self.ask_for_one_given_up();
             self.facts.waiting.store(self.open.len(), Ordering::Relaxed);
         }
     }
 
-    fn forget_stale(&mut self, now: Instant) {
-        let fresh = self.stale.partition_point(|(until, _)| *until <= now);
-        for (_, key) in self.stale.drain(..fresh) {
-            self.facts.known.remove(&key);
+    fn ask_what_is_due(&mut self) {
+        let (now, mut answered) = (Instant::now(), false);
+        let mut due: Vec<Key> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(key, _)| *key).collect();
+        if let Some(stumbled) = self.stumbled.take() {
+            let behind = due.partition_point(|key| *key <= stumbled);
+            due.rotate_left(behind);
+        }
+        for key in due {
+            match self.client.schema(key.1) {
+                Ok(Some(text)) => self.settle(key, compiled(key, &text)),
+                Ok(None) => self.unknown(key, true),
+                Err(RegistryError::Foreign { id, what }) => {
+                    self.settle(key, Known::Unusable(RegistryError::Foreign { id, what }.to_string().into()));
+                }
+                // It has answered about another id just now: it is there, and has nothing to say of this one.
+                Err(error) if answered => {
+                    tracing::debug!(schema = %key.0, id = key.1, %error, "the registry fails at one id");
+                    self.unknown(key, false);
+                    continue;
+                }
+                Err(error) => {
+                    self.stumbled = Some(key);
+                    return self.is_down(&error);
+                }
+            }
+            answered = true;
+            self.is_up();
         }
     }
 
-    fn ask_what_is_due(&mut self) {
+    /// One at a time: those that somebody waits for come first.
+    fn ask_for_one_given_up(&mut self) {
         let now = Instant::now();
-        let due: Vec<Key> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(key, _)| *key).collect();
-        for key in due {
-            match self.client.schema(key.1) {
-                Ok(Some(text)) => {
-                    self.is_up();
-                    self.settle(key, compiled(key, &text));
+        let due = self.given_up.iter().find(|(_, given_up)| given_up.next <= now).map(|(key, _)| *key);
+        let Some(key) = due else { return };
+        if !self.facts.known.contains_key(&key) {
+            // It made room for others: who meets it next asks for it from the beginning.
+            self.given_up.remove(&key);
+            return;
+        }
+        match self.client.schema(key.1) {
+            Ok(Some(text)) => self.settle(key, compiled(key, &text)),
+            _ => {
+                if let Some(given_up) = self.given_up.get_mut(&key) {
+                    given_up.pause = (given_up.pause * 2).min(Duration::from_secs(UNKNOWN_SECS_MAX));
+                    given_up.next = Instant::now() + given_up.pause;
                 }
-                Ok(None) => {
-                    self.is_up();
-                    self.unknown(key);
-                }
-                Err(RegistryError::Foreign { id, what }) => {
-                    self.is_up();
-                    self.settle(key, Known::Unusable(RegistryError::Foreign { id, what }.to_string().into()));
-                }
-                Err(error) => return self.is_down(&error),
             }
         }
     }
@@ -208,21 +256,25 @@ impl Clerk {
             Known::Wait => {}
         }
         self.open.remove(&key);
+        self.given_up.remove(&key);
         self.facts.known.insert(key, known);
     }
 
     /// A registry hears of a schema before its first record is written, but a copy of it may be behind: asked again for a while.
-    fn unknown(&mut self, key: Key) {
+    /// Unless it is `sure`, one more time in any case: the registry may be going away just now.
+    fn unknown(&mut self, key: Key, sure: bool) {
         let now = Instant::now();
         let Some(open) = self.open.get_mut(&key) else { return };
+        let is_first = open.unknown_since.is_none();
         let since = *open.unknown_since.get_or_insert(now);
         open.next = now + Duration::from_millis(ASK_AGAIN_MS);
         let waited = now.saturating_duration_since(since);
-        if waited >= self.unknown_wait {
+        if waited >= self.unknown_wait && (sure || !is_first) {
             let why = format!("schema id {} is unknown to the registry after {} s", key.1, waited.as_secs());
             self.settle(key, Known::Unusable(why.into()));
-            self.stale.push((now + Duration::from_secs(UNKNOWN_SECS), key));
-        } else if since == now {
+            let pause = Duration::from_secs(UNKNOWN_SECS);
+            self.given_up.insert(key, GivenUp { next: now + pause, pause });
+        } else if is_first {
             let wait_secs = self.unknown_wait.as_secs();
             tracing::warn!(schema = %key.0, id = key.1, wait_secs, "the registry does not know a schema id; its shard waits");
         }
@@ -270,11 +322,13 @@ mod tests {
 
     const TRIES_MAX: u32 = 3_000;
 
-    /// Answers every request alike, as told at the moment.
+    /// Answers every request alike, as told at the moment; but it fails at one id.
     struct Stub {
         url: String,
         answer: Arc<Mutex<(u16, String)>>,
     }
+
+    const FAILS_AT: &str = "/schemas/ids/3 ";
 
     impl Stub {
         fn start() -> Self {
@@ -291,7 +345,8 @@ mod tests {
                             Ok(read) => request.extend_from_slice(&buffer[..read]),
                         }
                     }
-                    let (status, body) = said.lock().unwrap().clone();
+                    let fails = String::from_utf8_lossy(&request).contains(FAILS_AT);
+                    let (status, body) = if fails { (500, String::new()) } else { said.lock().unwrap().clone() };
                     let head = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}", body.len());
                     let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
                 }
@@ -395,6 +450,41 @@ mod tests {
         wait_for(&registry, State::Up);
         stub.says(200, &answer(Schema::Command.text()));
         assert!(matches!(known(&registry, 7), Known::Plan(_)));
+    }
+
+    #[test]
+    fn an_error_about_one_id_keeps_no_other_from_being_asked_for() {
+        let stub = Stub::start();
+        stub.says(404, UNKNOWN);
+        let registry = stub.registry(Duration::ZERO);
+        assert!(matches!(registry.look(Schema::Command, 3), Known::Wait));
+        wait_for(&registry, State::Away);
+        for id in [2, 4] {
+            assert!(matches!(known(&registry, id), Known::Unusable(_)), "{id}");
+        }
+        assert!(matches!(registry.look(Schema::Command, 3), Known::Wait), "it alone is answered by nobody");
+    }
+
+    /// Who writes by a schema that no registry knows makes a shard wait once, not every minute.
+    #[test]
+    fn an_id_that_was_given_up_is_unusable_until_the_registry_knows_it() {
+        let stub = Stub::start();
+        stub.says(404, UNKNOWN);
+        let registry = stub.registry(Duration::ZERO);
+        assert!(matches!(known(&registry, 7), Known::Unusable(_)));
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(UNKNOWN_SECS * 2) {
+            assert!(matches!(registry.look(Schema::Command, 7), Known::Unusable(_)), "nobody waits for it again");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        stub.says(200, &answer(Schema::Command.text()));
+        for _ in 0..TRIES_MAX {
+            if matches!(registry.look(Schema::Command, 7), Known::Plan(_)) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        panic!("the schema was registered, and is not found");
     }
 
     #[test]

@@ -34,10 +34,10 @@ impl PolicyLog {
         let mut reader = PolicyReader::new(Arc::new(ids), registry);
         let (mut entries, mut sets, mut set) = (Vec::new(), Vec::new(), PolicySet::of_log());
         read(config, &config.topics().name(Topic::Policies), None, Part::ALL, |seen| {
-            let record = reader.read(seen.value);
-            entries.push(Entry { offset: seen.offset, record: record.as_ref().ok().cloned() });
-            set = set.with(seen.offset, record);
-            sets.push(set.clone());
+            let (known, record) = reader.waits_with(&set, seen.offset, seen.value);
+            entries.push(Entry { offset: seen.offset, record });
+            sets.push(known.clone());
+            set = known;
         })?;
         Ok(Self { entries, sets })
     }

@@ -27,6 +27,10 @@ pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 /// Most records that a schema defines: by their names they nest in each other as deep as there are many, and whoever follows
 /// them needs a stack as deep.
 pub const RECORDS_MAX: usize = 256;
+/// Most levels of types within all of them together: a record's are as many as its deepest field nests, and names string them together.
+pub const LEVELS_MAX: usize = 1_536;
+/// Stack of a thread on which plans are made, bytes: enough for so many levels.
+pub const STACK_BYTES: usize = 8 << 20;
 /// Deepest nesting, of types when a plan is made and of values when it is run.
 pub const DEPTH_MAX: u32 = 64;
 /// Most steps of one plan.
@@ -43,6 +47,10 @@ pub enum PlanError {
     TooLong(usize),
     #[error("the schema defines {0} records; at most {RECORDS_MAX} are read")]
     TooManyRecords(usize),
+    #[error(
+        "the types of the schema's records nest {0} levels deep, one after the other; at most {LEVELS_MAX} are read"
+    )]
+    TooManyLevels(usize),
     #[error("not an Avro schema: {0}")]
     Unreadable(String),
     #[error("{place}: the writer has {writer}, we read {reader}")]
@@ -115,19 +123,40 @@ fn parse(text: &str) -> Result<apache_avro::Schema, PlanError> {
         return Err(PlanError::TooLong(text.len()));
     }
     let tree: Value = serde_json::from_str(text).map_err(|error| PlanError::Unreadable(error.to_string()))?;
-    match records(&tree) {
-        ..=RECORDS_MAX => {}
-        many => return Err(PlanError::TooManyRecords(many)),
+    let mut found = Defined::default();
+    found.levels += found.deepest(&tree);
+    if found.records > RECORDS_MAX {
+        return Err(PlanError::TooManyRecords(found.records));
+    }
+    if found.levels > LEVELS_MAX {
+        return Err(PlanError::TooManyLevels(found.levels));
     }
     apache_avro::Schema::parse(&tree).map_err(|error| PlanError::Unreadable(error.to_string()))
 }
 
-/// Records that a schema defines. JSON is read to a depth that its reader bounds.
-fn records(tree: &Value) -> usize {
-    match tree {
-        Value::Array(items) => items.iter().map(records).sum(),
-        Value::Object(parts) => usize::from(parts.contains_key("fields")) + parts.values().map(records).sum::<usize>(),
-        _ => 0,
+/// What a schema's text defines.
+#[derive(Default)]
+struct Defined {
+    records: usize,
+    /// Of all records, each without those that are defined inside of it.
+    levels: usize,
+}
+
+impl Defined {
+    /// How deep the text nests, down to the next records, which are counted. JSON is read to a depth that its reader bounds.
+    fn deepest(&mut self, tree: &Value) -> usize {
+        let below = match tree {
+            Value::Array(items) => items.iter().map(|item| self.deepest(item)).max(),
+            Value::Object(parts) => parts.values().map(|part| self.deepest(part)).max(),
+            _ => return 0,
+        };
+        let deepest = 1 + below.unwrap_or(0);
+        if tree.get("fields").is_none() {
+            return deepest;
+        }
+        self.records += 1;
+        self.levels += deepest;
+        0
     }
 }
 

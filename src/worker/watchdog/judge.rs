@@ -105,7 +105,7 @@ impl Judge {
         hung
     }
 
-    /// Takes the positions of all shards that are being read; gives those back that have stood still for too long. Whether
+    /// Takes the positions of all shards that are being read; gives those back that have stood still for too long, the longest first. Whether
     /// something lies there to be read is for the caller to find out: the end of a log may be markers of transactions only.
     pub fn positions(&mut self, now_ms: u64, positions: &[Position]) -> Vec<Position> {
         let passed = counted(&mut self.stood_ms, now_ms);
@@ -120,6 +120,10 @@ impl Judge {
             }
             self.stands.insert(key, stand);
         }
+        // Only one can be looked at in time: the next in turn is the one that no look has acquitted for longest.
+        suspects.sort_by_key(|it| {
+            std::cmp::Reverse(self.stands.get(&(it.stage, it.shard, it.topic)).map(|stand| stand.ms))
+        });
         suspects
     }
 
@@ -232,6 +236,18 @@ mod tests {
         let said = judge.convict(&suspects[0]).to_string();
         assert!(said.contains("customer shard 3: repayments has stood at offset 7 for 120 s"), "{said}");
         assert!(judge.positions(130_000, &[at(8, 30)]).is_empty());
+    }
+
+    #[test]
+    fn of_several_that_stand_the_longest_is_the_first() {
+        let (mut judge, other) = (judge(), Position { shard: 1, ..at(7, 9) });
+        for look in 0..3 {
+            assert!(judge.positions(look * 10_000, &[at(7, 9)]).is_empty());
+        }
+        for look in 3..15 {
+            judge.positions(look * 10_000, &[other, at(7, 9)]);
+        }
+        assert_eq!(judge.positions(150_000, &[other, at(7, 9)]), [at(7, 9), other]);
     }
 
     #[test]
