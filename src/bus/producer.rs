@@ -4,7 +4,7 @@
 //! outcome is never guessed: the caller re-creates the producer and reads the committed offsets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -26,7 +26,7 @@ use crate::planted::{self, Bug};
 
 /// Longest wait for the transaction coordinator altogether, and in one call, seconds.
 const INIT_SECS_MAX: u64 = 600;
-const INIT_STEP_SECS: u64 = 30;
+const INIT_STEP_SECS: u64 = 5;
 /// Longest that a transaction may be open when the settings do not say, milliseconds.
 const TRANSACTION_MS: u64 = 60_000;
 /// Longest for an abort altogether, seconds; then the producer is made anew, which aborts too.
@@ -133,6 +133,8 @@ pub struct Transactions {
     producer: Arc<BaseProducer<Quiet>>,
     topics: TopicHandles<Quiet>,
     vitals: Vitals,
+    /// The process ends: nobody waits for a coordinator that is away.
+    stop: Arc<AtomicBool>,
     /// See [`Transactions::spend`]: made anew before the next transaction.
     spent: bool,
     /// How long a transaction may be open, and so how long its end is waited for: given no bound, the client asks for the
@@ -147,6 +149,7 @@ impl Transactions {
         transactional_id: &str,
         topics: &Topics,
         vitals: Vitals,
+        stop: Arc<AtomicBool>,
     ) -> Result<Self, Refused> {
         let mut config = config.clone();
         config.set("transactional.id", transactional_id);
@@ -158,7 +161,7 @@ impl Transactions {
         };
         let (producer, topics) = create(&config, &names).map_err(refused)?;
         let open_within = Duration::from_millis(timeout_ms);
-        let this = Self { config, names, producer, topics, vitals, spent: false, open_within };
+        let this = Self { config, names, producer, topics, vitals, stop, spent: false, open_within };
         this.init().map_err(refused)?;
         this.vitals.left();
         Ok(this)
@@ -267,7 +270,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Makes a call again while the table says so, at most that long altogether.
+    /// Makes a call again while the table says so, at most that long altogether; at the beginning of a producer, nothing being open, also
+    /// no longer than the process is meant to run.
     fn retry(
         &self,
         call: Call,
@@ -278,6 +282,7 @@ impl Transactions {
         loop {
             self.vitals.enter(call);
             match run() {
+                Err(error) if call == Call::Init && self.stop.load(Ordering::Relaxed) => return Err(error),
                 Err(error) if self.verdict(call, &error) == Action::Retry && began.elapsed() < most => {
                     look(&self.producer);
                 }

@@ -160,7 +160,7 @@ fn policies(registry: &mut Registry, models: &Models) {
 fn rates(registry: &mut Registry, models: &Models) {
     let family = Family::<PartnerRate, Gauge>::default();
     for entry in &models.partners {
-        for rate in &entry.value().rates {
+        for rate in &entry.value().1.rates {
             if let Some(ppm) = rate.rate_ppm {
                 let (partner, name, window) = (entry.key().to_string(), rate.name.to_string(), rate.window.to_string());
                 family.get_or_create(&PartnerRate { partner, rate: name, window }).set(ppm);
@@ -173,7 +173,7 @@ fn rates(registry: &mut Registry, models: &Models) {
 fn scores(registry: &mut Registry, models: &Models) {
     let family = Family::<PartnerModel, Gauge>::default();
     for entry in &models.partners {
-        for shift in &entry.value().scores {
+        for shift in &entry.value().1.scores {
             if let Some(ppm) = shift.psi_ppm {
                 let (model, version) = (shift.model.to_string(), shift.version.to_string());
                 family.get_or_create(&PartnerModel { partner: entry.key().to_string(), model, version }).set(ppm);

@@ -8,7 +8,8 @@ use super::models::Model;
 use super::{Policy, Problem, ProblemCode, Source};
 use crate::domain::{EventTime, PolicyRecord, Text};
 
-/// Most versions in a log. A further one is refused: the log has to be made anew.
+/// Most versions in a log: one an hour for 170 days. A further one is refused; shards do not take another log for this one, so the way
+/// on is another `kafka.prefix`, with state made anew from the inputs.
 pub const VERSIONS_MAX: usize = 4_096;
 /// Most records that are no policy and are still told of; the newest stay.
 const REJECTED_MAX: usize = 256;

@@ -145,7 +145,7 @@ impl Lane {
         let waker = std::thread::current();
         Ok(Self {
             inbox: Inbox::open(&config.lane_consumer(stage, number), &shared.topics, stage, &waker)?,
-            writer: Self::new_writer(shared, stage, number, vitals.clone())?,
+            writer: Self::new_writer(shared, stage, number, vitals.clone(), &stop)?,
             vitals,
             shared: shared.clone(),
             stage,
@@ -165,10 +165,29 @@ impl Lane {
         })
     }
 
-    fn new_writer(shared: &Shared, stage: StageName, number: u32, vitals: Vitals) -> Result<Writer, WriterError> {
+    /// A producer of the same id, which fences the one before.
+    fn another_writer(&self) -> Result<Writer, WriterError> {
+        Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone(), &self.stop)
+    }
+
+    fn new_writer(
+        shared: &Shared,
+        stage: StageName,
+        number: u32,
+        vitals: Vitals,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Writer, WriterError> {
         let id = shared.config.transactional_id(stage, number);
         let name = format!("{stage}-{number}-writer");
-        Writer::open(name, &shared.config.lane_producer(), &id, &shared.topics, vitals, std::thread::current())
+        Writer::open(
+            name,
+            &shared.config.lane_producer(),
+            &id,
+            &shared.topics,
+            vitals,
+            std::thread::current(),
+            stop.clone(),
+        )
     }
 
     /// Runs until `stop`, or until something is beyond repair.
@@ -326,7 +345,7 @@ impl Lane {
             Ended::Aborted { error, .. } => self.note_failure(error, false)?,
             Ended::Unknown { error, fenced } => {
                 self.note_failure(error, true)?;
-                self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+                self.writer = self.another_writer()?;
                 return Ok(fenced);
             }
             Ended::Hopeless(refused) => return Err(refused.into()),
@@ -368,7 +387,7 @@ impl Lane {
         if !unknown {
             return self.put_back();
         }
-        self.writer = Self::new_writer(&self.shared, self.stage, self.number, self.vitals.clone())?;
+        self.writer = self.another_writer()?;
         self.begin_anew()
     }
 

@@ -41,7 +41,8 @@ pub struct Schemas {
 /// Everything the console, the demo's view and the metrics read.
 #[derive(Default)]
 pub struct Models {
-    pub partners: DashMap<Text, PartnerView>,
+    /// What each partner's shard said of it last.
+    pub partners: DashMap<Text, (i32, PartnerView)>,
     pub shards: DashMap<(StageName, i32), ShardState>,
     /// Shards that wait for a writer's schema or for policies.
     pub waiting: DashSet<(StageName, i32)>,
@@ -96,7 +97,7 @@ impl Models {
         for (shard, output) in outputs.drain(..) {
             match &output {
                 Output::View(view) => {
-                    self.partners.insert(view.partner.clone(), view.as_ref().clone());
+                    self.partners.insert(view.partner.clone(), (shard, view.as_ref().clone()));
                 }
                 Output::Decision(decision) => {
                     *self.decisions.entry(decision.kind).or_default() += 1;
@@ -139,6 +140,11 @@ impl Models {
         self.waiting.remove(&(stage, shard));
     }
 
+    /// Drops what was said of partners whose shards are not here any more: somebody else says what they are like now.
+    pub fn forget_partners(&self) {
+        self.partners.retain(|_, (shard, _)| self.shards.contains_key(&(StageName::Partner, *shard)));
+    }
+
     /// Counts a committed batch.
     pub fn count(&self, closed: &Closed) {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).add(&closed.fates);
@@ -159,6 +165,20 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partners_of_shards_that_went_elsewhere_are_forgotten() {
+        let models = Models::default();
+        for (partner, shard) in [("p01", 0), ("p02", 1)] {
+            models.shards.insert((StageName::Partner, shard), ShardState::Running);
+            let view = PartnerView { partner: partner.into(), ..PartnerView::default() };
+            models.absorb(&mut vec![(shard, Output::View(Box::new(view)))], |_, _| {});
+        }
+        models.forget(StageName::Partner, 0);
+        models.forget_partners();
+        let left: Vec<Text> = models.partners.iter().map(|entry| entry.key().clone()).collect();
+        assert_eq!(left, ["p02"]);
+    }
 
     #[test]
     fn is_ready_when_each_lane_has_joined_and_every_shard_runs() {

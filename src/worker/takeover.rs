@@ -86,6 +86,7 @@ impl Lane {
         }
         self.put_back()?;
         self.models.joined.insert((self.stage, self.number));
+        self.models.forget_partners();
         Ok(())
     }
 

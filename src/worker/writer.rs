@@ -2,6 +2,7 @@
 //! is written, and a call of the client that hangs is not a lane that hangs.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{JoinHandle, Thread};
 
@@ -48,8 +49,9 @@ impl Writer {
         topics: &Topics,
         vitals: Vitals,
         waker: Thread,
+        stop: Arc<AtomicBool>,
     ) -> Result<Self, WriterError> {
-        let mut transactions = Transactions::open(config, transactional_id, topics, vitals)?;
+        let mut transactions = Transactions::open(config, transactional_id, topics, vitals, stop)?;
         let (jobs, taken) = sync_channel::<Job>(IN_FLIGHT_MAX);
         let (done, written) = sync_channel(IN_FLIGHT_MAX);
         let thread = std::thread::Builder::new().name(name).spawn(move || {

@@ -11,7 +11,7 @@ use reflow::domain::{EventTime, Text};
 
 use crate::deployment::{Deployment, READY_SECS_MAX, now};
 use crate::readback::{alerts, all};
-use crate::support::{Worker, run, wait_until};
+use crate::support::{Worker, delete_records, make_anew, run, wait_until};
 use crate::trade::{under_load, wait_for_progress};
 use crate::{audit, market};
 
@@ -216,4 +216,28 @@ fn two_policies_are_compared_in_plain_words_and_by_exit_code() {
     let (code, _, said) = diff(&one, &broken, &[]);
     assert!(code == 2 && said.contains("broken.yaml:"), "{code} {said}");
     assert_eq!(diff(&one, dir.path().join("none.yaml").to_str().unwrap(), &[]).0, 2);
+}
+
+/// Who has read it goes on; who starts cannot know what was in force.
+#[test]
+fn a_policy_log_without_its_beginning_is_a_reason_not_to_start() {
+    let deployment = deployment("headless");
+    published(&deployment, "first", "2020-01-01T00:00:00Z");
+    published(&deployment, "second", &in_secs(LEAD_SECS + SLACK_SECS).to_string());
+    delete_records(&deployment.bootstrap, &deployment.topic(Topic::Policies), 0, 1);
+    let ended = run(&["run", "--config", deployment.path()], 60);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("begins at offset 1, and offset 0 was to be read"), "{said}");
+}
+
+#[test]
+fn a_policy_log_that_is_made_anew_ends_the_worker() {
+    let deployment = deployment("renewed");
+    published(&deployment, "first", "2020-01-01T00:00:00Z");
+    let mut worker = deployment.start();
+    let settings = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("max.message.bytes", "8388608")];
+    make_anew(&deployment.bootstrap, &deployment.topic(Topic::Policies), 1, &settings);
+    assert_eq!(worker.wait(120), 2, "{}", worker.log());
+    assert!(worker.log().contains("ends at offset 0, and was read up to 1"), "{}", worker.log());
 }

@@ -26,9 +26,12 @@ fn start_with(policies: Policies) -> (Mock, Worker) {
     mock.config.stages = vec![StageName::Customer];
     mock.config.customer.heartbeat_secs = 1;
     let policies = Arc::new(policies);
-    let shared = Shared { policies, ..Shared::new(mock.config.clone(), PolicySet::default()) };
+    let shared = Shared { policies: policies.clone(), ..Shared::new(mock.config.clone(), PolicySet::default()) };
     let worker = worker::start(&shared, |_| Assignment::Fixed(vec![0])).unwrap();
-    wait_until("the first transactions", 60, || worker.models.transactions.load(Ordering::Relaxed) >= 2);
+    wait_until("the first transactions", 60, || {
+        policies.seen(Instant::now());
+        worker.models.transactions.load(Ordering::Relaxed) >= 2
+    });
     (mock, worker)
 }
 

@@ -1,6 +1,6 @@
 //! A mock cluster that answers one kind of request with an error, and our own transactions against it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
@@ -46,7 +46,7 @@ impl Mock {
     }
 
     pub fn open_watched(&self, vitals: Vitals) -> Result<Transactions, Refused> {
-        Transactions::open(&self.config.lane_producer(), "faults", &self.topics, vitals)
+        Transactions::open(&self.config.lane_producer(), "faults", &self.topics, vitals, Arc::default())
     }
 
     /// The next requests of that kind fail.

@@ -142,6 +142,15 @@ fn a_changelog_that_is_not_compacted() {
     refuses(&market, market.path(), &["cleanup.policy is delete, expected compact", "kafka-configs.sh"]);
 }
 
+/// What a stage has not read yet is nowhere else.
+#[test]
+fn increments_that_expire() {
+    let market = Market::new("expiring", "");
+    let name = market.topic(Topic::PartnerFacts);
+    make_anew(&kafka().bootstrap(), &name, 2, &[("cleanup.policy", "delete"), ("retention.ms", "60000")]);
+    refuses(&market, market.path(), &["partner-facts", "retention.ms is 60000, expected -1", "kafka-configs.sh"]);
+}
+
 #[test]
 fn inputs_that_are_not_co_partitioned() {
     let market = Market::new("partitions", "");

@@ -40,7 +40,7 @@ pub static TABLE: &[Row] = &[
         ],
         NO_KIND,
         Action::Exit,
-        "a right is missing, and asking again changes nothing: give the worker's principal write and describe on its topics \
+        "a right is missing, and asking again changes nothing: give the worker's principal write, describe and describe-configs on its topics \
          and transactional ids (prefix `kafka.prefix`) and read on its groups and inputs, then start it again",
     ),
     row(

@@ -14,7 +14,6 @@ use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, RegistryError};
 use crate::domain::words::Word;
-use crate::wire::plan::STACK_BYTES;
 use crate::wire::{Plan, Schema};
 use crate::words;
 
@@ -22,6 +21,8 @@ use crate::words;
 const IDS_MAX: usize = 4_096;
 /// A registry counts in 32 bits with a sign, and answers the question for a larger one as it does for a path that it has not.
 const ID_MAX: u32 = i32::MAX as u32;
+/// Stack of the thread that makes plans, bytes: enough for types that nest as deep as they may.
+const STACK_BYTES: usize = 8 << 20;
 /// Most questions that wait for the thread; a lane asks again, so nothing is lost beyond it.
 const QUESTIONS_MAX: usize = 256;
 /// First pause until an id that the registry did not know in time is asked for again, seconds; doubled with each answer, up to the longest.
@@ -319,6 +320,7 @@ mod tests {
 
     use super::super::{Login, Settings};
     use super::*;
+    use crate::wire::plan::LEVELS_MAX;
 
     const TRIES_MAX: u32 = 3_000;
 
@@ -501,6 +503,34 @@ mod tests {
         facts.known.iter_mut().for_each(|mut known| *known = Known::Wait);
         facts.known.insert((Schema::Command, 9), Known::Wait);
         assert!(!facts.make_room(), "what somebody waits for is never forgotten");
+    }
+
+    /// A chain of records, each with an array of arrays of the one before: few records, and many levels.
+    #[test]
+    fn a_chain_of_arrays_is_followed_as_far_as_the_stack_reaches() {
+        const ARRAYS: usize = 100;
+        let chain = |links: usize, default: &str| {
+            let (open, close) = (r#"{"type":"array","items":"#.repeat(ARRAYS), "}".repeat(ARRAYS));
+            let before = |n: usize| format!(r#"{{"name":"x","type":{open}"A{n}"{close}{default}}}"#);
+            let link = |n: usize| {
+                let inner = n.checked_sub(1).map(before).unwrap_or_default();
+                format!(r#"{{"name":"a{n}","type":{{"type":"record","name":"A{n}","fields":[{inner}]}}}}"#)
+            };
+            let fields: Vec<String> = (0..links).map(link).collect();
+            format!(r#"{{"type":"record","name":"W","fields":[{}]}}"#, fields.join(","))
+        };
+        let default = format!(r#","default":{}{{}}{}"#, "[".repeat(ARRAYS), "]".repeat(ARRAYS));
+        let make = move |text: String| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let made = thread.spawn(move || compiled((Schema::Command, 1), &text)).unwrap().join().unwrap();
+            let Known::Unusable(why) = made else { panic!("{made:?}") };
+            why.to_string()
+        };
+        for default in ["", &default] {
+            let most = LEVELS_MAX / (ARRAYS + 5);
+            assert!(!make(chain(most, default)).contains("levels deep"), "{default}");
+            assert!(make(chain(100, default)).contains("levels deep"), "{default}");
+        }
     }
 
     #[test]

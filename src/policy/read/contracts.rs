@@ -12,7 +12,7 @@ use crate::domain::words::Word;
 use crate::domain::{AMOUNT_MINOR_MAX, Text};
 use crate::policy::ProblemCode;
 use crate::policy::contract::{ApiChannel, Budgets, DataUse, Disclosure, Integration, Listing, Party};
-use crate::policy::{Contract, Dates, Words};
+use crate::policy::{Contract, Dates};
 use crate::words;
 
 /// Longest a partner's page may wait for an answer, milliseconds.
@@ -73,7 +73,7 @@ fn contract(fields: Fields<'_, '_>) -> Option<Contract> {
     let disclosed = disclosure(&fields, any_mode);
     let enhancers = parties(&fields, "enhancers", "enhancer", &days_of);
     let referral_recipients = parties(&fields, "referral_recipients", "recipient", &days_of);
-    let regions = fields.list_or("regions", Vec::new(), token);
+    let regions = fields.words("regions", fields.list_or("regions", Vec::new(), token));
     let data_use = fields.list_or("data_use", Vec::new(), word::<DataUse>);
     let fee_minor = fields.or("fee_per_disbursed_minor", None, amount);
     let (real_time, offline, referral) = (permits(Mode::RealTime), permits(Mode::Offline), permits(Mode::Referral));
@@ -100,7 +100,7 @@ fn contract(fields: Fields<'_, '_>) -> Option<Contract> {
         quota_per_day: quota_per_day?,
         quota_per_hour: quota_per_hour?,
         budgets: budgets?,
-        regions: Words::new(regions?),
+        regions: regions?,
         data_use: data_use?,
         fee_minor: fee_minor?,
         ..answering?.within(Contract::forbidding(partner?, zone?, currency?))

@@ -9,7 +9,6 @@ use crate::domain::words::Word;
 use crate::domain::{EventTime, Text};
 use crate::policy::Contract;
 use crate::policy::ProblemCode;
-use crate::policy::Words;
 use crate::policy::exclusions::{Exclusions, FLAGS, Severe, SevereRule, TokenList};
 use crate::policy::gates::Forbidden;
 use crate::policy::persons::{MaxAge, Persons};
@@ -45,7 +44,7 @@ pub fn read(
             )
         })
     });
-    let risk_bands = fields.list_needed("risk_bands", token);
+    let risk_bands = fields.words("risk_bands", fields.list_needed("risk_bands", token));
     let lenders_max = fields.or("max_lenders", None, |text| whole(0, 10_000)(text).map(Some));
     let debt_burden_max_ppm =
         fields.or("max_debt_burden", None, |text| percentage_up_to(text, DEBT_BURDEN_PERCENT_MAX).map(Some));
@@ -58,7 +57,7 @@ pub fn read(
         severe: SevereRule::new(severe?),
         // In the order of the codes, whatever the document's.
         flags: flags.map(|named| Forbidden::new(FLAGS.into_iter().filter(|(flag, _)| named.contains(flag))))?,
-        risk_bands: Words::new(risk_bands?),
+        risk_bands: risk_bands?,
         lenders_max: lenders_max?,
         debt_burden_max_ppm: debt_burden_max_ppm?,
         persons: persons?,

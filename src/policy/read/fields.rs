@@ -7,12 +7,16 @@ use std::cell::RefCell;
 use rustc_hash::FxHashMap;
 
 use super::tree::{Entry, Node, Value};
+use crate::domain::Text;
 use crate::domain::words::Word;
+use crate::policy::Words;
 use crate::policy::problem::{Place, Problem, ProblemCode};
 
 /// Problems reported for one document; further ones are dropped.
 pub const PROBLEMS_MAX: usize = 200;
 
+/// Longest list of words that a check of a decision repeats, bytes: a decision has to fit into a message.
+const WORDS_BYTES_MAX: usize = 16 << 10;
 /// Longest text of a document that a problem repeats, characters.
 const FOUND_CHARS_MAX: usize = 200;
 
@@ -251,6 +255,19 @@ impl<'n, 'd> Fields<'n, 'd> {
         read: impl Fn(&str) -> Result<T, Wrong>,
     ) -> Option<Vec<T>> {
         if self.has(key) { self.list(key, read) } else { Some(default) }
+    }
+
+    /// Words that every decision by them repeats, so they have a bound.
+    pub fn words(&self, key: &'static str, list: Option<Vec<Text>>) -> Option<Words> {
+        let words = Words::new(list?);
+        let bytes = words.joined().len();
+        if bytes > WORDS_BYTES_MAX {
+            let wrong = Wrong::new(format!("at most {WORDS_BYTES_MAX} bytes"), "leave some out, or use shorter ones");
+            let found = format!("words of {bytes} bytes altogether");
+            self.problems.report(self.place_of(key), found, wrong.coded(ProblemCode::TooLarge));
+            return None;
+        }
+        Some(words)
     }
 
     /// A list that must be there.

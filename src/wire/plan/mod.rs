@@ -29,8 +29,6 @@ pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 pub const RECORDS_MAX: usize = 256;
 /// Most levels of types within all of them together: a record's are as many as its deepest field nests, and names string them together.
 pub const LEVELS_MAX: usize = 1_536;
-/// Stack of a thread on which plans are made, bytes: enough for so many levels.
-pub const STACK_BYTES: usize = 8 << 20;
 /// Deepest nesting, of types when a plan is made and of values when it is run.
 pub const DEPTH_MAX: u32 = 64;
 /// Most steps of one plan.
