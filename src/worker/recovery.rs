@@ -97,7 +97,11 @@ impl Recovery<'_> {
             let running: Vec<_> = shares.into_iter().map(share).collect();
             // All of them end before one of them says why there is nothing to take over.
             let ended: Vec<_> = running.into_iter().map(|it| it.join().unwrap_or(Err(Refusal::Thread))).collect();
-            ended.into_iter().fold(Ok(()), |all, ended| all.and(ended.map(|share| recovered.extend(share))))
+            let mut refusals = Vec::new();
+            for share in ended {
+                share.map_or_else(|refusal| refusals.push(refusal), |share| recovered.extend(share));
+            }
+            refusals.into_iter().next().map_or(Ok(()), Err)
         });
         recovered.sort_by_key(|one| one.runner.shard());
         match ended {

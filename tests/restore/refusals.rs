@@ -6,9 +6,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use reflow::bus::Topic;
 use reflow::bus::asking::ask;
+use reflow::bus::restore::Course;
 use reflow::domain::decision::StageName;
 use reflow::policy::PolicySet;
+use reflow::worker::parking::Parking;
 use reflow::worker::progress::{PROGRESS_KEY, Progress};
+use reflow::worker::recovery::{Recovery, Wanted};
 use reflow::worker::{ShardRunner, Shared};
 
 use crate::market::{Market, SHARDS, recover};
@@ -223,4 +226,22 @@ fn a_gap_is_no_reason_to_stop_and_none_to_refuse_the_next_start() {
     assert_eq!(alerts.len(), 1, "the gap is told once");
     let worker = market.start();
     market.stop(worker);
+}
+
+/// A rebalance that comes while shards are restored costs no shard its state that had stayed here.
+#[test]
+fn states_that_stayed_survive_a_restore_that_is_given_up() {
+    let market = stopped("given-up");
+    let config = || reflow::config::load(Some(&market.config), std::iter::empty()).unwrap();
+    let (shared, parking) = (Shared::new(config(), PolicySet::default()), Parking::new(8, Duration::from_secs(600)));
+    for one in recover(config()).unwrap() {
+        parking.park(StageName::Customer, one.runner, one.known);
+    }
+    let course = Course::default();
+    course.give_up();
+    let recovery = Recovery { shared: &shared, stage: StageName::Customer, course: &course, parking: &parking };
+    let wanted = |shard| Wanted { shard, kept: parking.take(StageName::Customer, shard) };
+    let refusal = recovery.run((0..SHARDS).map(wanted).collect()).err().expect("it was given up");
+    assert!(refusal.is_cancelled(), "{refusal}");
+    assert_eq!(parking.len(), SHARDS as usize, "they went back to where they were");
 }
