@@ -67,8 +67,12 @@ pub fn run(config: Config) -> Ended {
     let failed =
         |error: worker::WorkerError| if error.is_final() { Failure::input(error) } else { Failure::reach(error) };
     let ended = worker.join().map_err(failed);
-    let ended = ended.and(follower.map_or(Ok(()), |follower| follower.end().map_err(unfollowed)));
-    let ended = ended.and(registry_stands(&shared));
+    let followed = follower.map_or(Ok(()), |follower| follower.end().map_err(unfollowed));
+    // What a new start would meet again is said before what may pass: the one may have brought the other about.
+    let ended = match (ended, followed) {
+        (Err(_), Err(followed)) if followed.code == 2 => Err(followed),
+        (ended, followed) => ended.and(followed).and(registry_stands(&shared)),
+    };
     differ.get().map_or(ended, |said: &String| Err(Failure::input(said)))
 }
 

@@ -56,6 +56,7 @@ fn settings(topic: Topic) -> BTreeMap<&'static str, String> {
         Cleanup::Forever => {
             settings.insert("cleanup.policy", "delete".to_owned());
             settings.insert("retention.ms", "-1".to_owned());
+            settings.insert("retention.bytes", "-1".to_owned());
         }
     }
     settings
@@ -236,7 +237,7 @@ fn forgetful(rows: &[Row], topics: &Topics) -> Ended {
     let kept = KEPT.map(|topic| topics.name(topic));
     let kept = rows.iter().filter(|row| kept.contains(&row.topic));
     let drifts = kept.flat_map(|row| row.drift.iter().map(move |drift| (&row.topic, drift)));
-    let forgets = |drift: &str| ["cleanup.policy", "retention.ms", UNSEEN].iter().any(|what| drift.starts_with(what));
+    let forgets = |drift: &str| ["cleanup.policy", "retention.", UNSEEN].iter().any(|what| drift.starts_with(what));
     let found: Vec<String> =
         drifts.filter(|(_, drift)| forgets(drift)).map(|(topic, drift)| format!("{topic}: {drift}")).collect();
     if found.is_empty() {

@@ -23,7 +23,7 @@ use crate::wire::{Schema, SchemaIds, decode_body};
 const POLL_MS: u64 = 100;
 /// Between two looks for the log's end, milliseconds.
 const END_EVERY_MS: u64 = 1_000;
-/// Longest without a record until the end of the log is reached at the start, seconds.
+/// Longest without a record until the end of the log is reached at the start, seconds, on top of the wait for an unknown schema id.
 const START_SECS_MAX: u64 = 60;
 /// Longest wait of a command for the schema that a record was written with, seconds; then it counts as unreadable.
 const SCHEMA_SECS_MAX: u64 = 30;
@@ -37,10 +37,10 @@ pub enum FollowError {
     #[error("the policy log {topic}: {error}; is the broker up, and does the topic exist (`reflow topics apply`)?")]
     Kafka { topic: String, error: KafkaError },
     #[error(
-        "the policy log {topic} was not read to its end, and nothing came for {START_SECS_MAX} s; is the broker up, and the \
+        "the policy log {topic} was not read to its end: at offset {next} nothing went on for {secs} s; is the broker up, and the \
          schema registry?"
     )]
-    Slow { topic: String },
+    Slow { topic: String, next: i64, secs: u64 },
     #[error(
         "the policy log {topic} begins at offset {low}, and offset {next} was to be read: records of it were deleted, so nobody \
          can say which policies are in force. Put the topic back, or make state and log anew (docs/operations.md); it is kept \
@@ -143,7 +143,7 @@ impl Follower {
         let reader = PolicyReader::new(ids, registry);
         let mut following =
             Following { topic, log, reader, policies: policies.clone(), held: None, short_since: None, silent: false };
-        following.read_to_the_end()?;
+        following.read_to_the_end(Duration::from_secs(START_SECS_MAX) + config.registry.unknown_id_wait())?;
         let set = policies.current();
         let newest = set.newest().map_or("", |policy| policy.version.as_str());
         events::policies_known(set.digest(), set.versions().count(), newest, set.next().unwrap_or(0));
@@ -179,14 +179,15 @@ impl Drop for Follower {
 }
 
 impl Following {
-    fn read_to_the_end(&mut self) -> Result<(), FollowError> {
+    fn read_to_the_end(&mut self, most: Duration) -> Result<(), FollowError> {
         let mut heard = Instant::now();
         while !self.look()? {
             if self.drain().map_err(|error| self.kafka(error))? > 0 {
                 heard = Instant::now();
             }
-            if heard.elapsed() > Duration::from_secs(START_SECS_MAX) {
-                return Err(FollowError::Slow { topic: self.topic.clone() });
+            if heard.elapsed() > most {
+                let next = self.policies.current().next().unwrap_or(0);
+                return Err(FollowError::Slow { topic: self.topic.clone(), next, secs: most.as_secs() });
             }
         }
         Ok(())

@@ -106,17 +106,20 @@ impl Worker {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Stops the lanes and waits for them; the first error wins.
+    /// Stops the lanes and waits for them; the first error wins, before others one that a new start would meet again.
     pub fn join(mut self) -> Result<(), WorkerError> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut first = Ok(());
+        let mut first: Result<(), WorkerError> = Ok(());
         for (stage, lane, thread) in self.lanes.drain(..) {
             thread.thread().unpark();
             let ended = match thread.join() {
                 Ok(ended) => ended.map_err(|error| WorkerError::Lane { stage, lane, error }),
                 Err(_) => Err(WorkerError::Panicked { stage, lane }),
             };
-            first = first.and(ended);
+            first = match (first, ended) {
+                (Err(first), Err(other)) if other.is_final() && !first.is_final() => Err(other),
+                (first, ended) => first.and(ended),
+            };
         }
         first
     }

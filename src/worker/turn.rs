@@ -13,6 +13,7 @@ use crate::bus::Topic;
 use crate::bus::consumer::{Next, RUN_RECORDS_MAX, Run, lost_offset};
 use crate::bus::native::RECORDS_PER_CALL_MAX;
 use crate::config::Transaction;
+use crate::domain::decision::StageName;
 use crate::telemetry::events;
 
 /// A turn that brings fewer records than that is a trickle, and a pause that short follows it, milliseconds.
@@ -138,10 +139,10 @@ impl Lane {
         self.shared.policies.is_silent() || self.shards.values().any(waits)
     }
 
-    /// Lets every shard do what time alone brings about; nothing while a policy may be in force that is not known: a heartbeat
-    /// would say that the data are current, and they are not read.
+    /// Lets every shard do what time alone brings about. Not a customer shard while a policy may be in force that is not known: its
+    /// heartbeat would say that the data are current, and they are not read. The partner stage goes on, or nobody would become stale.
     pub(super) fn tick(&mut self) {
-        if self.shared.policies.is_silent() {
+        if self.stage == StageName::Customer && self.shared.policies.is_silent() {
             return;
         }
         self.shards.values_mut().for_each(ShardRunner::tick);

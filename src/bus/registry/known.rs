@@ -30,6 +30,8 @@ const UNKNOWN_SECS: u64 = if cfg!(test) { 1 } else { 60 };
 const UNKNOWN_SECS_MAX: u64 = 600;
 /// How often an unknown id is asked for again while records wait for it, milliseconds.
 const ASK_AGAIN_MS: u64 = 500;
+/// An error within that time behind an answer is about its id, not about the registry, milliseconds.
+const ANSWERED_MS: u64 = 3 * ASK_AGAIN_MS;
 /// Longest pause while the registry is away, milliseconds; the first one is the time above.
 const PAUSE_MS_MAX: u64 = 5_000;
 
@@ -84,6 +86,7 @@ impl Registry {
             open: BTreeMap::new(),
             given_up: BTreeMap::new(),
             stumbled: None,
+            answered: None,
             pause_ms: 0,
         };
         let thread = std::thread::Builder::new().name("registry".to_owned()).stack_size(STACK_BYTES);
@@ -161,6 +164,8 @@ struct Clerk {
     given_up: BTreeMap<Key, GivenUp>,
     /// The id at which a round ended for want of an answer: the next one begins behind it, so that it keeps no other from being asked for.
     stumbled: Option<Key>,
+    /// When it answered last.
+    answered: Option<Instant>,
     pause_ms: u64,
 }
 
@@ -196,7 +201,7 @@ impl Clerk {
     }
 
     fn ask_what_is_due(&mut self) {
-        let (now, mut answered) = (Instant::now(), false);
+        let now = Instant::now();
         let mut due: Vec<Key> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(key, _)| *key).collect();
         if let Some(stumbled) = self.stumbled.take() {
             let behind = due.partition_point(|key| *key <= stumbled);
@@ -210,7 +215,7 @@ impl Clerk {
                     self.settle(key, Known::Unusable(RegistryError::Foreign { id, what }.to_string().into()));
                 }
                 // It has answered about another id just now: it is there, and has nothing to say of this one.
-                Err(error) if answered => {
+                Err(error) if self.answered.is_some_and(|at| at.elapsed() < Duration::from_millis(ANSWERED_MS)) => {
                     tracing::debug!(schema = %key.0, id = key.1, %error, "the registry fails at one id");
                     self.unknown(key, false);
                     continue;
@@ -220,7 +225,7 @@ impl Clerk {
                     return self.is_down(&error);
                 }
             }
-            answered = true;
+            self.answered = Some(Instant::now());
             self.is_up();
         }
     }
@@ -262,7 +267,7 @@ impl Clerk {
     }
 
     /// A registry hears of a schema before its first record is written, but a copy of it may be behind: asked again for a while.
-    /// Unless it is `sure`, one more time in any case: the registry may be going away just now.
+    /// Unless it is `sure`, long enough in any case to see whether the registry is going away just now.
     fn unknown(&mut self, key: Key, sure: bool) {
         let now = Instant::now();
         let Some(open) = self.open.get_mut(&key) else { return };
@@ -270,7 +275,8 @@ impl Clerk {
         let since = *open.unknown_since.get_or_insert(now);
         open.next = now + Duration::from_millis(ASK_AGAIN_MS);
         let waited = now.saturating_duration_since(since);
-        if waited >= self.unknown_wait && (sure || !is_first) {
+        let least = Duration::from_millis(if sure { 0 } else { 2 * ANSWERED_MS });
+        if waited >= self.unknown_wait.max(least) {
             let why = format!("schema id {} is unknown to the registry after {} s", key.1, waited.as_secs());
             self.settle(key, Known::Unusable(why.into()));
             let pause = Duration::from_secs(UNKNOWN_SECS);
@@ -465,6 +471,20 @@ mod tests {
             assert!(matches!(known(&registry, id), Known::Unusable(_)), "{id}");
         }
         assert!(matches!(registry.look(Schema::Command, 3), Known::Wait), "it alone is answered by nobody");
+    }
+
+    /// As long as it answers about others, an id at which it fails is as unknown as they are.
+    #[test]
+    fn an_id_at_which_the_registry_fails_is_given_up_with_the_unknown_ones() {
+        let stub = Stub::start();
+        stub.says(404, UNKNOWN);
+        let registry = stub.registry(Duration::from_millis(3 * ANSWERED_MS));
+        for id in [2, 3, 4] {
+            assert!(matches!(registry.look(Schema::Command, id), Known::Wait));
+        }
+        for id in [2, 3, 4] {
+            assert!(matches!(known(&registry, id), Known::Unusable(_)), "{id}");
+        }
     }
 
     /// Who writes by a schema that no registry knows makes a shard wait once, not every minute.

@@ -16,7 +16,7 @@ use crate::policy::problem::{Place, Problem, ProblemCode};
 pub const PROBLEMS_MAX: usize = 200;
 
 /// Longest list of words that a check of a decision repeats, bytes: a decision has to fit into a message.
-const WORDS_BYTES_MAX: usize = 16 << 10;
+const WORDS_BYTES_MAX: usize = 64 << 10;
 /// Longest text of a document that a problem repeats, characters.
 const FOUND_CHARS_MAX: usize = 200;
 
