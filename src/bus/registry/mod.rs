@@ -3,6 +3,7 @@
 //! A lane never waits for the network: it asks [`Registry::look`], which answers from memory. What is not known yet is fetched
 //! by one thread beside the lanes, compiled into a plan once, and kept.
 
+mod clerk;
 mod client;
 mod known;
 
