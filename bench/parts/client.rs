@@ -10,6 +10,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use reflow::bus::native::{Delivery, LaneQueue, TopicHandles};
 use reflow::bus::{Outgoing, Topic, Topics};
+use reflow::domain::decision::StageName;
 use reflow::domain::words::Word;
 
 /// How long to wait when there is nothing, microseconds.
@@ -140,6 +141,7 @@ impl Source for Polled {
 /// A producer that copies runs of records of one partition.
 pub struct Sink {
     handles: TopicHandles<rdkafka::producer::DefaultProducerContext>,
+    names: Vec<String>,
     pub producer: Arc<BaseProducer>,
 }
 
@@ -147,14 +149,20 @@ impl Sink {
     pub fn open(config: &ClientConfig, topics: &Topics) -> Self {
         let producer: Arc<BaseProducer> = Arc::new(config.create().expect("producer"));
         let names: Vec<String> = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
-        Self { handles: TopicHandles::open(&producer, &names).expect("handles"), producer }
+        let mut handles = TopicHandles::new(&producer);
+        // As a lane of the customer stage does.
+        for topic in Topic::outputs(StageName::Customer) {
+            handles.open(topic.ordinal(), &names[topic.ordinal()]).expect("a handle");
+        }
+        Self { handles, names, producer }
     }
 
     /// Writes records of one partition.
     pub fn send<'a>(&mut self, topic: Topic, partition: i32, mut records: impl Iterator<Item = Outgoing<'a>> + Clone) {
+        let topic = (topic.ordinal(), self.names[topic.ordinal()].as_str());
         loop {
             // The client takes a run at a time, and of a run as many as its queue has room for.
-            let taken = self.handles.produce(topic.ordinal(), partition, records.clone()).expect("produce");
+            let taken = self.handles.produce(topic, partition, records.clone()).expect("produce");
             if taken > 0 {
                 records.nth(taken - 1);
             }

@@ -79,7 +79,6 @@ impl Shards {
             order.sort_by_key(|it| it.partition);
             for run in order.chunk_by(|one, next| one.partition == next.partition) {
                 let runner = &mut self.runners[run[0].partition as usize];
-                runner.bring(run.iter().map(|it| &bytes[it.key.clone()]));
                 runner.open();
                 for group in run.chunks(GROUP_MAX) {
                     let raw = |(it, offset): (&&Kept, i64)| Raw {

@@ -319,9 +319,9 @@ impl Inbox {
         self.marks.clear();
     }
 
-    /// The records that the next calls of [`Inbox::next`] will give, right after they came in a batch.
-    pub fn fetch(&mut self, urgent: bool) -> Option<impl Iterator<Item = Record<'_>>> {
-        if urgent { &mut self.urgent } else { &mut self.others }.fetch()
+    /// Asks for a batch of records, when all of the last one are taken: the next calls of [`Inbox::next`] give them.
+    pub fn fetch(&mut self, urgent: bool) {
+        if urgent { &mut self.urgent } else { &mut self.others }.fetch();
     }
 
     /// The next records of the urgent inputs, or of the others, if some are waiting; at most so many.

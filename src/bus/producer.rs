@@ -21,6 +21,7 @@ use super::sampled::Sampled;
 use super::vitals::Vitals;
 use super::{Outbox, Topics};
 use crate::bus::topics::Topic;
+use crate::domain::decision::StageName;
 use crate::domain::words::Word;
 use crate::planted::{self, Bug};
 
@@ -129,6 +130,7 @@ pub struct Phases {
 pub struct Transactions {
     /// With the transactional id in it.
     config: ClientConfig,
+    stage: StageName,
     names: Vec<String>,
     producer: Arc<BaseProducer<Quiet>>,
     topics: TopicHandles<Quiet>,
@@ -143,25 +145,23 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// Creates the producer and fences every older one with the same id.
+    /// Creates the producer of a lane of that stage and fences every older one with the same id, which the settings name.
     pub fn open(
-        config: &ClientConfig,
-        transactional_id: &str,
+        config: ClientConfig,
+        stage: StageName,
         topics: &Topics,
         vitals: Vitals,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Refused> {
-        let mut config = config.clone();
-        config.set("transactional.id", transactional_id);
         let timeout_ms = config.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok()).unwrap_or(TRANSACTION_MS);
         let names: Vec<String> = Topic::ALL.iter().map(|topic| topics.name(*topic)).collect();
         let refused = |error: KafkaError| {
             let fault = Fault::of(&error, None);
             Refused::new(Call::Init, error, fault)
         };
-        let (producer, topics) = create(&config, &names).map_err(refused)?;
+        let (producer, topics) = create(&config, stage, &names).map_err(refused)?;
         let open_within = Duration::from_millis(timeout_ms);
-        let this = Self { config, names, producer, topics, vitals, stop, spent: false, open_within };
+        let this = Self { config, stage, names, producer, topics, vitals, stop, spent: false, open_within };
         this.init().map_err(refused)?;
         this.vitals.left();
         Ok(this)
@@ -176,7 +176,7 @@ impl Transactions {
 
     /// A new producer of the same id; the old one is fenced by it.
     fn renew(&mut self) -> Result<(), KafkaError> {
-        (self.producer, self.topics) = create(&self.config, &self.names)?;
+        (self.producer, self.topics) = create(&self.config, self.stage, &self.names)?;
         self.init()?;
         self.spent = false;
         Ok(())
@@ -260,7 +260,7 @@ impl Transactions {
         while let Some(first) = outbox.since(next).next() {
             let (topic, partition) = (first.topic, first.partition);
             let run = outbox.since(next).take_while(|record| record.topic == topic && record.partition == partition);
-            let taken = self.topics.produce(topic.ordinal(), partition, run)?;
+            let taken = self.topics.produce((topic.ordinal(), &self.names[topic.ordinal()]), partition, run)?;
             if taken == 0 {
                 look(&self.producer);
             }
@@ -334,8 +334,13 @@ impl Transactions {
 
 type Handles = (Arc<BaseProducer<Quiet>>, TopicHandles<Quiet>);
 
-fn create(config: &ClientConfig, names: &[String]) -> Result<Handles, KafkaError> {
+fn create(config: &ClientConfig, stage: StageName, names: &[String]) -> Result<Handles, KafkaError> {
     let producer: Arc<BaseProducer<Quiet>> = Arc::new(config.create_with_context(Quiet::default())?);
-    let topics = TopicHandles::open(&producer, names)?;
+    let mut topics = TopicHandles::new(&producer);
+    // A topic that is first heard of within a transaction makes it wait for metadata; one that is hardly ever written to costs
+    // with each turn of the client's thread, which looks at every partition of every topic that it knows.
+    for topic in Topic::outputs(stage) {
+        topics.open(topic.ordinal(), &names[topic.ordinal()])?;
+    }
     Ok((producer, topics))
 }

@@ -117,6 +117,23 @@ impl Topic {
         Topic::ALL.iter().copied().filter(move |topic| topic.layout().read_by == Some(stage))
     }
 
+    /// What a stage writes to in the usual transaction; to others (alerts, dead letters) it writes now and then.
+    pub fn outputs(stage: StageName) -> &'static [Topic] {
+        match stage {
+            StageName::Customer => &[Topic::PartnerFacts, Topic::Decisions, Topic::Journal, Topic::CustomerChangelog],
+            StageName::Partner => &[
+                Topic::Replies,
+                Topic::CandidatesRealtime,
+                Topic::CandidatesActive,
+                Topic::Partners,
+                Topic::PartnerPanes,
+                Topic::Decisions,
+                Topic::Journal,
+                Topic::PartnerChangelog,
+            ],
+        }
+    }
+
     /// The input topic whose records have that schema, where there is one.
     pub fn of_event(schema: Schema) -> Option<Topic> {
         Topic::inputs(StageName::Customer).find(|topic| topic.layout().schema == Some(schema))

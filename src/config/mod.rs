@@ -92,8 +92,8 @@ pub struct Clock {
     pub scaled_from_ms: i64,
     /// For `scaled`: seconds of event time per second of the machine.
     pub scale: u32,
-    /// Furthest the clocks of the machines that run workers may differ, seconds: the age of an image is judged by it. The clocks
-    /// themselves are not compared yet.
+    /// Furthest the clocks of the machines that run workers may differ, seconds: the age of an image is judged by it, and a shard
+    /// whose time is further ahead of this machine's is not taken over.
     pub skew_secs_max: i64,
 }
 

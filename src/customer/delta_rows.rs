@@ -1,6 +1,10 @@
-//! The deltas of a transaction for one partition, added up: a row of tallies for each cell, as a pane has it.
+//! The deltas of a transaction for one partition, added up by cell.
+//!
+//! There are thousands of cells in a transaction, and most of them hear of one or two of their counters: so each has a chain of
+//! those that it heard of instead of a row with room for all, which would be written and read for nothing.
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::domain::counter::{FAMILY_COUNTERS_MAX, Tally};
 use crate::domain::{Counter, Deltas, Family};
@@ -9,6 +13,8 @@ use crate::store::{Names, Number};
 /// Most bytes of a cell besides its changes, and of one change.
 const CELL_BYTES_MAX: usize = 14;
 const CHANGE_BYTES_MAX: usize = 21;
+/// Sums of a cell that are sorted without an allocation.
+const SORTED_SUMS: usize = FAMILY_COUNTERS_MAX;
 
 /// Which cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,23 +25,33 @@ struct Key {
     at: i64,
 }
 
-/// Where the tallies of a cell begin, and which of them were ever added to: a bit for each slot.
+/// A cell, and which of its counters was added to last.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     key: Key,
-    first: usize,
-    added: u32,
+    last: Option<Link>,
 }
 
-const _: () = assert!(FAMILY_COUNTERS_MAX <= 32, "a row has a bit for each counter");
+/// Where a sum stands: its position and one.
+type Link = std::num::NonZeroU32;
+
+/// What was added to a counter of a cell, and which one was before it.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    before: Option<Link>,
+    slot: u8,
+    tally: Tally,
+}
+
+const _: () = assert!(FAMILY_COUNTERS_MAX <= u8::MAX as usize, "a slot is a byte");
 
 /// Sums by cell.
 #[derive(Debug, Default)]
 pub struct DeltaRows {
     /// Positions in the rows.
-    by_cell: FxHashMap<Key, usize>,
+    by_cell: FxHashMap<Key, u32>,
     rows: Vec<Row>,
-    tallies: Vec<Tally>,
+    sums: Vec<Sum>,
     /// The row that was added to last: most of what an event changes is in one or two cells.
     last: usize,
     /// Rows on their way into a bundle, behind what they are sorted by.
@@ -52,25 +68,30 @@ impl DeltaRows {
         if self.rows.get(self.last).is_none_or(|row| row.key != key) {
             longer = self.turn_to(key);
         }
-        let row = &mut self.rows[self.last];
-        if row.added & 1 << slot == 0 {
-            row.added |= 1 << slot;
-            longer += CHANGE_BYTES_MAX;
+        let (row, slot) = (&mut self.rows[self.last], slot as u8);
+        let mut next = row.last;
+        while let Some(link) = next {
+            let sum = &mut self.sums[place(link)];
+            if sum.slot == slot {
+                sum.tally.add(change);
+                return longer;
+            }
+            next = sum.before;
         }
-        self.tallies[row.first + slot].add(change);
-        longer
+        self.sums.push(Sum { before: row.last, slot, tally: change });
+        row.last = Link::new(self.sums.len() as u32);
+        longer + CHANGE_BYTES_MAX
     }
 
     /// Makes the row of this cell the one that is added to. Returns by how many bytes it lengthens what is said if it is new.
     #[inline(never)]
     fn turn_to(&mut self, key: Key) -> usize {
         let rows = self.rows.len();
-        self.last = *self.by_cell.entry(key).or_insert(rows);
+        self.last = *self.by_cell.entry(key).or_insert(rows as u32) as usize;
         if self.last < rows {
             return 0;
         }
-        self.rows.push(Row { key, first: self.tallies.len(), added: 0 });
-        self.tallies.resize(self.tallies.len() + key.family.width(), Tally::default());
+        self.rows.push(Row { key, last: None });
         CELL_BYTES_MAX
     }
 
@@ -84,10 +105,17 @@ impl DeltaRows {
         self.said.sort_unstable_by_key(|(order, _)| *order);
         let (mut partner, mut at) = (None, None);
         for (_, row) in &self.said {
-            let Row { key, first, added } = self.rows[*row];
-            for slot in slots(added) {
-                let change = self.tallies[first + slot];
-                let Some(counter) = key.family.counter(slot).filter(|_| !change.is_zero()) else { continue };
+            let Row { key, last } = self.rows[*row];
+            let mut sums: SmallVec<[Sum; SORTED_SUMS]> = SmallVec::new();
+            let mut next = last;
+            while let Some(link) = next {
+                sums.push(self.sums[place(link)]);
+                next = self.sums[place(link)].before;
+            }
+            sums.sort_unstable_by_key(|sum| sum.slot);
+            for Sum { slot, tally: change, .. } in sums {
+                let counter = key.family.counter(usize::from(slot)).filter(|_| !change.is_zero());
+                let Some(counter) = counter else { continue };
                 if partner != Some(key.partner) {
                     (partner, at) = (Some(key.partner), None);
                     deltas.begin_partner(partners.text(key.partner));
@@ -105,7 +133,7 @@ impl DeltaRows {
     pub fn clear(&mut self) {
         self.by_cell.clear();
         self.rows.clear();
-        self.tallies.clear();
+        self.sums.clear();
         self.last = 0;
     }
 }
@@ -116,11 +144,6 @@ fn order(partner: u32, key: &Key) -> u128 {
     u128::from(partner) << 96 | u128::from(at) << 32 | key.family as u128
 }
 
-/// The places of the bits that are set, the lowest first.
-fn slots(mut added: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let slot = added.trailing_zeros();
-        added &= added.wrapping_sub(1);
-        (slot < u32::BITS).then_some(slot as usize)
-    })
+fn place(link: Link) -> usize {
+    link.get() as usize - 1
 }

@@ -366,7 +366,7 @@ impl Shard {
         self.customers.look(token)
     }
 
-    /// Looks up the customers of a group of records (64 to 256 at a time) before they are stepped: their look-ups overlap.
+    /// Looks up the customers of a group of inputs that are not met, replies, before they are stepped: their look-ups overlap.
     pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
         self.customers.bring(tokens)
     }

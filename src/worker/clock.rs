@@ -35,6 +35,11 @@ impl Clock {
         now.max(before)
     }
 
+    /// What the machine says, when its clock is the one that counts and it says less than that.
+    pub fn behind(&self, told: EventTime) -> Option<EventTime> {
+        (self.settings.kind == ClockKind::Wall).then(wall).filter(|wall| *wall < told)
+    }
+
     /// True when time passes without records.
     pub fn runs_by_itself(&self) -> bool {
         self.settings.kind != ClockKind::Event

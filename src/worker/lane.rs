@@ -177,17 +177,10 @@ impl Lane {
         vitals: Vitals,
         stop: &Arc<AtomicBool>,
     ) -> Result<Writer, WriterError> {
-        let id = shared.config.transactional_id(stage, number);
+        let mut config = shared.config.lane_producer();
+        config.set("transactional.id", shared.config.transactional_id(stage, number));
         let name = format!("{stage}-{number}-writer");
-        Writer::open(
-            name,
-            &shared.config.lane_producer(),
-            &id,
-            &shared.topics,
-            vitals,
-            std::thread::current(),
-            stop.clone(),
-        )
+        Writer::open(name, config, stage, &shared.topics, vitals, std::thread::current(), stop.clone())
     }
 
     /// Runs until `stop`, or until something is beyond repair.

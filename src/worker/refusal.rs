@@ -4,6 +4,7 @@ use rdkafka::error::KafkaError;
 
 use crate::bus::Topic;
 use crate::bus::restore::RestoreError;
+use crate::domain::EventTime;
 use crate::domain::decision::StageName;
 
 /// Why a shard is not taken over. The process ends with it, so that nothing is written over state that does not fit.
@@ -69,6 +70,13 @@ pub enum Refusal {
          deleted or made anew, or kafka.prefix is another one. Put the log back: `reflow policy status` shows what is there"
     )]
     PolicyLog { stage: StageName, shard: i32, told: i64, known: i64 },
+    #[error(
+        "shard {stage} {shard}: its last transaction says it is {told}, and this machine's clock says {wall}: the clock of the worker that \
+         wrote it ran ahead by more than clock.skew_secs_max ({most} s), or this one is behind. A shard's time never goes back, so it \
+         would stand still until then, and its partners would look current. Set the clocks right (NTP on every machine); if it was the \
+         other one that was wrong, start this shard's workers after that time, or rebuild the state from the inputs"
+    )]
+    Ahead { stage: StageName, shard: i32, told: EventTime, wall: EventTime, most: i64 },
     #[error("the threads that restore the shards could not be run; the log says more")]
     Thread,
 }

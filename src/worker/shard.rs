@@ -179,13 +179,6 @@ impl ShardRunner {
         !self.shared.clock.runs_by_itself() && self.progress.high.ms_since(self.now) > AHEAD_MS_MAX
     }
 
-    /// Looks up whom a group of records is about, before they are taken one by one.
-    pub fn bring<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        if let Stage::Customer(shard) = &self.stage {
-            shard.bring(keys);
-        }
-    }
-
     /// Applies records in their order, the first one in any case and the others until the batch is full; returns how many.
     pub fn take(&mut self, records: &[Raw<'_>]) -> usize {
         let mut buffers = std::mem::take(&mut self.buffers);
@@ -206,7 +199,7 @@ impl ShardRunner {
         for (raw, buffer) in group.iter().zip(buffers) {
             told.push(self.read(raw, buffer));
         }
-        self.stage.meet(&mut told);
+        self.stage.meet(group, &mut told);
         for (before, (raw, told)) in group.iter().zip(&mut told).enumerate() {
             let (now, out) = (self.now, &mut self.batch.outputs);
             let taken = self.stage.take(raw, told, now, &self.policies, &mut self.heard, out);

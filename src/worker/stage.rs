@@ -106,8 +106,9 @@ impl Stage {
     }
 
     /// Does for a group of records, of at most [`customer::GROUP_MAX`], what does not depend on their order.
-    pub fn meet(&mut self, group: &mut [Told<'_>]) {
+    pub fn meet(&mut self, raws: &[Raw<'_>], group: &mut [Told<'_>]) {
         if let Self::Customer(shard) = self {
+            shard.bring(raws.iter().filter(|raw| raw.topic == Topic::Replies).filter_map(|raw| raw.key));
             shard.meet(group.iter_mut().filter_map(|told| match told {
                 Told::Event(met) => Some(met),
                 Told::Body(_) | Told::Refused(_) => None,

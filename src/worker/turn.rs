@@ -11,7 +11,6 @@ use super::shared::Shared;
 use super::stage::Raw;
 use crate::bus::Topic;
 use crate::bus::consumer::{Next, RUN_RECORDS_MAX, Run, lost_offset};
-use crate::bus::native::RECORDS_PER_CALL_MAX;
 use crate::config::Transaction;
 use crate::domain::decision::StageName;
 use crate::telemetry::events;
@@ -60,7 +59,7 @@ impl Lane {
         let (mut taken, mut held) = (0, 0);
         let full = self.shards.values().any(ShardRunner::is_full);
         while taken + held < most && !full {
-            self.bring(urgent);
+            self.inbox.fetch(urgent);
             let (topic, run) = match self.inbox.next(urgent, most - taken - held) {
                 None => break,
                 Some(Next::Records(topic, run)) => (topic, run),
@@ -98,18 +97,6 @@ impl Lane {
             }
         }
         Some(taken)
-    }
-
-    /// Asks for records when the last ones are taken, and looks up whom they are about.
-    fn bring(&mut self, urgent: bool) {
-        let Some(records) = self.inbox.fetch(urgent) else { return };
-        let keys: SmallVec<[(i32, &[u8]); RECORDS_PER_CALL_MAX]> =
-            records.filter_map(|it| Some((it.partition(), it.key()?))).collect();
-        for keys in keys.chunk_by(|(one, _), (next, _)| one == next) {
-            if let Some(runner) = self.shards.get(&keys[0].0) {
-                runner.bring(keys.iter().map(|(_, key)| *key));
-            }
-        }
     }
 
     /// Lets shards that wait for a writer's schema or for policies go on when they are known, and pauses the inputs of those that still wait: no

@@ -14,6 +14,7 @@ use crate::bus::errors::Refused;
 use crate::bus::producer::{Ended, Offsets, Phases, Transactions};
 use crate::bus::vitals::Vitals;
 use crate::bus::{Outbox, Topics};
+use crate::domain::decision::StageName;
 
 /// Batches in flight per lane: each one more would need an undo generation more.
 const IN_FLIGHT_MAX: usize = 1;
@@ -40,18 +41,18 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread and creates its producer, which fences every older one with the same id. `waker` is woken when a
-    /// transaction has ended.
+    /// Starts the thread and creates its producer, which fences every older one with the same id, for a lane of that stage.
+    /// `waker` is woken when a transaction has ended.
     pub fn open(
         name: String,
-        config: &ClientConfig,
-        transactional_id: &str,
+        config: ClientConfig,
+        stage: StageName,
         topics: &Topics,
         vitals: Vitals,
         waker: Thread,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, WriterError> {
-        let mut transactions = Transactions::open(config, transactional_id, topics, vitals, stop)?;
+        let mut transactions = Transactions::open(config, stage, topics, vitals, stop)?;
         let (jobs, taken) = sync_channel::<Job>(IN_FLIGHT_MAX);
         let (done, written) = sync_channel(IN_FLIGHT_MAX);
         let thread = std::thread::Builder::new().name(name).spawn(move || {

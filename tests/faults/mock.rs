@@ -46,7 +46,9 @@ impl Mock {
     }
 
     pub fn open_watched(&self, vitals: Vitals) -> Result<Transactions, Refused> {
-        Transactions::open(&self.config.lane_producer(), "faults", &self.topics, vitals, Arc::default())
+        let mut config = self.config.lane_producer();
+        config.set("transactional.id", "faults");
+        Transactions::open(config, StageName::Customer, &self.topics, vitals, Arc::default())
     }
 
     /// The next requests of that kind fail.

@@ -73,10 +73,10 @@ impl Market {
     /// One approved application of each of these customers.
     pub fn approve(&self, customers: std::ops::Range<u32>) {
         let ids = SchemaIds::default();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+        let now = now();
         for number in customers {
             let (customer, mut value) = (format!("customer-{number}"), Vec::new());
-            let event = Event::Application(approved(&customer, EventTime(now)));
+            let event = Event::Application(approved(&customer, now));
             encode_event(&event, &ids, &mut value);
             self.producer.send(&self.topic(Topic::Applications), customer.as_bytes(), &value);
         }
@@ -123,6 +123,11 @@ impl Market {
         let config = load(Some(config), std::iter::empty()).unwrap();
         recover(config).err().expect("a refusal").to_string()
     }
+}
+
+/// What this machine's clock says.
+pub fn now() -> EventTime {
+    EventTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64)
 }
 
 /// Recovers all customer shards, as a lane does.

@@ -14,7 +14,7 @@ use reflow::worker::progress::{PROGRESS_KEY, Progress};
 use reflow::worker::recovery::{Recovery, Wanted};
 use reflow::worker::{ShardRunner, Shared};
 
-use crate::market::{Market, SHARDS, recover};
+use crate::market::{Market, SHARDS, now, recover};
 use crate::support::{
     Isolation, Producer, client, committed, delete_group, delete_records, delete_topic, kafka, make_anew, read_all,
     run, unique, wait_until,
@@ -76,6 +76,25 @@ fn another_number_of_shards() {
     let said = market.refusal(&other);
     assert!(said.contains("4 customer and 2 partner shards; configured are 4 and 3"), "{said}");
     assert!(said.contains("set shards.customer and shards.partner back"), "{said}");
+}
+
+/// Two minutes of a difference are within what is allowed, a day is not.
+#[test]
+fn a_shard_whose_time_is_ahead_of_this_machines_clock() {
+    let ahead = |name: &str, seconds: i64| {
+        let wall = now().plus_ms(seconds * 1_000);
+        let market = Market::new(name, &format!("clock: {{kind: scaled, scaled_from_ms: {}, scale: 1}}", wall.0));
+        let worker = market.start();
+        market.approve(0..40);
+        market.wait_for_customers(40);
+        market.stop(worker);
+        market.configure("reflow.yaml", SHARDS, "");
+        market
+    };
+    let market = ahead("ahead", 24 * 3_600);
+    refuses(&market, market.path(), &["its last transaction says it is", "clock.skew_secs_max (300 s)", "rebuild"]);
+    let market = ahead("nearly", 120);
+    market.stop(market.start());
 }
 
 /// A changelog with one entry in it, written by hand.

@@ -13,36 +13,46 @@ use crate::bus::outbox::Outgoing;
 /// Most records handed to the client in one call.
 const PRODUCED_PER_CALL_MAX: usize = 1024;
 
-/// A transactional producer's topics, looked up once.
+/// A transactional producer's topics by number, each looked up once.
 pub struct TopicHandles<C: ProducerContext> {
     producer: Arc<BaseProducer<C>>,
-    topics: Vec<NonNull<raw::rd_kafka_topic_t>>,
+    topics: Vec<Option<NonNull<raw::rd_kafka_topic_t>>>,
     run: Vec<raw::rd_kafka_message_t>,
 }
 
 impl<C: ProducerContext> TopicHandles<C> {
-    pub fn open(producer: &Arc<BaseProducer<C>>, names: &[String]) -> Result<Self, KafkaError> {
-        let mut handles = Self { producer: producer.clone(), topics: Vec::with_capacity(names.len()), run: Vec::new() };
-        for name in names {
-            let c_name = CString::new(name.as_str()).map_err(KafkaError::Nul)?;
-            // SAFETY: the client is alive and outlives the handle; a null configuration stands for the client's own.
-            let topic = unsafe { raw::rd_kafka_topic_new(producer.client().native_ptr(), c_name.as_ptr(), null_mut()) };
-            let Some(topic) = NonNull::new(topic) else {
-                return Err(KafkaError::Subscription(format!("no handle for {name}")));
-            };
-            handles.topics.push(topic);
-        }
-        Ok(handles)
+    pub fn new(producer: &Arc<BaseProducer<C>>) -> Self {
+        Self { producer: producer.clone(), topics: Vec::new(), run: Vec::new() }
     }
 
-    /// Hands over records of topic number `topic` and one partition, as many as the client takes; returns how many. The client
-    /// copies them. A full queue is no error: the caller polls and comes again with the rest.
+    /// Makes the topic of that number and name known to the client, which asks for its partitions.
+    pub fn open(&mut self, number: usize, name: &str) -> Result<(), KafkaError> {
+        self.handle(number, name).map(drop)
+    }
+
+    fn handle(&mut self, number: usize, name: &str) -> Result<NonNull<raw::rd_kafka_topic_t>, KafkaError> {
+        if let Some(known) = self.topics.get(number).copied().flatten() {
+            return Ok(known);
+        }
+        let c_name = CString::new(name).map_err(KafkaError::Nul)?;
+        // SAFETY: the client is alive and outlives the handle; a null configuration stands for the client's own.
+        let topic =
+            unsafe { raw::rd_kafka_topic_new(self.producer.client().native_ptr(), c_name.as_ptr(), null_mut()) };
+        let topic = NonNull::new(topic).ok_or_else(|| KafkaError::Subscription(format!("no handle for {name}")))?;
+        self.topics.resize(self.topics.len().max(number + 1), None);
+        self.topics[number] = Some(topic);
+        Ok(topic)
+    }
+
+    /// Hands over records of one partition of the topic of that number and name, as many as the client takes; returns how many. The
+    /// client copies them. A full queue is no error: the caller polls and comes again with the rest.
     pub fn produce<'a>(
         &mut self,
-        topic: usize,
+        (number, name): (usize, &str),
         partition: i32,
         records: impl Iterator<Item = Outgoing<'a>>,
     ) -> Result<usize, KafkaError> {
+        let topic = self.handle(number, name)?;
         self.run.clear();
         self.run.extend(records.take(PRODUCED_PER_CALL_MAX).map(|record| raw::rd_kafka_message_t {
             err: raw::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
@@ -59,8 +69,13 @@ impl<C: ProducerContext> TopicHandles<C> {
         // SAFETY: the handle belongs to this producer; keys and values are borrowed for the length of the call, and the client
         // is told to copy them.
         let taken = unsafe {
-            let topic = self.topics[topic].as_ptr();
-            raw::rd_kafka_produce_batch(topic, partition, raw::RD_KAFKA_MSG_F_COPY, self.run.as_mut_ptr(), count)
+            raw::rd_kafka_produce_batch(
+                topic.as_ptr(),
+                partition,
+                raw::RD_KAFKA_MSG_F_COPY,
+                self.run.as_mut_ptr(),
+                count,
+            )
         };
         let refused = self.run.drain(..).map(|message| message.err).filter(IsError::is_error);
         match refused.map(RDKafkaErrorCode::from).find(|error| *error != RDKafkaErrorCode::QueueFull) {
@@ -72,8 +87,8 @@ impl<C: ProducerContext> TopicHandles<C> {
 
 impl<C: ProducerContext> Drop for TopicHandles<C> {
     fn drop(&mut self) {
-        for topic in self.topics.drain(..) {
-            // SAFETY: made by `open`, given back once; the client is still held.
+        for topic in self.topics.drain(..).flatten() {
+            // SAFETY: made by `handle`, given back once; the client is still held.
             unsafe { raw::rd_kafka_topic_destroy(topic.as_ptr()) };
         }
         let _ = &self.producer;

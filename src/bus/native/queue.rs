@@ -84,15 +84,12 @@ impl<C: ConsumerContext> LaneQueue<C> {
         }
     }
 
-    /// Asks the client for a batch, when the last one is taken; its records, so that they can be looked at before they are
-    /// pulled. Those of a partition come together, in their order.
-    pub fn fetch(&mut self) -> Option<impl Iterator<Item = Record<'_>>> {
-        if self.next < self.batch.len() || !self.refill() {
-            return None;
+    /// Asks the client for a batch, when the last one is taken. Its records of a partition come together, in their order.
+    pub fn fetch(&mut self) {
+        if self.next == self.batch.len() && self.refill() {
+            // SAFETY: the messages are ours until `give_back`.
+            self.batch.sort_by_key(|message| unsafe { message.as_ref() }.map(|content| content.partition));
         }
-        // SAFETY: the messages are ours until `give_back`.
-        self.batch.sort_by_key(|message| unsafe { message.as_ref() }.map(|content| content.partition));
-        Some(self.batch.iter().filter_map(|message| lent(*message)))
     }
 
     /// What [`LaneQueue::pull`] would give, if something is waiting; never waits.

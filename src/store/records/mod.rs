@@ -15,6 +15,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::domain::codec::CodecError;
 use crate::store::batch::{Batch, Met, VALUE_HEAD_BYTES};
@@ -133,7 +134,13 @@ impl<V: Packed> Records<V> {
         self.put_all_away();
         self.next = 0;
         for one in &mut *wanted {
-            one.slot = self.slot_of(one.token);
+            one.slot = self.probable(one.token.as_bytes());
+        }
+        self.touch(wanted.iter().filter_map(|one| one.slot));
+        for one in &mut *wanted {
+            let is_its = |slot: &u32| self.token_of(*slot) == one.token.as_bytes();
+            // Where none is probable there is none.
+            one.slot = one.slot.and_then(|slot| Some(slot).filter(is_its).or_else(|| self.slot_of(one.token)));
         }
         for one in &mut *wanted {
             one.at = one.slot.map(|slot| self.stand(one.token, slot));
@@ -203,15 +210,23 @@ impl<V: Packed> Records<V> {
         (&mut copy.record, &mut self.spare)
     }
 
-    /// Looks a group of records up before they are asked for: the look-ups do not depend on one another, so the processor
-    /// waits for the memory of many at a time. Gives how many are known.
+    /// Touches a group of records, of at most [`TOGETHER_MAX`], before they are asked for one by one. Gives how many are probably known.
     pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
-        let probable: smallvec::SmallVec<[u32; 256]> =
-            tokens.filter_map(|token| self.index.find(hash(token), |_| true).copied()).collect();
-        let cells = probable.iter().filter_map(|slot| self.slots.get(*slot as usize)?.cell);
-        let touched = cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell));
-        std::hint::black_box(touched);
+        let probable: SmallVec<[u32; TOGETHER_MAX]> = tokens.filter_map(|token| self.probable(token)).collect();
+        self.touch(probable.iter().copied());
         probable.len()
+    }
+
+    /// The first slot that may be of this token, without a look at what is there.
+    fn probable(&self, token: &[u8]) -> Option<u32> {
+        self.index.find(hash(token), |_| true).copied()
+    }
+
+    /// Touches committed records: what one of them waits for does not depend on the others, so the processor waits for the memory of
+    /// many at a time.
+    fn touch(&self, slots: impl Iterator<Item = u32>) {
+        let cells = slots.filter_map(|slot| self.slots.get(slot as usize)?.cell);
+        std::hint::black_box(cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell)));
     }
 
     /// Every record that the open batch changed: the changelog's key and value, absolute.
@@ -233,9 +248,7 @@ impl<V: Packed> Records<V> {
     /// Accepts the batch in flight.
     pub fn commit(&mut self) {
         for group in self.flight.records.chunks(COMMITTED_TOGETHER) {
-            // They lie anywhere in memory: the processor waits for many of them at a time.
-            let cells = group.iter().filter(|met| met.changed).filter_map(|met| self.slots[met.slot as usize].cell);
-            std::hint::black_box(cells.fold(0u8, |sum, cell| sum ^ self.slab.touch(cell)));
+            self.touch(group.iter().filter(|met| met.changed).map(|met| met.slot));
             for met in group.iter().filter(|met| met.changed) {
                 let cell = &mut self.slots[met.slot as usize].cell;
                 keep(&mut self.slab, cell, self.flight.token(met), self.flight.body(met));
