@@ -140,7 +140,7 @@ fn first_after_a_failed_fetch(is_looked_at: bool) -> (i64, u32) {
     let first = loop {
         assert!(began.elapsed().as_secs() < WAIT_SECS_MAX, "nothing comes after {errors} errors");
         inbox.serve();
-        if !is_looked_at && errors == 0 && inbox.fetch(true).is_some() {
+        if !is_looked_at && errors == 0 && inbox.fetch(true) {
             inbox.pause(0, true).unwrap();
             inbox.pause(0, false).unwrap();
         }

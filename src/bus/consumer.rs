@@ -319,9 +319,10 @@ impl Inbox {
         self.marks.clear();
     }
 
-    /// Asks for a batch of records, when all of the last one are taken: the next calls of [`Inbox::next`] give them.
-    pub fn fetch(&mut self, urgent: bool) {
-        if urgent { &mut self.urgent } else { &mut self.others }.fetch();
+    /// Asks for a batch of records, when all of the last one are taken, which the next calls of [`Inbox::next`] give; true when
+    /// something waits.
+    pub fn fetch(&mut self, urgent: bool) -> bool {
+        if urgent { &mut self.urgent } else { &mut self.others }.fetch()
     }
 
     /// The next records of the urgent inputs, or of the others, if some are waiting; at most so many.

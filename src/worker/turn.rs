@@ -59,7 +59,9 @@ impl Lane {
         let (mut taken, mut held) = (0, 0);
         let full = self.shards.values().any(ShardRunner::is_full);
         while taken + held < most && !full {
-            self.inbox.fetch(urgent);
+            if !self.inbox.fetch(urgent) {
+                break;
+            }
             let (topic, run) = match self.inbox.next(urgent, most - taken - held) {
                 None => break,
                 Some(Next::Records(topic, run)) => (topic, run),

@@ -84,12 +84,14 @@ impl<C: ConsumerContext> LaneQueue<C> {
         }
     }
 
-    /// Asks the client for a batch, when the last one is taken. Its records of a partition come together, in their order.
-    pub fn fetch(&mut self) {
+    /// Asks the client for a batch, when the last one is taken; true when something waits. Records of a partition come together,
+    /// in their order.
+    pub fn fetch(&mut self) -> bool {
         if self.next == self.batch.len() && self.refill() {
             // SAFETY: the messages are ours until `give_back`.
             self.batch.sort_by_key(|message| unsafe { message.as_ref() }.map(|content| content.partition));
         }
+        self.next < self.batch.len()
     }
 
     /// What [`LaneQueue::pull`] would give, if something is waiting; never waits.
