@@ -117,7 +117,7 @@ impl Topic {
         Topic::ALL.iter().copied().filter(move |topic| topic.layout().read_by == Some(stage))
     }
 
-    /// What a stage writes to in the usual transaction; to others (alerts, dead letters) it writes now and then.
+    /// What a stage writes to in the usual transaction; to others (alerts, dead letters, candidates of other kinds) it writes now and then.
     pub fn outputs(stage: StageName) -> &'static [Topic] {
         match stage {
             StageName::Customer => &[Topic::PartnerFacts, Topic::Decisions, Topic::Journal, Topic::CustomerChangelog],

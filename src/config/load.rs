@@ -89,6 +89,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ("lanes.customer", i64::from(config.lanes.customer)),
         ("lanes.partner", i64::from(config.lanes.partner)),
         ("clock.scale", i64::from(config.clock.scale)),
+        ("clock.skew_secs_max", config.clock.skew_secs_max),
         ("kafka.replication", i64::from(config.kafka.replication)),
         ("transaction.records_max", config.transaction.records_max as i64),
         ("transaction.record_bytes_max", config.transaction.record_bytes_max as i64),

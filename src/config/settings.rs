@@ -46,6 +46,7 @@ impl Config {
             days_keep_ms: partner.days_keep_days * DAY_MS,
             min_n: partner.min_n,
             heartbeat_stale_secs: partner.heartbeat_stale_secs,
+            time_passes: self.clock.kind != ClockKind::Event,
             idle_after_secs: partner.idle_after_secs,
             view_every_ms: partner.view_every_ms,
         }

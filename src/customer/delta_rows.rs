@@ -147,3 +147,44 @@ fn order(partner: u32, key: &Key) -> u128 {
 fn place(link: Link) -> usize {
     link.get() as usize - 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::words::Word;
+
+    /// What is said does not depend on the order in which it was gathered: sums of a cell by counter, cells by time, none for nothing.
+    #[test]
+    fn sums_are_said_in_one_order() {
+        let mut names = Names::default();
+        let partners = ["b", "a"].map(|name| names.number(name));
+        names.ranked();
+        let one = |count: i64| Tally { count, ..Tally::default() };
+        let added: Vec<(Number, Counter, i64, i64)> = Counter::ALL
+            .iter()
+            .flat_map(|counter| partners.map(|partner| (partner, *counter, 60_000, 2)))
+            .chain([(partners[0], Counter::ALL[0], 0, 5), (partners[1], Counter::ALL[3], 60_000, -2)])
+            .collect();
+        let told = |added: &mut dyn Iterator<Item = &(Number, Counter, i64, i64)>| {
+            let (mut rows, mut deltas) = (DeltaRows::default(), Deltas::default());
+            added.for_each(|(partner, counter, at, change)| {
+                rows.add(*partner, *counter, *at, one(*change));
+            });
+            rows.take(&names, &mut deltas);
+            deltas
+                .iter()
+                .map(|delta| (delta.partner.to_string(), delta.at, delta.counter, delta.change))
+                .collect::<Vec<_>>()
+        };
+        let (forth, back) = (told(&mut added.iter()), told(&mut added.iter().rev()));
+        assert_eq!(forth, back);
+        assert_eq!(forth.len(), 2 * Counter::ALL.len(), "one sum came to nothing, one cell has one more");
+        let places: Vec<_> =
+            forth.iter().map(|(partner, at, counter, _)| (partner.clone(), *at, counter.ordinal())).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        let mut again = DeltaRows::default();
+        let (first, second) =
+            (again.add(partners[0], Counter::ALL[0], 0, one(1)), again.add(partners[0], Counter::ALL[0], 0, one(1)));
+        assert_eq!((first, second), (CELL_BYTES_MAX + CHANGE_BYTES_MAX, 0), "a sum is said once");
+    }
+}

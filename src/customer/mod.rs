@@ -367,8 +367,8 @@ impl Shard {
     }
 
     /// Looks up the customers of a group of inputs that are not met, replies, before they are stepped: their look-ups overlap.
-    pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) -> usize {
-        self.customers.bring(tokens)
+    pub fn bring<'t>(&self, tokens: impl Iterator<Item = &'t [u8]>) {
+        self.customers.bring(tokens);
     }
 
     /// Highest accepted event time of the shard; 0 before the first.

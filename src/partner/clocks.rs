@@ -42,15 +42,16 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// Notes a bundle's header.
-    pub fn hear(&mut self, header: &BundleHeader) -> Heard {
+    /// Notes a bundle's header, that was said at `said_at` at the latest.
+    pub fn hear(&mut self, header: &BundleHeader, said_at: EventTime) -> Heard {
         let clock = self.shards.edit_or(&header.source_shard, ShardClock::default);
         let expected = clock.sequence.saturating_add(1);
         if header.sequence < expected {
             let first = !std::mem::replace(&mut clock.repeating, true);
             return Heard::Repeated { first };
         }
-        *clock = ShardClock { sequence: header.sequence, now: clock.now.max(header.now), repeating: false };
+        *clock =
+            ShardClock { sequence: header.sequence, now: clock.now.max(header.now.min(said_at)), repeating: false };
         if header.sequence == expected { Heard::Next } else { Heard::Gap { expected } }
     }
 

@@ -30,7 +30,9 @@ pub const FOREIGN_SHARE: i64 = 10;
 impl Shard {
     /// Notes who speaks; false when the bundle was taken before.
     pub(super) fn hear(&mut self, header: &BundleHeader, now: EventTime, out: &mut Vec<Output>) -> bool {
-        let (heard, shard) = (self.clocks.hear(header), header.source_shard);
+        // A customer shard that falls silent after its clock ran ahead is missed as soon as any other.
+        let said_at = if self.settings.time_passes { now } else { header.now };
+        let (heard, shard) = (self.clocks.hear(header, said_at), header.source_shard);
         let detail = match heard {
             Heard::Next | Heard::Repeated { first: false } => None,
             Heard::Gap { expected } => Some(format!(

@@ -75,6 +75,8 @@ pub struct Settings {
     /// Cases below which a rate is `too_few`.
     pub min_n: i64,
     pub heartbeat_stale_secs: i64,
+    /// Time passes without records: a bundle of a later time than now comes from a clock that runs ahead.
+    pub time_passes: bool,
     pub idle_after_secs: i64,
     /// Least time between two views of one partner, milliseconds.
     pub view_every_ms: i64,

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Clock as Settings, ClockKind};
 use crate::domain::EventTime;
+use crate::domain::time::SECOND_MS;
 
 /// The configured clock of a process.
 #[derive(Debug)]
@@ -35,9 +36,10 @@ impl Clock {
         now.max(before)
     }
 
-    /// What the machine says, when its clock is the one that counts and it says less than that.
+    /// What the machine says, when its clock is the one that counts and clocks may not differ so much that it says that little.
     pub fn behind(&self, told: EventTime) -> Option<EventTime> {
-        (self.settings.kind == ClockKind::Wall).then(wall).filter(|wall| *wall < told)
+        let most_ms = self.settings.skew_secs_max.saturating_mul(SECOND_MS);
+        (self.settings.kind == ClockKind::Wall).then(wall).filter(|wall| told.ms_since(*wall) > most_ms)
     }
 
     /// True when time passes without records.
@@ -58,4 +60,23 @@ impl Clock {
 pub fn wall() -> EventTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     EventTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::DAY_MS;
+
+    #[test]
+    fn only_a_wall_clock_is_behind_and_only_by_more_than_clocks_differ() {
+        let behind = |kind, ahead_ms: i64| {
+            let settings = Settings { kind, skew_secs_max: 300, ..Settings::default() };
+            Clock::held(settings).behind(wall().plus_ms(ahead_ms)).is_some()
+        };
+        assert!(!behind(ClockKind::Wall, -DAY_MS) && !behind(ClockKind::Wall, 290 * SECOND_MS));
+        assert!(behind(ClockKind::Wall, 400 * SECOND_MS) && behind(ClockKind::Wall, DAY_MS));
+        assert!(!behind(ClockKind::Event, DAY_MS) && !behind(ClockKind::Scaled, DAY_MS));
+        let ever = Clock::held(Settings { skew_secs_max: i64::MAX, ..Settings::default() });
+        assert_eq!(ever.behind(EventTime(i64::MAX)), None, "nothing overflows");
+    }
 }

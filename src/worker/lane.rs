@@ -216,7 +216,7 @@ impl Lane {
             return self.hand_over();
         }
         if taken == 0 && self.batch.is_none() {
-            self.tick();
+            self.tick()?;
         }
         if taken < TRICKLE_RECORDS_MAX {
             self.rest(taken);
@@ -258,7 +258,7 @@ impl Lane {
 
     /// Closes the batch and hands it to the writer.
     fn hand_over(&mut self) -> Result<(), LaneError> {
-        self.tick();
+        self.tick()?;
         self.batch = None;
         let group = self.group.clone();
         let group = group.ok_or_else(|| KafkaError::Subscription("the consumer has no group".to_owned()))?;

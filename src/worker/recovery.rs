@@ -18,7 +18,6 @@ use crate::bus::identity::Identity;
 use crate::bus::restore::{Course, Extent, RestoreError, Restorer, Stretch};
 use crate::domain::Text;
 use crate::domain::decision::StageName;
-use crate::domain::time::SECOND_MS;
 use crate::store::image::{Header, Log};
 use crate::words;
 
@@ -319,13 +318,7 @@ impl Recovery<'_> {
         if (was, was_partner) != (is, is_partner) {
             return Err(Refusal::Shards { stage, shard, was, was_partner, is, is_partner });
         }
-        let (told, most) = (progress.now, self.shared.config.clock.skew_secs_max);
-        match self.shared.clock.behind(told) {
-            Some(wall) if told.ms_since(wall) > most.saturating_mul(SECOND_MS) => {
-                Err(Refusal::Ahead { stage, shard, told, wall, most })
-            }
-            _ => Ok(()),
-        }
+        Refusal::of_time(self.shared, stage, shard, progress.now).map_or(Ok(()), Err)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rdkafka::error::KafkaError;
 
+use super::Shared;
 use crate::bus::Topic;
 use crate::bus::restore::RestoreError;
 use crate::domain::EventTime;
@@ -72,9 +73,9 @@ pub enum Refusal {
     PolicyLog { stage: StageName, shard: i32, told: i64, known: i64 },
     #[error(
         "shard {stage} {shard}: its last transaction says it is {told}, and this machine's clock says {wall}: the clock of the worker that \
-         wrote it ran ahead by more than clock.skew_secs_max ({most} s), or this one is behind. A shard's time never goes back, so it \
-         would stand still until then, and its partners would look current. Set the clocks right (NTP on every machine); if it was the \
-         other one that was wrong, start this shard's workers after that time, or rebuild the state from the inputs"
+         wrote it ran ahead by more than clock.skew_secs_max ({most} s; a worker that still writes such times does not say so itself), or this \
+         one is behind, or the time came from data (clock.kind: event) until now. A shard's time never goes back, so it would stand still \
+         until then. Set the clocks right (NTP on every machine) and wait until that time; or rebuild the state from the inputs"
     )]
     Ahead { stage: StageName, shard: i32, told: EventTime, wall: EventTime, most: i64 },
     #[error("the threads that restore the shards could not be run; the log says more")]
@@ -82,14 +83,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Why a shard whose last time was `told` is not worked on by this machine's clock, when it is too far behind.
+    pub(super) fn of_time(shared: &Shared, stage: StageName, shard: i32, told: EventTime) -> Option<Self> {
+        let most = shared.config.clock.skew_secs_max;
+        shared.clock.behind(told).map(|wall| Self::Ahead { stage, shard, told, wall, most })
+    }
+
     /// True when nothing was wrong: the shards went elsewhere while they were restored.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Restore(RestoreError::Cancelled))
     }
 
-    /// True when it may become right by itself: something is out of reach, or has to end first.
+    /// True when it may become right by itself: something is out of reach, or has to end first, or time has to pass.
     pub fn may_pass(&self) -> bool {
         let passes = |error: &RestoreError| !matches!(error, RestoreError::Entry { .. });
-        matches!(self, Self::Kafka(_) | Self::Thread) || matches!(self, Self::Restore(error) if passes(error))
+        matches!(self, Self::Kafka(_) | Self::Thread | Self::Ahead { .. })
+            || matches!(self, Self::Restore(error) if passes(error))
     }
 }

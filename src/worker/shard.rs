@@ -97,6 +97,11 @@ impl ShardRunner {
         self.shard
     }
 
+    /// The `now` of the last batch that was closed.
+    pub fn time(&self) -> EventTime {
+        self.progress.now
+    }
+
     /// Progress as of the last committed batch.
     pub fn committed(&self) -> &Progress {
         &self.committed

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::lane::{IDLE_MS_MAX, Lane, LaneError};
 use super::reading::HELD_RECORDS_MAX;
+use super::refusal::Refusal;
 use super::shard::ShardRunner;
 use super::shared::Shared;
 use super::stage::Raw;
@@ -130,14 +131,22 @@ impl Lane {
 
     /// Lets every shard do what time alone brings about. Not a customer shard while a policy may be in force that is not known: its
     /// heartbeat would say that the data are current, and they are not read. The partner stage goes on, or nobody would become stale.
-    pub(super) fn tick(&mut self) {
+    ///
+    /// Errs when this machine's clock was set back: what is taken over by such a clock is refused, and so is what it works on.
+    pub(super) fn tick(&mut self) -> Result<(), LaneError> {
+        let behind =
+            |(shard, runner): (&i32, &ShardRunner)| Refusal::of_time(&self.shared, self.stage, *shard, runner.time());
+        if let Some(refusal) = self.shards.iter().find_map(behind) {
+            return Err(refusal.into());
+        }
         if self.stage == StageName::Customer && self.shared.policies.is_silent() {
-            return;
+            return Ok(());
         }
         self.shards.values_mut().for_each(ShardRunner::tick);
         if self.shards.values().any(ShardRunner::is_open) {
             self.batch.get_or_insert_with(Batch::begin);
         }
+        Ok(())
     }
 
     /// True when the batch is to be written now: nothing is in flight, and the interval is over (a short one while somebody

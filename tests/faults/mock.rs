@@ -65,11 +65,12 @@ impl Mock {
     }
 }
 
-/// Writes two records and an offset in one transaction.
+/// Writes three records, one of them to a topic that a stage does not write to usually, and an offset in one transaction.
 pub fn write(topics: &Topics, transactions: &mut Transactions) -> Ended {
     let mut outbox = Outbox::default();
     outbox.push(Topic::Decisions, 0, b"key", |out| out.extend_from_slice(b"value"));
     outbox.push(Topic::CustomerChangelog, 0, b"key", |out| out.extend_from_slice(b"value"));
+    outbox.push(Topic::DeadLetters, 0, b"key", |out| out.extend_from_slice(b"value"));
     let mut next = TopicPartitionList::new();
     next.add_partition_offset(&topics.name(Topic::Applications), 0, Offset::Offset(7)).unwrap();
     transactions.write(&outbox, &Offsets { next: &next, group: &group() }).0

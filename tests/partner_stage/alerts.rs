@@ -80,6 +80,22 @@ fn stale_and_current_again_once_each() {
     );
 }
 
+/// A customer shard whose clock ran ahead by a day, and then no more word of it: it is missed after as long as any other.
+#[test]
+fn a_shard_that_was_ahead_of_its_time_is_missed_in_time() {
+    let mut stage = Stage::new();
+    let mut ahead = stage.bundle(0);
+    ahead.header.now = stage.now.plus_ms(DAY_MS);
+    stage.take(&ahead);
+    stage.pass(20_000);
+    let other = stage.bundle(1);
+    stage.take(&other);
+    stage.pass(10_001);
+    let out = stage.tick();
+    let alerts = alerts(&out, AlertKind::PartnerStale);
+    assert!(alerts.len() == 1 && alerts[0].detail.ends_with("customer shards 0"), "{alerts:?}");
+}
+
 #[test]
 fn a_shard_that_is_never_heard_is_reported_after_a_while() {
     let mut stage = Stage::silent();

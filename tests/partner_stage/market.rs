@@ -141,6 +141,7 @@ pub fn settings() -> Settings {
         days_keep_ms: 800 * DAY_MS,
         min_n: 30,
         heartbeat_stale_secs: STALE_MS / 1_000,
+        time_passes: true,
         idle_after_secs: 300,
         view_every_ms: 1_000,
     }

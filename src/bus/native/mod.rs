@@ -20,6 +20,6 @@ mod topic_id;
 pub use allocator::keep_freed_memory;
 pub use handles::TopicHandles;
 pub use known::{group_events, is_member, known_end};
-pub use queue::{Delivery, LaneQueue, RECORDS_PER_CALL_MAX};
+pub use queue::{Delivery, LaneQueue};
 pub use record::Record;
 pub use topic_id::topic_id;

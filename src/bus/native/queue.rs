@@ -12,7 +12,7 @@ use rdkafka::error::{IsError, KafkaError};
 use super::record::{Record, lent};
 
 /// Most records taken from the client in one call.
-pub const RECORDS_PER_CALL_MAX: usize = 256;
+const RECORDS_PER_CALL_MAX: usize = 256;
 
 /// A queue of this lane's own, into which input partitions are forwarded.
 pub struct LaneQueue<C: ConsumerContext> {
