@@ -40,6 +40,8 @@ mod reach;
 mod recorded;
 #[path = "parts/recovery.rs"]
 mod recovery;
+#[path = "parts/relay.rs"]
+mod relay;
 #[path = "parts/report.rs"]
 mod report;
 #[path = "parts/rows.rs"]

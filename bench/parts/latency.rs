@@ -26,6 +26,8 @@ use reflow::worker::lane::Assignment;
 use reflow::worker::models::PhaseTotals;
 use reflow::worker::{Shared, start};
 
+use crate::relay::Relay;
+
 const RATE: u64 = 5_000;
 /// Every how many events one is a drawdown that is decided.
 const DRAWDOWN_EVERY: u64 = 10;
@@ -70,17 +72,59 @@ pub fn run(config: Config, warm_up_secs: u64, secs: u64) -> Latency {
         assert!(began.elapsed() < Duration::from_secs(60), "the worker does not become ready");
         std::thread::park_timeout(Duration::from_millis(10));
     }
-    let all = (warm_up_secs + secs) * RATE;
-    let started = Instant::now() + Duration::from_millis(200);
-    let reading = config.clone();
-    let counted = Duration::from_secs(warm_up_secs);
-    let reader = std::thread::spawn(move || read(&reading, started, counted, all));
-    send(&config, started, all);
-    let mut latency = reader.join().expect("reader");
+    let mut latency = measure(&config, warm_up_secs, secs, by_the_worker);
     latency.transactions = worker.models.transactions.load(Relaxed);
     latency.phases = phases(&worker.models.phases, latency.transactions);
     worker.join().expect("worker ends well");
     latency
+}
+
+/// The same without a worker: two hops of a raw transactional copy.
+pub fn bare(config: &Config, warm_up_secs: u64, secs: u64) -> Latency {
+    let relay = Relay::start(config);
+    let mut latency = measure(config, warm_up_secs, secs, by_the_relay);
+    latency.transactions = relay.stop();
+    latency
+}
+
+/// Sends at the rate and reads what is decided.
+fn measure(config: &Config, warm_up_secs: u64, secs: u64, said: fn(&[u8]) -> Said) -> Latency {
+    let all = (warm_up_secs + secs) * RATE;
+    let started = Instant::now() + Duration::from_millis(200);
+    let reading = config.clone();
+    let counted = Duration::from_secs(warm_up_secs);
+    let reader = std::thread::spawn(move || read(&reading, started, counted, all, said));
+    send(config, started, all);
+    reader.join().expect("reader")
+}
+
+/// What a record of `decisions` says.
+enum Said {
+    /// Both stages have decided upon the event of this number.
+    Decided(u64),
+    OneStage,
+    /// Something that no drawdown waits for.
+    Aside,
+}
+
+fn by_the_worker(value: &[u8]) -> Said {
+    let decision: Decision = SchemaIds::default().decode(Schema::Decision, value).expect("a decision");
+    if matches!(decision.kind, DecisionKind::Proposed | DecisionKind::Revoked | DecisionKind::Expired) {
+        Said::Aside
+    } else if decision.stage == StageName::Customer {
+        Said::OneStage
+    } else {
+        Said::Decided(number(&decision.source.event_id))
+    }
+}
+
+fn by_the_relay(value: &[u8]) -> Said {
+    let end = value.iter().position(|byte| *byte == 0).expect("an id and zeros");
+    Said::Decided(number(std::str::from_utf8(&value[..end]).expect("an id")))
+}
+
+fn number(event_id: &str) -> u64 {
+    event_id.trim_start_matches("e-").parse().expect("our event id")
 }
 
 fn phases(total: &PhaseTotals, transactions: u64) -> String {
@@ -241,7 +285,7 @@ fn event<'a>(id: &'a str, customer: &'a str, kind: ApplicationKind, drawdown: Op
 }
 
 /// Reads decisions as they are committed; drawdowns that were due before `counted` are not counted.
-fn read(config: &Config, started: Instant, counted: Duration, all: u64) -> Latency {
+fn read(config: &Config, started: Instant, counted: Duration, all: u64, said: fn(&[u8]) -> Said) -> Latency {
     let mut settings = config.reader();
     settings.set("group.id", "latency-reader").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "5");
     let consumer: BaseConsumer = settings.create().expect("consumer");
@@ -251,23 +295,20 @@ fn read(config: &Config, started: Instant, counted: Duration, all: u64) -> Laten
     }
     consumer.assign(&list).expect("assign");
     let micros = Histogram::new_with_bounds(1, MICROS_MAX, 3).expect("bounds");
-    let (ids, mut seen, mut latency) =
-        (SchemaIds::default(), 0, Latency { micros, one_stage: 0, transactions: 0, phases: String::new() });
+    let (mut seen, mut latency) = (0, Latency { micros, one_stage: 0, transactions: 0, phases: String::new() });
     let last = due(all) + Duration::from_secs(30);
     while seen < all / DRAWDOWN_EVERY && started.elapsed() < last {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else { continue };
         let arrived = started.elapsed();
-        let value = message.payload().expect("a decision");
-        let decision: Decision = ids.decode(Schema::Decision, value).expect("a decision");
-        if matches!(decision.kind, DecisionKind::Proposed | DecisionKind::Revoked | DecisionKind::Expired) {
-            continue;
-        }
+        let n = match said(message.payload().expect("a decision")) {
+            Said::Aside => continue,
+            Said::OneStage => {
+                (seen, latency.one_stage) = (seen + 1, latency.one_stage + 1);
+                continue;
+            }
+            Said::Decided(n) => n,
+        };
         seen += 1;
-        if decision.stage == StageName::Customer {
-            latency.one_stage += 1;
-            continue;
-        }
-        let n: u64 = decision.source.event_id.trim_start_matches("e-").parse().expect("our event id");
         if due(n) >= counted {
             latency.micros.saturating_record(arrived.saturating_sub(due(n)).as_micros() as u64);
         }

@@ -91,6 +91,8 @@ pub const LINES: &[Line] = &[
     line("latency.p50", "latency p50, two stages, 5,000 events/s, 4 + 1 shards", "ms", 0),
     line("latency.p99", "latency p99, two stages, 5,000 events/s, 4 + 1 shards", "ms", 0).at_most(120.0, 60.0),
     line("latency.max", "latency max, 4 + 1 shards", "ms", 0),
+    line("latency.bare.p50", "latency p50, two raw transactional hops, 4 + 1 shards", "ms", 0),
+    line("latency.bare.p99", "latency p99, two raw transactional hops, 4 + 1 shards", "ms", 0),
     line("latency.wide.p50", "latency p50, 8 + 2 shards", "ms", 0),
     line("latency.wide.p99", "latency p99, 8 + 2 shards", "ms", 0),
     line("latency.wide.max", "latency max, 8 + 2 shards", "ms", 0),

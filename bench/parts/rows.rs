@@ -265,6 +265,12 @@ impl Ladder {
             self.table.put(p99, latency.ms(0.99));
             self.table.put(max, latency.ms(1.0));
         }
+        let mut config = self.topics_for(FEW_SHARDS);
+        config.clock.kind = ClockKind::Wall;
+        let bare = latency::bare(&config, WARM_UP_SECS / 4, self.size.latency_secs);
+        self.say(&format!("  two raw hops: {} decisions, {} transactions", bare.micros.len(), bare.transactions));
+        self.table.put("latency.bare.p50", bare.ms(0.5));
+        self.table.put("latency.bare.p99", bare.ms(0.99));
     }
 
     fn memory(&mut self) {
