@@ -45,7 +45,7 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 struct Size {
     rounds: usize,
-    /// Raw copies of each kind a round: short ones, so a slow moment of the machine spoils one of them.
+    /// Turns of the worker and of its raw copies a round: short ones, so a slow moment of the machine spoils one of them.
     copies: usize,
     events: u64,
     customers: u64,
@@ -170,8 +170,7 @@ impl Ladder {
     fn rungs(&mut self) {
         self.warm_up();
         let (from, events) = self.filled(self.even(), self.size.events);
-        let alone = whole::run(&from, &CUSTOMER, events, policies());
-        self.put("l4", "l4.wall", alone.cost);
+        let mut alone = whole::run(&from, &CUSTOMER, events, policies());
         let mut recorded = Recorded::read(&from, alone.produced);
         self.table.put("records", alone.produced as f64 / events as f64);
         self.table.put("bytes", alone.produced_bytes as f64 / events as f64);
@@ -180,6 +179,11 @@ impl Ladder {
         self.table.put("raw.poll", raw::consume(raw::polled(&from), events).per_cpu());
         let nothing = &mut raw::Nothing;
         for turn in 0..self.size.copies {
+            if turn > 0 {
+                let (again, events) = self.filled(self.even(), self.size.events);
+                alone = whole::run(&again, &CUSTOMER, events, policies());
+            }
+            self.put("l4", "l4.wall", alone.cost);
             // Each goes first in turn: what the broker still does for the first is done beside the second.
             let mut copied = [turn % 2 == 0, turn % 2 == 1].map(|transactions| {
                 let to = self.topics();
