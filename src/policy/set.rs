@@ -11,6 +11,8 @@ use crate::domain::{EventTime, PolicyRecord, Text};
 /// Most versions in a log: one an hour for 170 days. A further one is refused; shards do not take another log for this one, so the way
 /// on is another `kafka.prefix`, with state made anew from the inputs.
 pub const VERSIONS_MAX: usize = 4_096;
+/// From so many on, whoever looks at the log or publishes into it is told that it ends: six weeks of one an hour are left.
+const VERSIONS_MANY: usize = 3_072;
 /// Most records that are no policy and are still told of; the newest stay.
 const REJECTED_MAX: usize = 256;
 /// Longest text that is kept of what is wrong with one, characters.
@@ -76,6 +78,11 @@ impl PolicySet {
             }
         }
         set.digested()
+    }
+
+    /// How many more versions the log takes, and a warning while they are few.
+    pub fn versions_left(&self) -> (usize, Option<String>) {
+        left_of(self.versions.len())
     }
 
     /// The policy of a record, if it may stand beside those that are known.
@@ -149,6 +156,17 @@ impl PolicySet {
     }
 }
 
+fn left_of(versions: usize) -> (usize, Option<String>) {
+    let left = VERSIONS_MAX.saturating_sub(versions);
+    let warning = (versions >= VERSIONS_MANY).then(|| {
+        format!(
+            "the policy log holds {versions} of at most {VERSIONS_MAX} versions; before it is full, plan a rebuild under another \
+             `kafka.prefix`, into whose log only the versions go that are still needed"
+        )
+    });
+    (left, warning)
+}
+
 /// The document of a published record.
 pub fn document(record: &PolicyRecord) -> Document {
     let part = |file: &crate::domain::policy_record::PolicyFile| Part::new(file.file.as_str(), file.text.as_str());
@@ -192,4 +210,19 @@ fn twice(at: &Source, found: String, other: &Source, next: &str) -> Problem {
 
 fn problem(code: ProblemCode, at: &Source, found: String, expected: String, next: &str) -> Problem {
     Problem { code, file: at.file.clone(), place: at.place, found, expected, next: next.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_says_that_it_ends_long_before() {
+        assert_eq!(left_of(0), (VERSIONS_MAX, None));
+        assert_eq!(left_of(VERSIONS_MANY - 1), (1_025, None));
+        let (left, warning) = left_of(VERSIONS_MANY);
+        assert!(left == 1_024 && warning.unwrap().contains("3072 of at most 4096"));
+        let (left, warning) = left_of(VERSIONS_MAX);
+        assert!(left == 0 && warning.is_some());
+    }
 }

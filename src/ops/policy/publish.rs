@@ -123,6 +123,9 @@ fn put(config: &Config, log: &PolicyLog, policy: &Policy, document: &Document, a
         record.effective_from,
         after.set().digest()
     );
+    if let (_, Some(warning)) = after.set().versions_left() {
+        eprintln!("warning: {warning}");
+    }
     Ok(())
 }
 

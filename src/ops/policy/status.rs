@@ -25,6 +25,8 @@ struct Status {
     /// The workers' time: the newest that they have seen.
     at: String,
     versions: Vec<Version>,
+    /// How many more the log takes.
+    versions_left: usize,
     rejected: Vec<Rejected>,
     digest: Text,
     workers: Vec<Worker>,
@@ -72,9 +74,11 @@ pub fn status(config: &Config, json: bool) -> Ended {
         false => PolicyLog::of_files(policies::load(&config.policies)?),
     };
     let at = newest_seen(config)?.unwrap_or_else(wall);
+    let (versions_left, warning) = log.set().versions_left();
     let status = Status {
         at: at.to_string(),
         versions: versions(&log, at),
+        versions_left,
         rejected: log.set().rejected_since(0).map(rejected).collect(),
         digest: log.set().digest().clone(),
         workers: workers(config, &log)?,
@@ -83,6 +87,9 @@ pub fn status(config: &Config, json: bool) -> Ended {
         println!("{}", serde_json::to_string_pretty(&status).map_err(Failure::reach)?);
     } else {
         print(&status);
+    }
+    if let Some(warning) = warning {
+        eprintln!("warning: {warning}");
     }
     let differing: Vec<&str> =
         status.workers.iter().filter(|worker| worker.state == "differs").map(|worker| worker.worker.as_str()).collect();
@@ -163,7 +170,7 @@ fn shown(offset: Option<i64>) -> String {
 }
 
 fn print(status: &Status) {
-    println!("as of {}, digest {}", status.at, status.digest);
+    println!("as of {}, digest {}, room for {} more versions", status.at, status.digest, status.versions_left);
     println!("{:16}  {:9}  {:24}  {:>6}  {:32}  again", "version", "state", "effective from", "offset", "hash");
     for row in &status.versions {
         let (again, offset) = (row.again.as_deref().unwrap_or(""), shown(row.offset));
