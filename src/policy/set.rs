@@ -80,9 +80,9 @@ impl PolicySet {
         set.digested()
     }
 
-    /// How many more versions the log takes, and a warning while they are few.
-    pub fn versions_left(&self) -> (usize, Option<String>) {
-        left_of(self.versions.len())
+    /// How many more versions the log takes, and a warning while they are few; none where policies come from files.
+    pub fn versions_left(&self) -> Option<(usize, Option<String>)> {
+        self.next.map(|_| left_of(self.versions.len()))
     }
 
     /// The policy of a record, if it may stand beside those that are known.

@@ -180,6 +180,7 @@ fn a_worker_with_files_does_not_read_the_log_and_nothing_is_published_for_it() {
     assert_eq!(known(&worker).1, "e2e");
     let (code, said) = policy(&deployment, &["status"]);
     assert!(code == 0 && said.contains("in_force") && said.contains("current"), "{code} {said}");
+    assert!(!said.contains("more versions"), "{said}");
     deployment.stop(worker);
 }
 

@@ -123,7 +123,7 @@ fn put(config: &Config, log: &PolicyLog, policy: &Policy, document: &Document, a
         record.effective_from,
         after.set().digest()
     );
-    if let (_, Some(warning)) = after.set().versions_left() {
+    if let Some((_, Some(warning))) = after.set().versions_left() {
         eprintln!("warning: {warning}");
     }
     Ok(())

@@ -25,8 +25,8 @@ struct Status {
     /// The workers' time: the newest that they have seen.
     at: String,
     versions: Vec<Version>,
-    /// How many more the log takes.
-    versions_left: usize,
+    /// How many more the log takes; none where policies come from files.
+    versions_left: Option<usize>,
     rejected: Vec<Rejected>,
     digest: Text,
     workers: Vec<Worker>,
@@ -74,7 +74,7 @@ pub fn status(config: &Config, json: bool) -> Ended {
         false => PolicyLog::of_files(policies::load(&config.policies)?),
     };
     let at = newest_seen(config)?.unwrap_or_else(wall);
-    let (versions_left, warning) = log.set().versions_left();
+    let (versions_left, warning) = log.set().versions_left().unzip();
     let status = Status {
         at: at.to_string(),
         versions: versions(&log, at),
@@ -88,7 +88,7 @@ pub fn status(config: &Config, json: bool) -> Ended {
     } else {
         print(&status);
     }
-    if let Some(warning) = warning {
+    if let Some(warning) = warning.flatten() {
         eprintln!("warning: {warning}");
     }
     let differing: Vec<&str> =
@@ -170,7 +170,8 @@ fn shown(offset: Option<i64>) -> String {
 }
 
 fn print(status: &Status) {
-    println!("as of {}, digest {}, room for {} more versions", status.at, status.digest, status.versions_left);
+    let room = status.versions_left.map_or_else(String::new, |left| format!(", room for {left} more versions"));
+    println!("as of {}, digest {}{room}", status.at, status.digest);
     println!("{:16}  {:9}  {:24}  {:>6}  {:32}  again", "version", "state", "effective from", "offset", "hash");
     for row in &status.versions {
         let (again, offset) = (row.again.as_deref().unwrap_or(""), shown(row.offset));
